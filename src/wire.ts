@@ -1,0 +1,304 @@
+/**
+ * The network contract: everything that two peers must agree on. PROTOCOL.md says it in words and a test keeps the two equal.
+ * A change that an old peer would misread bumps WIRE.version.
+ */
+
+export const WIRE = {
+  /** Carried by every handshake message; another value is refused. */
+  version: 1,
+  /** The Noise protocol, as in revision 34 of its specification. */
+  noise: 'Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b',
+  /** Noise prologue, ASCII. */
+  prologue: 'mptun 1',
+  /** Key derivation labels of mac1 and of the cookie (WireGuard paper, 5.4.4 and 5.4.7), ASCII. */
+  mac1Label: 'mptun mac1',
+  cookieLabel: 'mptun cookie',
+} as const
+
+/** First octet of every datagram. Numbers are never used again for something else. */
+export const MESSAGE = {
+  initiation: { value: 1, doc: 'first handshake message, client to server' },
+  response: { value: 2, doc: 'second handshake message, server to client' },
+  cookie: { value: 3, doc: 'answer of a loaded server to an initiation' },
+  data: { value: 4, doc: 'sealed: an inner IP packet' },
+  probe: { value: 5, doc: 'sealed: asks for an echo on the same path, at once' },
+  echo: { value: 6, doc: 'sealed: answers a probe' },
+  control: { value: 7, doc: 'sealed: agreement between the cores (policy, close)' },
+} as const
+
+/** Octets in front of the ciphertext of every sealed datagram. The first eight are clear and authenticated, the rest is sealed. */
+export const HEADER = [
+  { name: 'type', type: 'u8', doc: 'a MESSAGE value of a sealed kind' },
+  { name: 'path', type: 'u8', doc: 'path id, chosen by the client, below LIMIT.paths' },
+  {
+    name: 'receiver',
+    type: 'u16',
+    doc: "the receiver's index of the epoch, as it told in the handshake",
+  },
+  {
+    name: 'pathSeq',
+    type: 'u32',
+    doc: 'low 32 bits of the path sequence: counts from 0 per path, epoch and direction',
+  },
+  {
+    name: 'sendTime',
+    type: 'u24',
+    unit: 'us',
+    doc: "low 24 bits of the sender's monotonic clock; never runs back",
+  },
+  { name: 'flow', type: 'u16', doc: 'low ten bits: flow bucket; the others: FLOW_FLAG' },
+  {
+    name: 'flowSeq',
+    type: 'u24',
+    doc: 'order within the bucket: counts from 0 per session, modulo 2^24',
+  },
+] as const
+
+export const SEAL = {
+  /** Clear octets of HEADER: the associated data. */
+  clearBytes: 8,
+  headerBytes: 16,
+  tagBytes: 16,
+  keyBytes: 32,
+  /** Path id (u32) and path sequence (u64), little-endian. */
+  nonceBytes: 12,
+} as const
+
+/** Bits of HEADER.flow above the bucket. Zero in this version but for those named. */
+export const FLOW_FLAG = {
+  partialChecksum: {
+    value: 1 << 10,
+    doc: 'the inner transport checksum is partial; reserved, needs FEATURE.partialChecksum',
+  },
+  duplicate: { value: 1 << 11, doc: 'a deliberate copy of a packet sent on another path' },
+  resent: { value: 1 << 12, doc: 'sent again after a suspected loss' },
+} as const
+
+/** Body of probe and echo, of equal length, so that no answer is larger than its question. */
+export const PROBE = [
+  { name: 'id', type: 'u32', doc: 'counts probes of one path; an echo copies it' },
+  {
+    name: 'time',
+    type: 'u64',
+    unit: 'us',
+    doc: "the prober's clock when it sent the probe; an echo copies it",
+  },
+  {
+    name: 'hold',
+    type: 'u32',
+    unit: 'us',
+    doc: 'echo: time between receiving the probe and sending the echo',
+  },
+  {
+    name: 'owd',
+    type: 'u32',
+    unit: 'us',
+    doc: 'echo: arrival of the probe on the clock of the echoing side minus `time`, modulo 2^32',
+  },
+  { name: 'flags', type: 'u8', doc: 'PROBE_FLAG' },
+  {
+    name: 'carrying',
+    type: 'u16',
+    doc: "bit p: path p is in the sender's present plan, so that packets may be on it",
+  },
+  {
+    name: 'expected',
+    type: 'u32',
+    doc: 'datagrams the sender of this message should have received on this path, modulo 2^32',
+  },
+  {
+    name: 'received',
+    type: 'u32',
+    doc: 'datagrams it did receive and accept on this path, modulo 2^32',
+  },
+] as const
+
+export const PROBE_FLAG = {
+  heard: { value: 1, doc: 'the sender hears the other side on this path' },
+  standby: { value: 2, doc: 'the sender keeps this path for later' },
+} as const
+
+/** Body of a control message: this, then the body of its kind. */
+export const CONTROL = [
+  {
+    name: 'id',
+    type: 'u32',
+    doc: 'counts the control messages of one side in one session; an ack copies it',
+  },
+  { name: 'kind', type: 'u8', doc: 'CONTROL_KIND' },
+] as const
+
+export const CONTROL_KIND = {
+  ack: { value: 1, doc: 'empty: the message with this id was taken' },
+  policy: {
+    value: 2,
+    doc: 'POLICY and then POLICY_PATH for each path: how the sender wishes both directions to be scheduled',
+  },
+  close: { value: 3, doc: 'CLOSE: the sender ends the session' },
+} as const
+
+export const POLICY = [
+  { name: 'mode', type: 'u8', doc: 'MODE' },
+  { name: 'hash', type: 'u8', doc: 'XMIT_HASH, for balance-xor' },
+  { name: 'primary', type: 'u8', doc: 'path id for active-backup, 255 for none' },
+  { name: 'reselect', type: 'u8', doc: 'PRIMARY_RESELECT' },
+  {
+    name: 'updelay',
+    type: 'u32',
+    unit: 'us',
+    doc: 'a path must be alive for so long before it is used again',
+  },
+  {
+    name: 'downdelay',
+    type: 'u32',
+    unit: 'us',
+    doc: 'a path that fell silent is used for so long after it was noticed',
+  },
+  { name: 'paths', type: 'u8', doc: 'number of POLICY_PATH that follow' },
+] as const
+
+export const POLICY_PATH = [
+  { name: 'path', type: 'u8', doc: 'path id' },
+  { name: 'intent', type: 'u8', doc: 'INTENT' },
+  { name: 'tier', type: 'u8', doc: 'smaller is used first' },
+  { name: 'weight', type: 'u16', doc: '1 to LIMIT.weight' },
+] as const
+
+export const CLOSE = [{ name: 'reason', type: 'u8', doc: 'CLOSE_REASON' }] as const
+
+export const CLOSE_REASON = {
+  shutdown: { value: 1, doc: 'the sender stops; shake hands again when it is wanted back' },
+  revoked: { value: 2, doc: 'this key is no longer welcome' },
+} as const
+
+export const MODE = {
+  'balance-rr': { value: 0, doc: 'smooth weighted round-robin, per packet' },
+  'active-backup': { value: 1, doc: 'one path carries all' },
+  'balance-xor': { value: 2, doc: 'flow hash to path, by weight' },
+  broadcast: { value: 3, doc: 'every packet on every path, the first copy wins' },
+} as const
+
+export const XMIT_HASH = {
+  'layer3+4': { value: 0, doc: 'addresses, protocol and ports' },
+  layer3: { value: 1, doc: 'addresses only' },
+} as const
+
+export const PRIMARY_RESELECT = {
+  always: { value: 0, doc: 'the primary takes over whenever it is up' },
+  better: { value: 1, doc: 'the primary takes over when it is better than the active path' },
+  failure: { value: 2, doc: 'the primary takes over only when the active path fails' },
+} as const
+
+export const INTENT = {
+  up: { value: 0, doc: 'use it' },
+  standby: { value: 1, doc: 'use it when no path of intent up is left' },
+  down: { value: 2, doc: 'do not use it' },
+} as const
+
+/** Bit set in the handshake; the server picks one of the bits that the client offers. */
+export const AEAD = {
+  'chacha20-poly1305': { value: 1, doc: 'RFC 8439; every peer has it' },
+  'aes-256-gcm': { value: 2, doc: 'preferred where both CPUs have AES instructions' },
+} as const
+
+/** Bits told by both sides in the handshake; a feature is used when both have it. */
+export const FEATURE = {
+  partialChecksum: { value: 1, doc: 'reserved: accepts FLOW_FLAG.partialChecksum' },
+} as const
+
+/** Handshake message 1. `static` and `payload` are Noise ciphertexts with their tags. */
+export const INITIATION = [
+  { name: 'type', type: 'u8', doc: 'MESSAGE.initiation' },
+  { name: 'version', type: 'u8', doc: 'WIRE.version' },
+  { name: 'sender', type: 'u16', doc: "the client's index for the new epoch" },
+  { name: 'ephemeral', type: 'bytes', length: 32, doc: 'Noise token e' },
+  { name: 'static', type: 'bytes', length: 48, doc: 'Noise token s, sealed' },
+  { name: 'payload', type: 'bytes', length: 55, doc: 'INITIATION_PAYLOAD, sealed' },
+  { name: 'mac1', type: 'bytes', length: 16, doc: "proves knowledge of the server's public key" },
+  {
+    name: 'mac2',
+    type: 'bytes',
+    length: 16,
+    doc: 'proves the source address under load; else zero',
+  },
+] as const
+
+export const INITIATION_PAYLOAD = [
+  {
+    name: 'timestamp',
+    type: 'u64',
+    unit: 'us',
+    doc: 'since 1970, strictly increasing for one static key',
+  },
+  {
+    name: 'instance',
+    type: 'bytes',
+    length: 8,
+    doc: 'random per start of the client; the same again means rekey',
+  },
+  {
+    name: 'invite',
+    type: 'bytes',
+    length: 16,
+    doc: 'id of the invitation whose secret is the psk, else zero',
+  },
+  { name: 'aeads', type: 'u8', doc: 'AEAD bits that the client accepts' },
+  { name: 'preferred', type: 'u8', doc: 'AEAD bits that are fast on the client' },
+  { name: 'features', type: 'u32', doc: 'FEATURE bits' },
+  { name: 'reserved', type: 'u8', doc: 'zero' },
+] as const
+
+/** Handshake message 2. */
+export const RESPONSE = [
+  { name: 'type', type: 'u8', doc: 'MESSAGE.response' },
+  { name: 'version', type: 'u8', doc: 'WIRE.version' },
+  { name: 'sender', type: 'u16', doc: "the server's index for the new epoch" },
+  { name: 'receiver', type: 'u16', doc: "the client's index, from the initiation" },
+  { name: 'ephemeral', type: 'bytes', length: 32, doc: 'Noise token e' },
+  { name: 'payload', type: 'bytes', length: 71, doc: 'RESPONSE_PAYLOAD, sealed' },
+  { name: 'mac1', type: 'bytes', length: 16, doc: "proves knowledge of the client's public key" },
+] as const
+
+export const RESPONSE_PAYLOAD = [
+  { name: 'instance', type: 'bytes', length: 8, doc: 'random per start of the server' },
+  { name: 'aead', type: 'u8', doc: 'the one AEAD bit that both will use in this epoch' },
+  { name: 'features', type: 'u32', doc: 'FEATURE bits' },
+  { name: 'ipv4', type: 'bytes', length: 4, doc: "the client's inner address" },
+  { name: 'ipv4Prefix', type: 'u8', doc: "prefix length of the server's pool" },
+  { name: 'ipv6', type: 'bytes', length: 16, doc: "the client's inner address" },
+  { name: 'ipv6Prefix', type: 'u8', doc: "prefix length of the server's pool" },
+  { name: 'serverIpv4', type: 'bytes', length: 4, doc: "the server's inner address" },
+  { name: 'serverIpv6', type: 'bytes', length: 16, doc: "the server's inner address" },
+] as const
+
+/** Cookie reply: XChaCha20-Poly1305 under BLAKE2b-256(cookieLabel, server public key), associated data the mac1 it answers. */
+export const COOKIE = [
+  { name: 'type', type: 'u8', doc: 'MESSAGE.cookie' },
+  { name: 'version', type: 'u8', doc: 'WIRE.version' },
+  { name: 'receiver', type: 'u16', doc: "the client's index, from the initiation" },
+  { name: 'nonce', type: 'bytes', length: 24, doc: 'random' },
+  {
+    name: 'cookie',
+    type: 'bytes',
+    length: 32,
+    doc: 'sealed: 16 octets, a mac of the source address',
+  },
+] as const
+
+export const LIMIT = {
+  paths: { value: 16, doc: 'paths of one peer' },
+  buckets: { value: 1024, doc: 'flow buckets of one direction of one peer' },
+  replayBits: { value: 4096, doc: 'anti-replay window per path and epoch; a power of two' },
+  weight: { value: 256, doc: 'largest weight of a path' },
+  packetBytes: { value: 1968, doc: 'largest inner packet' },
+  controlBytes: { value: 256, doc: 'largest control body, CONTROL included' },
+} as const
+
+export const TIMER = {
+  rekeyAfterUs: { value: 120_000_000, doc: 'the client shakes hands again' },
+  rejectAfterUs: { value: 180_000_000, doc: 'keys of this age are erased' },
+  cookieLifetimeUs: { value: 120_000_000, doc: 'a cookie is worth nothing after it' },
+  keepaliveUs: { value: 20_000_000, doc: 'an idle path is probed so often' },
+  probeUs: { value: 100_000, doc: 'a path in use is probed so often' },
+  idleAfterUs: { value: 10_000_000, doc: 'a peer without data for so long is idle' },
+} as const
