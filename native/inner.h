@@ -1,0 +1,27 @@
+/* What the tunnel reads from an inner IP packet, and nothing more: version, lengths, addresses and
+ * the flow hash. Every octet is hostile until checked here. */
+#ifndef MP_INNER_H
+#define MP_INNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mp_inner {
+  uint8_t version;            /* 4 or 6 */
+  const uint8_t *source;      /* 4 or 16 octets, inside the packet */
+  const uint8_t *destination; /* 4 or 16 octets, inside the packet */
+};
+
+/* False unless the packet is IPv4 or IPv6 with a whole header and a total length that equals
+ * `length` exactly. */
+bool mp_inner_parse(struct mp_inner *inner, const uint8_t *packet, uint32_t length);
+
+/* Flow bucket, 0 .. MP_LIMIT_BUCKETS - 1. `hash` is MP_HASH_*: layer3 takes the addresses; layer3_4
+ * also protocol and ports (TCP, UDP, UDP-Lite, SCTP, DCCP), the SPI of ESP and AH. Fragments and
+ * anything cut short hash by addresses and protocol alone, so that all fragments of a packet stay
+ * together. IPv6 extension headers are walked, at most eight. The two directions of a flow need not
+ * agree. Seeded, so that a stranger cannot aim flows at one bucket. */
+uint16_t mp_inner_bucket(const struct mp_inner *inner, const uint8_t *packet, uint32_t length,
+                         uint8_t hash, uint64_t seed);
+
+#endif

@@ -1,0 +1,72 @@
+/* Puts the packets of one peer back in order, bucket by bucket, and drops copies.
+ *
+ * A packet m waits while a packet n before it in its bucket is missing. It is released by proof
+ * when no path can still deliver n: sendTime never runs back and a path is first in, first out, so
+ * a path that has delivered something sent later than m has nothing older left. Where no proof
+ * comes (a path fell silent), it is released at a deadline taken from the paths' measured delays.
+ * scheduling: proof, deadline and their names as in PROTOCOL.md, "Order".
+ *
+ * One timer for all, never restarted by arriving packets. Insertion and release are O(1) per
+ * packet; no list is walked. Memory is bounded: what does not fit releases the oldest gap. */
+#ifndef MP_REORDER_H
+#define MP_REORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract.h"
+#include "pool.h"
+
+/* What the receiver knows of a path when it judges a gap. Times: microseconds; `newest_sent_us` and
+ * `changed_us` on the sender's clock (unwrapped), delays as (our clock - sender's clock), an
+ * unknown constant that cancels out. */
+struct mp_reorder_path {
+  bool live;              /* exists and is heard: a path that is not cannot deliver */
+  bool carrying;          /* the sender's plan has it, as its newest probe said */
+  uint64_t changed_us;    /* sender's time of the last change of `carrying` */
+  uint64_t newest_sent_us;/* greatest sendTime received on this path */
+  uint32_t intra_us;      /* disorder seen inside the path; 0 for a first-in first-out path */
+  int64_t owd_high_us;    /* a delay that packets of this path rarely exceed */
+};
+
+struct mp_reorder_stats {
+  uint64_t held_total, proved_lost, deadline_passed, late, duplicates, overflowed;
+  uint32_t held; /* now */
+};
+
+/* Takes a packet that is next in order; must not call back into reorder. Ownership passes. */
+typedef void mp_reorder_deliver(void *context, struct mp_packet *packet);
+
+struct mp_reorder; /* one peer, one direction */
+
+/* NULL when memory is gone. `limit` bounds the packets held; `pool` gets dropped copies back. */
+struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
+                                   mp_reorder_deliver *deliver, void *context);
+
+/* Gives all held packets back without delivering them. NULL is allowed. */
+void mp_reorder_close(struct mp_reorder *reorder);
+
+/* Takes ownership. Delivers at once what is in order; a copy is given back and counted; a packet
+ * behind its turn that was never seen is delivered late; one so old that nobody can tell
+ * (MP_REORDER_HISTORY) is given back and counted by the return value.
+ * Uses packet->sent_us and packet->path. flow_seq has 24 bits and wraps. */
+enum mp_reorder_verdict { MP_REORDER_TAKEN, MP_REORDER_DUPLICATE, MP_REORDER_TOO_OLD };
+enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t bucket,
+                                          uint32_t flow_seq, struct mp_packet *packet,
+                                          const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                                          uint64_t now_us);
+
+/* Releases whatever is proved or due. Call after each batch of datagrams and at the deadline.
+ * O(number of buckets that hold something). */
+void mp_reorder_advance(struct mp_reorder *reorder,
+                        const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us);
+
+/* Earliest time at which advance can release something by deadline; UINT64_MAX when nothing waits.
+ * Computed by the last insert or advance. */
+uint64_t mp_reorder_deadline(const struct mp_reorder *reorder);
+
+const struct mp_reorder_stats *mp_reorder_stats(const struct mp_reorder *reorder);
+
+#define MP_REORDER_HISTORY 1024u /* sequences behind the turn for which copies are told apart */
+
+#endif

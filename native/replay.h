@@ -1,0 +1,26 @@
+/* Anti-replay window of one path under one key: the bitmap without shifts of RFC 6479.
+ * Checked before authentication, advanced only after it. */
+#ifndef MP_REPLAY_H
+#define MP_REPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract.h"
+
+struct mp_replay {
+  uint64_t next; /* one above the greatest accepted sequence; 0: none yet */
+  uint64_t words[MP_LIMIT_REPLAY_BITS / 64];
+};
+
+/* True when `seq` is neither accepted before nor older than the window. Changes nothing. */
+bool mp_replay_check(const struct mp_replay *replay, uint64_t seq);
+
+/* Marks `seq` as accepted. Returns the number of sequences by which the greatest advanced (0: it
+ * did not), which is what loss accounting needs. Precondition: mp_replay_check said true. */
+uint64_t mp_replay_accept(struct mp_replay *replay, uint64_t seq);
+
+/* The 64-bit sequence that a datagram's low 32 bits stand for: the one nearest to the greatest. */
+uint64_t mp_replay_expand(const struct mp_replay *replay, uint32_t low);
+
+#endif

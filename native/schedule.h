@@ -1,0 +1,34 @@
+/* Executes a plan: which path carries the next packet. The plan comes from TypeScript
+ * (src/core/schedule.ts); nothing is decided here but to step over a path that may not carry data. */
+#ifndef MP_SCHEDULE_H
+#define MP_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract.h"
+
+struct mp_schedule {
+  uint8_t kind;      /* MP_PLAN_KIND_* */
+  uint8_t hash;      /* MP_HASH_* */
+  uint16_t carrying; /* bit p: path p may carry data under this plan */
+  uint16_t slots;    /* of kind slots */
+  uint16_t cursor;   /* next slot */
+  uint8_t order[MP_LIMIT_PATHS]; /* best first, then MP_CROSSING_NO_PATH */
+  union {
+    uint8_t slot[MP_CROSSING_PLAN_SLOTS];
+    uint8_t choice[MP_LIMIT_BUCKETS][MP_CROSSING_PLAN_CHOICES];
+  };
+};
+
+/* Reads the payload of planPublish. False, and *schedule unchanged, unless its length is exact and
+ * every path id is below MP_LIMIT_PATHS or, where allowed, MP_CROSSING_NO_PATH. The cursor starts
+ * at 0. */
+bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint32_t length);
+
+/* The path for a packet of `bucket`, among those whose bit in `usable` is set; MP_CROSSING_NO_PATH
+ * when there is none. Kind slots moves the cursor; a slot whose path is not usable is stepped over,
+ * so that the others keep their proportions. Not for kind all. */
+uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t usable);
+
+#endif
