@@ -1,0 +1,175 @@
+/* The carrying half as a library: one TUN, its peers, their paths and keys. No clock, no thread and
+ * no system call of its own: time is an argument, packets come in and leave through ports. The
+ * engine runs it against the kernel, the simulation against modelled links; it cannot tell.
+ *
+ * tunnel.c  opening, commands, lookups            health.c  probes, silence, who is in use
+ * out.c     TUN to UDP                            in.c      UDP to TUN
+ *
+ * All functions run on one thread. now_us is monotonic; a step back counts as no step. */
+#ifndef MP_TUNNEL_H
+#define MP_TUNNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "contract.h"
+#include "measure.h"
+#include "pool.h"
+#include "reorder.h"
+#include "replay.h"
+#include "ring.h"
+#include "route.h"
+#include "schedule.h"
+#include "seal.h"
+
+/* Where a datagram goes or came from; the octets of ENDPOINT in src/boundary.ts. */
+struct mp_endpoint {
+  uint8_t port;         /* our UDP socket */
+  uint8_t family;       /* 4 or 6 */
+  uint16_t remote_port; /* host order */
+  uint32_t scope;       /* IPv6 scope id */
+  uint8_t remote[16];   /* IPv4 in the first four octets */
+  uint8_t local[16];    /* all zero: the kernel chooses */
+};
+
+/* An inner packet as read from the TUN; memory of the caller. */
+struct mp_slice {
+  const uint8_t *bytes;
+  uint32_t length;
+};
+
+/* A datagram on its way out. */
+struct mp_datagram {
+  const uint8_t *bytes;
+  uint32_t length;
+  int error; /* set by udp_send: 0 or errno */
+  uint16_t peer;
+  uint8_t path;
+  struct mp_endpoint to;
+};
+
+/* A datagram that came: packet->room holds `length` octets. */
+struct mp_arrival {
+  struct mp_packet *packet;
+  uint32_t length;
+  struct mp_endpoint from;
+};
+
+/* What the library needs of the world. Called on the same thread; must not call back. */
+struct mp_ports {
+  void *context;
+  /* Takes inner packets (room + offset, length). Returns how many the TUN took, from the first. */
+  unsigned (*tun_write)(void *context, struct mp_packet *const *packets, unsigned count);
+  /* Sends each and sets its error. */
+  void (*udp_send)(void *context, struct mp_datagram *datagrams, unsigned count);
+  void (*port_open)(void *context, uint8_t port, uint8_t family, int32_t fd);
+  void (*port_close)(void *context, uint8_t port);
+};
+
+struct mp_epoch {
+  bool present;
+  bool confirmed; /* the peer has shown that it holds the keys */
+  uint16_t local_index, remote_index;
+  struct mp_seal_context *seal, *unseal;
+  uint64_t tx_seq[MP_LIMIT_PATHS]; /* next path sequence: lives and dies with the key */
+  struct mp_replay replay[MP_LIMIT_PATHS];
+};
+
+struct mp_path {
+  bool exists;
+  bool allowed;       /* data may use it; taken away here, given by TypeScript alone */
+  bool heard;         /* not silent */
+  bool heard_by_peer; /* as its newest probe or echo said */
+  bool alive_told;    /* pathAlive was sent since the path was lost */
+  struct mp_endpoint endpoint;
+  struct mp_rtt rtt;
+  struct mp_owd owd;        /* towards us */
+  uint32_t tx_owd_us;       /* away from us, on the clock difference, modulo 2^32; from echoes */
+  bool tx_owd_any;
+  uint32_t probe_id;
+  uint64_t next_probe_us;
+  uint64_t asked_us;        /* first probe since we last heard the path; 0: none */
+  uint64_t last_rx_us;
+  uint64_t carrying_changed_us; /* sender's time */
+  bool carrying;                /* in the peer's plan */
+  uint64_t tx_datagrams, tx_bytes, tx_data, tx_errors;
+  uint64_t rx_datagrams, rx_bytes, rx_data, rx_expected;
+  uint64_t peer_expected, peer_received;
+};
+
+struct mp_peer {
+  uint16_t id;
+  bool everything;
+  uint8_t ipv4[4], ipv6[16];
+  struct mp_epoch epochs[MP_CROSSING_EPOCHS];
+  struct mp_epoch *sending; /* NULL: no session */
+  struct mp_path paths[MP_LIMIT_PATHS];
+  uint16_t present;         /* bit p: path p exists */
+  uint16_t usable;          /* bit p: exists, allowed and not lost */
+  struct mp_schedule schedule;
+  bool scheduled;           /* a plan was published */
+  uint32_t flow_seq[MP_LIMIT_BUCKETS];
+  struct mp_reorder *reorder;
+  struct mp_reorder_path order_paths[MP_LIMIT_PATHS]; /* reorder's view, kept up to date by in.c */
+  bool clock_any;
+  int64_t clock_offset_us;  /* sender's clock minus ours, of the newest datagram */
+  uint64_t carrying_told_us;/* sender's time of the newest `carrying` */
+  bool in_use;
+  uint64_t in_use_since_us, last_data_us;
+  uint32_t probe_us, keepalive_us, silence_us, idle_after_us;
+  bool initiator;
+  uint64_t tx_packets, rx_packets;
+};
+
+#define MP_OUT_BATCH 128u /* datagrams sealed before they are sent */
+#define MP_IN_BATCH 64u   /* datagrams read at once; inner packets written at once */
+
+struct mp_tunnel {
+  struct mp_ports ports;
+  struct mp_ring *events;
+  struct mp_pool *pool;
+  uint64_t now_us;
+  uint64_t seed;      /* of the flow hash */
+  struct mp_peer *peers[MP_CROSSING_PEERS];
+  uint16_t peer_count;
+  uint16_t peer_ids[MP_CROSSING_PEERS]; /* the peers there are, densely */
+  /* Receiver index to owner: peer * epochs + slot + 1; 0: nobody. */
+  uint16_t owner[1 << 16];
+  struct mp_route route;
+  uint64_t counters[MP_COUNTERS];
+  /* out.c */
+  unsigned out_count;
+  struct mp_datagram out[MP_OUT_BATCH];
+  uint8_t out_room[MP_OUT_BATCH][MP_PACKET_ROOM_BYTES];
+  /* in.c: inner packets released by reorder and not yet written */
+  unsigned in_count;
+  struct mp_packet *in[MP_IN_BATCH];
+};
+
+/* NULL when memory is gone. `events` and `pool` outlive the tunnel. */
+struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *events,
+                                 struct mp_pool *pool, uint64_t seed);
+
+/* Erases all keys. NULL is allowed. */
+void mp_tunnel_close(struct mp_tunnel *tunnel);
+
+/* Carries out one command record of CROSSING.commandSlotBytes. The record is erased afterwards,
+ * because it may hold keys. False when it makes no sense: an error of ours. */
+bool mp_tunnel_command(struct mp_tunnel *tunnel, uint8_t *record, const uint8_t *payload,
+                       uint32_t payload_bytes, uint64_t now_us);
+
+void mp_tunnel_on_tun(struct mp_tunnel *tunnel, const struct mp_slice *packets, unsigned count,
+                      uint64_t now_us);
+
+/* Takes the packets over. */
+void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_arrival *arrivals, unsigned count,
+                      uint64_t now_us);
+
+/* Runs what is due. */
+void mp_tunnel_on_tick(struct mp_tunnel *tunnel, uint64_t now_us);
+
+/* When on_tick should run next; UINT64_MAX when nothing waits. */
+uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel);
+
+#endif
