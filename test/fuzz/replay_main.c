@@ -2,9 +2,10 @@
  *
  *   NAME_fuzz CORPUS_FOLDER [MUTATIONS [SEED]]
  *
- * The same seed gives the same inputs on every machine. An input that breaks the target is left in
- * crash-NAME.bin (the target is built with ASan and UBSan, which end the process), to be added to the
- * corpus once it is understood. Each corpus file counts as one test and the mutations as one more. */
+ * The same seed gives the same inputs on every machine. An input that breaks the target is left
+ * in crash-NAME.bin (the target is built with ASan and UBSan, which end the process), to be added
+ * to the corpus once it is understood. Each corpus file counts as one test and the mutations as
+ * one more. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

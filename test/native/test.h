@@ -7,8 +7,8 @@
  *     return test_end();
  *   }
  *
- * Prints one TAP line a test and ends with "N passed, N failed, N skipped". A failed check ends its
- * test only when the rest would be meaningless (REQUIRE); otherwise the test goes on and says more. */
+ * Prints one TAP line a test and ends with "N passed, N failed, N skipped". A failed check ends
+ * its test only when the rest would be meaningless (REQUIRE); otherwise the test goes on. */
 #ifndef MP_TEST_H
 #define MP_TEST_H
 
