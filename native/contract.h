@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "b12a2b4f4f5dd87d"
+#define MP_CONTRACT_DIGEST "be8bc2dfb592f75f"
 
 /* The wire. */
 
@@ -112,7 +112,6 @@ enum {
 enum {
   MP_CMD_PEER_ADD = 1, /* a peer with nothing yet */
   MP_CMD_PEER_REMOVE = 2, /* forget the peer, erase its keys */
-  MP_CMD_PEER_RESET = 3, /* the peer began anew: erase keys, order and path measurements, keep paths and addresses */
   MP_CMD_KEYS_INSTALL = 4, /* keys of a new epoch */
   MP_CMD_KEYS_DROP = 5, /* erase the keys of one epoch */
   MP_CMD_PATH_ADD = 6, /* a path, or a new endpoint for one that exists */
@@ -152,15 +151,6 @@ _Static_assert(offsetof(struct mp_cmd_peer_remove, kind) == 0, "mp_cmd_peer_remo
 _Static_assert(offsetof(struct mp_cmd_peer_remove, peer) == 2, "mp_cmd_peer_remove");
 _Static_assert(sizeof(struct mp_cmd_peer_remove) == 8, "mp_cmd_peer_remove");
 
-struct mp_cmd_peer_reset {
-  uint16_t kind; /* which record this is */
-  uint16_t peer; /* slot chosen by TypeScript, below CROSSING.peers */
-  uint8_t pad_[4];
-};
-_Static_assert(offsetof(struct mp_cmd_peer_reset, kind) == 0, "mp_cmd_peer_reset");
-_Static_assert(offsetof(struct mp_cmd_peer_reset, peer) == 2, "mp_cmd_peer_reset");
-_Static_assert(sizeof(struct mp_cmd_peer_reset) == 8, "mp_cmd_peer_reset");
-
 struct mp_cmd_keys_install {
   uint16_t kind; /* which record this is */
   uint16_t peer; /* slot chosen by TypeScript, below CROSSING.peers */
@@ -168,9 +158,10 @@ struct mp_cmd_keys_install {
   uint16_t remote_index; /* what we write there */
   uint8_t aead; /* wire AEAD */
   uint8_t confirmed; /* 1: send with it at once; 0: from the first datagram that it opens */
+  uint8_t fresh; /* 1: the peer began anew; when these keys come into use, older keys, order and path measurements are forgotten */
   uint8_t send_key[32]; /* erased after use */
   uint8_t receive_key[32]; /* erased after use */
-  uint8_t pad_[6];
+  uint8_t pad_[5];
 };
 _Static_assert(offsetof(struct mp_cmd_keys_install, kind) == 0, "mp_cmd_keys_install");
 _Static_assert(offsetof(struct mp_cmd_keys_install, peer) == 2, "mp_cmd_keys_install");
@@ -178,8 +169,9 @@ _Static_assert(offsetof(struct mp_cmd_keys_install, local_index) == 4, "mp_cmd_k
 _Static_assert(offsetof(struct mp_cmd_keys_install, remote_index) == 6, "mp_cmd_keys_install");
 _Static_assert(offsetof(struct mp_cmd_keys_install, aead) == 8, "mp_cmd_keys_install");
 _Static_assert(offsetof(struct mp_cmd_keys_install, confirmed) == 9, "mp_cmd_keys_install");
-_Static_assert(offsetof(struct mp_cmd_keys_install, send_key) == 10, "mp_cmd_keys_install");
-_Static_assert(offsetof(struct mp_cmd_keys_install, receive_key) == 42, "mp_cmd_keys_install");
+_Static_assert(offsetof(struct mp_cmd_keys_install, fresh) == 10, "mp_cmd_keys_install");
+_Static_assert(offsetof(struct mp_cmd_keys_install, send_key) == 11, "mp_cmd_keys_install");
+_Static_assert(offsetof(struct mp_cmd_keys_install, receive_key) == 43, "mp_cmd_keys_install");
 _Static_assert(sizeof(struct mp_cmd_keys_install) == 80, "mp_cmd_keys_install");
 
 struct mp_cmd_keys_drop {
@@ -454,14 +446,14 @@ struct mp_event_path_lost {
   uint16_t peer; /* slot chosen by TypeScript, below CROSSING.peers */
   uint8_t path; /* path id */
   uint8_t why; /* PATH_LOST */
-  int32_t errno; /* of sendmsg, when why is error */
+  int32_t error_number; /* errno of sendmsg, when why is error */
   uint8_t pad_[4];
 };
 _Static_assert(offsetof(struct mp_event_path_lost, kind) == 0, "mp_event_path_lost");
 _Static_assert(offsetof(struct mp_event_path_lost, peer) == 2, "mp_event_path_lost");
 _Static_assert(offsetof(struct mp_event_path_lost, path) == 4, "mp_event_path_lost");
 _Static_assert(offsetof(struct mp_event_path_lost, why) == 5, "mp_event_path_lost");
-_Static_assert(offsetof(struct mp_event_path_lost, errno) == 8, "mp_event_path_lost");
+_Static_assert(offsetof(struct mp_event_path_lost, error_number) == 8, "mp_event_path_lost");
 _Static_assert(sizeof(struct mp_event_path_lost) == 16, "mp_event_path_lost");
 
 struct mp_event_path_alive {
@@ -608,11 +600,11 @@ _Static_assert(sizeof(struct mp_event_links_changed) == 8, "mp_event_links_chang
 
 struct mp_event_failed {
   uint16_t kind; /* which record this is */
-  int32_t errno; /* of the system call */
+  int32_t error_number; /* errno of the system call */
   uint8_t syscall[16]; /* its name, ASCII, zero-padded */
 };
 _Static_assert(offsetof(struct mp_event_failed, kind) == 0, "mp_event_failed");
-_Static_assert(offsetof(struct mp_event_failed, errno) == 4, "mp_event_failed");
+_Static_assert(offsetof(struct mp_event_failed, error_number) == 4, "mp_event_failed");
 _Static_assert(offsetof(struct mp_event_failed, syscall) == 8, "mp_event_failed");
 _Static_assert(sizeof(struct mp_event_failed) == 24, "mp_event_failed");
 
@@ -659,7 +651,6 @@ enum { MP_COUNTERS = 41 };
 
 _Static_assert(sizeof(struct mp_cmd_peer_add) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_peer_remove) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
-                   sizeof(struct mp_cmd_peer_reset) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_keys_install) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_keys_drop) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_path_add) <= MP_CROSSING_COMMAND_SLOT_BYTES &&

@@ -2,8 +2,9 @@
  * no system call of its own: time is an argument, packets come in and leave through ports. The
  * engine runs it against the kernel, the simulation against modelled links; it cannot tell.
  *
- * tunnel.c  opening, commands, lookups            health.c  probes, silence, who is in use
- * out.c     TUN to UDP                            in.c      UDP to TUN
+ * tunnel.c  opening and commands       health.c  probes, silence, who is in use
+ * out.c     TUN to UDP                 stats.c   answers to TypeScript's questions
+ * in.c      UDP to TUN
  *
  * All functions run on one thread. now_us is monotonic; a step back counts as no step. */
 #ifndef MP_TUNNEL_H
@@ -70,6 +71,7 @@ struct mp_ports {
 struct mp_epoch {
   bool present;
   bool confirmed; /* the peer has shown that it holds the keys */
+  bool fresh;     /* of a peer that began anew: coming into use forgets what was before */
   uint16_t local_index, remote_index;
   struct mp_seal_context *seal, *unseal;
   uint64_t tx_seq[MP_LIMIT_PATHS]; /* next path sequence: lives and dies with the key */
@@ -130,6 +132,7 @@ struct mp_tunnel {
   struct mp_ring *events;
   struct mp_pool *pool;
   uint64_t now_us;
+  uint64_t tick_us;   /* no timer is due before */
   uint64_t seed;      /* of the flow hash */
   struct mp_peer *peers[MP_CROSSING_PEERS];
   uint16_t peer_count;

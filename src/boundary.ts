@@ -51,11 +51,6 @@ export const COMMAND = {
     ],
   },
   peerRemove: { value: 2, doc: 'forget the peer, erase its keys', layout: OF_PEER },
-  peerReset: {
-    value: 3,
-    doc: 'the peer began anew: erase keys, order and path measurements, keep paths and addresses',
-    layout: OF_PEER,
-  },
   keysInstall: {
     value: 4,
     doc: 'keys of a new epoch',
@@ -68,6 +63,11 @@ export const COMMAND = {
         name: 'confirmed',
         type: 'u8',
         doc: '1: send with it at once; 0: from the first datagram that it opens',
+      },
+      {
+        name: 'fresh',
+        type: 'u8',
+        doc: '1: the peer began anew; when these keys come into use, older keys, order and path measurements are forgotten',
       },
       { name: 'sendKey', type: 'bytes', length: 32, doc: 'erased after use' },
       { name: 'receiveKey', type: 'bytes', length: 32, doc: 'erased after use' },
@@ -217,7 +217,7 @@ export const EVENT = {
     layout: [
       ...OF_PATH,
       { name: 'why', type: 'u8', doc: 'PATH_LOST' },
-      { name: 'errno', type: 'i32', doc: 'of sendmsg, when why is error' },
+      { name: 'errorNumber', type: 'i32', doc: 'errno of sendmsg, when why is error' },
     ],
   },
   pathAlive: {
@@ -328,7 +328,7 @@ export const EVENT = {
     doc: 'the engine cannot go on',
     layout: [
       { name: 'kind', type: 'u16', doc: 'which record this is' },
-      { name: 'errno', type: 'i32', doc: 'of the system call' },
+      { name: 'errorNumber', type: 'i32', doc: 'errno of the system call' },
       { name: 'syscall', type: 'bytes', length: 16, doc: 'its name, ASCII, zero-padded' },
     ],
   },

@@ -1,0 +1,286 @@
+/* Is a path alive, and is a peer in use? Probes, echoes and silence.
+ *
+ *   peer   in use    data within idle_after_us: paths are probed every probe_us
+ *          idle      the initiator keeps NAT mappings open, the other side only answers
+ *   path   heard     something authenticated came lately
+ *          doubted   heard, but silent for more than a probe interval: asked four times as often
+ *          lost      silent too long, or unheard by the peer, or refused by the kernel
+ *
+ * A path is taken out here, at once, and let in again by TypeScript alone. */
+#include "corridor.h"
+#include "le.h"
+
+/* A path that is lost, or was never heard, is asked more rarely: it costs less and an answer still
+ * comes within a second. */
+#define LOST_PROBE_FACTOR 4u
+/* Probing an idle path that does not answer, before it is given up. Round trips of satellites (600
+ * ms) and sleeping radios (1-2 s to wake) fit in. */
+#define IDLE_RETRY_US 500000u
+#define IDLE_SILENCE_US 3000000u
+
+static void tell_if_alive(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+{
+  struct mp_path *path = (struct mp_path *)&peer->paths[id];
+  if (path->allowed || path->alive_told || !path->heard || !path->heard_by_peer)
+    return;
+  path->alive_told = true;
+  mp_event_path(tunnel, MP_EVENT_PATH_ALIVE, peer, id);
+}
+
+void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_path *path = &peer->paths[id];
+  uint8_t body[MP_PROBE_BYTES] = {0};
+  mp_store32(body + MP_PROBE_ID, path->probe_id++);
+  mp_store64(body + MP_PROBE_TIME, tunnel->now_us);
+  body[MP_PROBE_FLAGS] = path->heard ? MP_PROBE_FLAG_HEARD : 0;
+  mp_store16(body + MP_PROBE_CARRYING, peer->schedule.carrying);
+  mp_store32(body + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
+  mp_store32(body + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
+  if (!mp_out_push(tunnel, peer, id, MP_MSG_PROBE, 0, 0, body, sizeof body))
+    return;
+  if (path->asked_us == 0)
+    path->asked_us = tunnel->now_us;
+}
+
+void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    if (!peer->paths[id].exists)
+      continue;
+    mp_health_probe(tunnel, peer, id);
+    peer->paths[id].next_probe_us = tunnel->now_us + peer->probe_us;
+  }
+  mp_wake_by(tunnel, tunnel->now_us + peer->probe_us / 4);
+}
+
+static void enter_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  peer->in_use = true;
+  peer->in_use_since_us = tunnel->now_us;
+  struct mp_event_peer_use *event = mp_event_begin(tunnel, MP_EVENT_PEER_USE);
+  if (event) {
+    event->peer = peer->id;
+    event->in_use = 1;
+    mp_event_end(tunnel);
+  }
+  mp_health_probe_all(tunnel, peer);
+}
+
+static void leave_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  peer->in_use = false;
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
+    peer->paths[id].next_probe_us = tunnel->now_us + peer->keepalive_us;
+  struct mp_event_peer_use *event = mp_event_begin(tunnel, MP_EVENT_PEER_USE);
+  if (event) {
+    event->peer = peer->id;
+    mp_event_end(tunnel);
+  }
+}
+
+void mp_health_data(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  peer->last_data_us = tunnel->now_us;
+  if (!peer->in_use)
+    enter_use(tunnel, peer);
+}
+
+void mp_health_session(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  peer->last_data_us = tunnel->now_us;
+  enter_use(tunnel, peer);
+}
+
+void mp_health_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_path *path = &peer->paths[id];
+  path->last_rx_us = tunnel->now_us;
+  path->asked_us = 0;
+  if (path->heard)
+    return;
+  path->heard = true;
+  /* The other side waits for this word before it uses the path. */
+  mp_health_probe(tunnel, peer, id);
+  tell_if_alive(tunnel, peer, id);
+}
+
+void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint8_t why,
+                    int error)
+{
+  struct mp_path *path = &peer->paths[id];
+  if (!path->exists || (!path->allowed && !path->alive_told))
+    return;
+  path->allowed = false;
+  path->alive_told = false;
+  if (why != MP_PATH_LOST_UNHEARD)
+    path->heard = false;
+  peer->usable &= (uint16_t)~mp_path_bit(id);
+  peer->order_paths[id].live = path->heard;
+  struct mp_event_path_lost *event = mp_event_begin(tunnel, MP_EVENT_PATH_LOST);
+  if (!event)
+    return;
+  event->peer = peer->id;
+  event->path = id;
+  event->why = why;
+  event->error_number = error;
+  mp_event_end(tunnel);
+}
+
+/* The newest word on which paths the peer's packets may be on. Its probe is the last datagram under
+ * the old plan on this path, or the first under the new one. */
+static void take_carrying(struct mp_peer *peer, uint16_t carrying, uint64_t sent_us)
+{
+  if (sent_us < peer->carrying_told_us)
+    return;
+  peer->carrying_told_us = sent_us;
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    struct mp_reorder_path *view = &peer->order_paths[id];
+    const bool now = carrying & mp_path_bit(id);
+    if (view->carrying == now)
+      continue;
+    view->carrying = now;
+    view->changed_us = sent_us;
+  }
+}
+
+/* What probes and echoes say alike. */
+static void take_report(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                        const struct mp_packet *packet)
+{
+  const uint8_t *body = packet->room + packet->offset;
+  struct mp_path *path = &peer->paths[packet->path];
+  take_carrying(peer, mp_load16(body + MP_PROBE_CARRYING), packet->sent_us);
+  path->peer_expected = mp_unwrap(path->peer_expected, mp_load32(body + MP_PROBE_EXPECTED), 32);
+  path->peer_received = mp_unwrap(path->peer_received, mp_load32(body + MP_PROBE_RECEIVED), 32);
+  const bool was_heard = path->heard_by_peer;
+  path->heard_by_peer = body[MP_PROBE_FLAGS] & MP_PROBE_FLAG_HEARD;
+  if (was_heard && !path->heard_by_peer)
+    mp_health_lose(tunnel, peer, packet->path, MP_PATH_LOST_UNHEARD, 0);
+  tell_if_alive(tunnel, peer, packet->path);
+}
+
+bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                        const struct mp_packet *packet)
+{
+  if (packet->length != MP_PROBE_BYTES)
+    return false;
+  take_report(tunnel, peer, packet);
+  const uint8_t *question = packet->room + packet->offset;
+  const struct mp_path *path = &peer->paths[packet->path];
+  uint8_t answer[MP_PROBE_BYTES];
+  memcpy(answer, question, sizeof answer);
+  /* Answered within the batch that it came in: no time is held back that could be told. */
+  mp_store32(answer + MP_PROBE_HOLD, 0);
+  mp_store32(answer + MP_PROBE_OWD,
+             (uint32_t)(tunnel->now_us - mp_load64(question + MP_PROBE_TIME)));
+  answer[MP_PROBE_FLAGS] = MP_PROBE_FLAG_HEARD;
+  mp_store16(answer + MP_PROBE_CARRYING, peer->schedule.carrying);
+  mp_store32(answer + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
+  mp_store32(answer + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
+  mp_out_push(tunnel, peer, packet->path, MP_MSG_ECHO, 0, 0, answer, sizeof answer);
+  return true;
+}
+
+bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                       const struct mp_packet *packet)
+{
+  if (packet->length != MP_PROBE_BYTES)
+    return false;
+  const uint8_t *body = packet->room + packet->offset;
+  const uint64_t away_us = tunnel->now_us - mp_load64(body + MP_PROBE_TIME);
+  const uint32_t hold_us = mp_load32(body + MP_PROBE_HOLD);
+  /* The peer is authentic, its arithmetic need not be: more than an hour, or less than nothing, is
+   * no round trip. */
+  if (away_us > 3600u * 1000000ull || hold_us > away_us)
+    return false;
+  struct mp_path *path = &peer->paths[packet->path];
+  const uint32_t rtt_us = (uint32_t)away_us - hold_us;
+  mp_rtt_sample(&path->rtt, rtt_us ? rtt_us : 1);
+  path->tx_owd_us = mp_load32(body + MP_PROBE_OWD);
+  path->tx_owd_any = true;
+  take_report(tunnel, peer, packet);
+  return true;
+}
+
+/* How long the path has owed us a word. After idleness nobody could have spoken before the first
+ * round trip. */
+static uint64_t silence_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                           const struct mp_path *path)
+{
+  const uint64_t first_word_us = peer->in_use_since_us + path->rtt.smoothed_us +
+                                 4ull * path->rtt.var_us;
+  const uint64_t since_us = path->last_rx_us > first_word_us ? path->last_rx_us : first_word_us;
+  return tunnel->now_us > since_us ? tunnel->now_us - since_us : 0;
+}
+
+static uint64_t tick_used_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_path *path = &peer->paths[id];
+  const uint64_t silent_us = silence_us(tunnel, peer, path);
+  if (path->heard && silent_us >= peer->silence_us) {
+    path->heard = false;
+    mp_health_lose(tunnel, peer, id, MP_PATH_LOST_SILENT, 0);
+    peer->order_paths[id].live = false;
+  }
+  uint32_t interval_us = peer->probe_us;
+  if (!path->heard || !path->heard_by_peer)
+    interval_us *= LOST_PROBE_FACTOR;
+  else if (silent_us > interval_us + interval_us / 4)
+    interval_us /= 4;
+  if (path->next_probe_us > tunnel->now_us + interval_us)
+    path->next_probe_us = tunnel->now_us + interval_us;
+  if (path->next_probe_us <= tunnel->now_us) {
+    mp_health_probe(tunnel, peer, id);
+    path->next_probe_us = tunnel->now_us + interval_us;
+  }
+  /* A quarter of the interval is the grain of doubt and of silence. */
+  const uint64_t grain_us = tunnel->now_us + peer->probe_us / 4;
+  return path->next_probe_us < grain_us || !path->heard ? path->next_probe_us : grain_us;
+}
+
+static uint64_t tick_idle_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_path *path = &peer->paths[id];
+  const uint64_t since_us =
+      peer->initiator ? path->asked_us : path->last_rx_us + 3ull * peer->keepalive_us;
+  if (path->heard && since_us != 0 && tunnel->now_us >= since_us + IDLE_SILENCE_US) {
+    path->heard = false;
+    mp_health_lose(tunnel, peer, id, MP_PATH_LOST_SILENT, 0);
+    peer->order_paths[id].live = false;
+  }
+  if (!peer->initiator)
+    return path->heard ? since_us + IDLE_SILENCE_US : UINT64_MAX;
+
+  const bool asking = path->heard && path->asked_us != 0;
+  const uint32_t interval_us = asking ? IDLE_RETRY_US : peer->keepalive_us;
+  if (path->next_probe_us > tunnel->now_us + interval_us)
+    path->next_probe_us = tunnel->now_us + interval_us;
+  if (path->next_probe_us <= tunnel->now_us) {
+    mp_health_probe(tunnel, peer, id);
+    path->next_probe_us = tunnel->now_us + (path->heard ? IDLE_RETRY_US : peer->keepalive_us);
+  } else if (path->heard && path->asked_us == 0 &&
+             path->next_probe_us < path->last_rx_us + peer->keepalive_us) {
+    path->next_probe_us = path->last_rx_us + peer->keepalive_us; /* answered */
+  }
+  return path->next_probe_us;
+}
+
+uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  if (!peer->sending)
+    return UINT64_MAX;
+  const uint64_t idle_at_us = peer->last_data_us + peer->idle_after_us;
+  if (peer->in_use && tunnel->now_us >= idle_at_us)
+    leave_use(tunnel, peer);
+  uint64_t next_us = peer->in_use ? idle_at_us : UINT64_MAX;
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    if (!peer->paths[id].exists)
+      continue;
+    const uint64_t at_us = peer->in_use ? tick_used_path(tunnel, peer, id)
+                                        : tick_idle_path(tunnel, peer, id);
+    if (at_us < next_us)
+      next_us = at_us;
+  }
+  return next_us;
+}

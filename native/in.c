@@ -1,0 +1,335 @@
+/* The way in: UDP -> validate -> key -> replay -> open -> account -> kind -> order -> TUN.
+ *
+ * The functions stand in the order in which a datagram meets them. Every octet is hostile until
+ * mp_seal_unseal has said yes, and even then the peer may be wrong: see take_data. Faults leave by
+ * a label named after the counter that they add to. */
+#include "corridor.h"
+#include "inner.h"
+#include "le.h"
+
+/* The sender's clock starts anywhere; from here on differences stay positive. */
+#define CLOCK_ORIGIN_US (1ull << 40)
+
+static uint32_t handshake_bytes(uint8_t type)
+{
+  switch (type) {
+  case MP_MSG_INITIATION:
+    return MP_INITIATION_BYTES;
+  case MP_MSG_RESPONSE:
+    return MP_RESPONSE_BYTES;
+  case MP_MSG_COOKIE:
+    return MP_COOKIE_BYTES;
+  default:
+    return 0;
+  }
+}
+
+/* Handshake messages go up as they are. Half of the ring is kept free for what authenticated peers
+ * cause, so that a flood of strangers cannot silence them. */
+static void pass_handshake(struct mp_tunnel *tunnel, const struct mp_arrival *arrival)
+{
+  const uint8_t *bytes = arrival->packet->room;
+  const uint32_t wanted = handshake_bytes(bytes[0]);
+  if (arrival->length < wanted)
+    goto drop_short;
+  if (arrival->length > wanted)
+    goto drop_long;
+  if (mp_ring_room(tunnel->events) <= MP_CROSSING_EVENT_SLOTS / 2)
+    goto drop_handshake_full;
+  struct mp_event_handshake *event = mp_event_begin(tunnel, MP_EVENT_HANDSHAKE);
+  if (!event)
+    goto drop_handshake_full;
+  MP_EVENT_ENDPOINT(event, &arrival->from);
+  event->length = (uint16_t)wanted;
+  memcpy(event->bytes, bytes, wanted);
+  mp_event_end(tunnel);
+  return;
+
+drop_short:
+  mp_count(tunnel, MP_COUNTER_DROP_SHORT);
+  return;
+drop_long:
+  mp_count(tunnel, MP_COUNTER_DROP_LONG);
+  return;
+drop_handshake_full:
+  mp_count(tunnel, MP_COUNTER_DROP_HANDSHAKE_FULL);
+}
+
+static bool same_endpoint(const struct mp_endpoint *a, const struct mp_endpoint *b)
+{
+  return a->port == b->port && a->family == b->family && a->remote_port == b->remote_port &&
+         a->scope == b->scope && memcmp(a->remote, b->remote, sizeof a->remote) == 0 &&
+         memcmp(a->local, b->local, sizeof a->local) == 0;
+}
+
+/* The endpoint of a path is where its newest authenticated datagram came from. A client leaves the
+ * source address to the kernel, so that a new lease on the uplink needs no word from us. */
+static void learn_endpoint(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                           const struct mp_endpoint *from)
+{
+  struct mp_path *path = &peer->paths[id];
+  struct mp_endpoint learnt = *from;
+  if (peer->initiator)
+    memset(learnt.local, 0, sizeof learnt.local);
+  if (same_endpoint(&path->endpoint, &learnt))
+    return;
+  path->endpoint = learnt;
+  struct mp_event_path_moved *event = mp_event_begin(tunnel, MP_EVENT_PATH_MOVED);
+  if (!event)
+    return;
+  event->peer = peer->id;
+  event->path = id;
+  MP_EVENT_ENDPOINT(event, &learnt);
+  mp_event_end(tunnel);
+}
+
+static struct mp_path *discover_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                                     const struct mp_endpoint *from)
+{
+  struct mp_path *path = mp_path_open(tunnel, peer, id, from);
+  struct mp_event_path_seen *event = mp_event_begin(tunnel, MP_EVENT_PATH_SEEN);
+  if (event) {
+    event->peer = peer->id;
+    event->path = id;
+    MP_EVENT_ENDPOINT(event, from);
+    mp_event_end(tunnel);
+  }
+  return path;
+}
+
+/* Returns the sender's time of the datagram, unwrapped by the difference of the two clocks. */
+static uint64_t account(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                        const uint8_t *header, uint32_t length, uint64_t advanced)
+{
+  struct mp_path *path = &peer->paths[id];
+  const uint32_t low = mp_load24(header + MP_HEADER_SEND_TIME);
+  const uint64_t expected = peer->clock_any
+                                ? (uint64_t)((int64_t)tunnel->now_us + peer->clock_offset_us)
+                                : CLOCK_ORIGIN_US | low;
+  const uint64_t sent_us = mp_unwrap(expected, low, 24);
+  peer->clock_any = true;
+  peer->clock_offset_us = (int64_t)(sent_us - tunnel->now_us);
+  mp_owd_sample(&path->owd, sent_us, tunnel->now_us);
+
+  path->rx_datagrams++;
+  path->rx_bytes += length;
+  path->rx_expected += advanced;
+
+  struct mp_reorder_path *view = &peer->order_paths[id];
+  view->live = true;
+  if (sent_us > view->newest_sent_us)
+    view->newest_sent_us = sent_us;
+  view->intra_us = path->owd.intra_us;
+  view->owd_high_us = mp_owd_high(&path->owd);
+  return sent_us;
+}
+
+void mp_in_deliver(void *context, struct mp_packet *packet)
+{
+  struct mp_tunnel *tunnel = context;
+  if (tunnel->in_count == MP_IN_BATCH)
+    mp_in_flush(tunnel);
+  tunnel->in[tunnel->in_count++] = packet;
+}
+
+void mp_in_flush(struct mp_tunnel *tunnel)
+{
+  const unsigned count = tunnel->in_count;
+  if (count == 0)
+    return;
+  const unsigned written = tunnel->ports.tun_write(tunnel->ports.context, tunnel->in, count);
+  tunnel->counters[MP_COUNTER_TUN_WRITTEN_PACKETS] += written;
+  tunnel->counters[MP_COUNTER_DROP_TUN_FULL] += count - written;
+  for (unsigned i = 0; i < count; i++)
+    mp_pool_give(tunnel->pool, tunnel->in[i]);
+  tunnel->in_count = 0;
+}
+
+static bool owns_source(const struct mp_peer *peer, const struct mp_inner *inner)
+{
+  if (peer->everything)
+    return true;
+  return inner->version == 4 ? memcmp(inner->source, peer->ipv4, 4) == 0
+                             : memcmp(inner->source, peer->ipv6, 16) == 0;
+}
+
+/* Takes the packet over. */
+static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
+{
+  const uint8_t *header = packet->room;
+  struct mp_inner inner;
+  if (!mp_inner_parse(&inner, packet->room + packet->offset, packet->length))
+    goto drop_inner_malformed;
+  if (!owns_source(peer, &inner))
+    goto drop_inner_source;
+  mp_health_data(tunnel, peer);
+  peer->paths[packet->path].rx_data++;
+  const uint16_t bucket = mp_load16(header + MP_HEADER_FLOW) & (MP_LIMIT_BUCKETS - 1);
+  const uint32_t flow_seq = mp_load24(header + MP_HEADER_FLOW_SEQ);
+  switch (mp_reorder_insert(peer->reorder, bucket, flow_seq, packet, peer->order_paths,
+                            tunnel->now_us)) {
+  case MP_REORDER_TAKEN:
+    peer->rx_packets++;
+    break;
+  case MP_REORDER_DUPLICATE:
+    mp_count(tunnel, MP_COUNTER_DROP_DUPLICATE);
+    break;
+  case MP_REORDER_TOO_OLD:
+    mp_count(tunnel, MP_COUNTER_DROP_LATE);
+    break;
+  }
+  return;
+
+drop_inner_malformed:
+  mp_count(tunnel, MP_COUNTER_DROP_INNER_MALFORMED);
+  mp_pool_give(tunnel->pool, packet);
+  return;
+drop_inner_source:
+  mp_count(tunnel, MP_COUNTER_DROP_INNER_SOURCE);
+  mp_pool_give(tunnel->pool, packet);
+}
+
+static bool take_control(struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                         const struct mp_packet *packet)
+{
+  if (packet->length < MP_CONTROL_BYTES || packet->length > MP_LIMIT_CONTROL_BYTES)
+    return false;
+  struct mp_event_control *event = mp_event_begin(tunnel, MP_EVENT_CONTROL);
+  if (!event)
+    return true;
+  event->peer = peer->id;
+  event->path = packet->path;
+  event->length = (uint16_t)packet->length;
+  memcpy(event->bytes, packet->room + packet->offset, packet->length);
+  mp_event_end(tunnel);
+  return true;
+}
+
+/* Takes the packet over. Returns the peer whose order may have changed, or NULL. */
+static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_arrival *arrival)
+{
+  struct mp_packet *packet = arrival->packet;
+  uint8_t *bytes = packet->room;
+  const uint8_t id = arrival->length > MP_HEADER_PATH ? bytes[MP_HEADER_PATH] : 0;
+  if (arrival->length < MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES)
+    goto drop_short;
+  if (id >= MP_LIMIT_PATHS)
+    goto drop_path;
+  const uint16_t owner = tunnel->owner[mp_load16(bytes + MP_HEADER_RECEIVER)];
+  if (owner == 0)
+    goto drop_index;
+  struct mp_peer *peer = tunnel->peers[(owner - 1u) / MP_CROSSING_EPOCHS];
+  struct mp_epoch *epoch = &peer->epochs[(owner - 1u) % MP_CROSSING_EPOCHS];
+
+  struct mp_replay *replay = &epoch->replay[id];
+  const uint64_t path_seq = mp_replay_expand(replay, mp_load32(bytes + MP_HEADER_PATH_SEQ));
+  if (!mp_replay_check(replay, path_seq))
+    goto drop_replay;
+  if (!mp_seal_unseal(epoch->unseal, id, path_seq, bytes, arrival->length))
+    goto drop_auth;
+  const uint64_t advanced = mp_replay_accept(replay, path_seq);
+
+  if (!epoch->confirmed)
+    mp_epoch_use(tunnel, peer, epoch);
+  if (!peer->paths[id].exists)
+    discover_path(tunnel, peer, id, &arrival->from);
+  else if (advanced > 0)
+    learn_endpoint(tunnel, peer, id, &arrival->from);
+
+  packet->sent_us = account(tunnel, peer, id, bytes, arrival->length, advanced);
+  packet->path = id;
+  packet->offset = MP_SEAL_HEADER_BYTES;
+  packet->length = arrival->length - MP_SEAL_HEADER_BYTES - MP_SEAL_TAG_BYTES;
+  mp_health_heard(tunnel, peer, id);
+
+  bool whole = true;
+  switch (bytes[MP_HEADER_TYPE]) {
+  case MP_MSG_DATA:
+    take_data(tunnel, peer, packet);
+    return peer;
+  case MP_MSG_PROBE:
+    whole = mp_health_on_probe(tunnel, peer, packet);
+    break;
+  case MP_MSG_ECHO:
+    whole = mp_health_on_echo(tunnel, peer, packet);
+    break;
+  default:
+    whole = take_control(tunnel, peer, packet);
+    break;
+  }
+  if (!whole)
+    mp_count(tunnel, MP_COUNTER_DROP_BODY);
+  mp_pool_give(tunnel->pool, packet);
+  return peer;
+
+drop_short:
+  mp_count(tunnel, MP_COUNTER_DROP_SHORT);
+  goto drop;
+drop_path:
+  mp_count(tunnel, MP_COUNTER_DROP_PATH);
+  goto drop;
+drop_index:
+  mp_count(tunnel, MP_COUNTER_DROP_INDEX);
+  goto drop;
+drop_replay:
+  mp_count(tunnel, MP_COUNTER_DROP_REPLAY);
+  goto drop;
+drop_auth:
+  mp_count(tunnel, MP_COUNTER_DROP_AUTH);
+drop:
+  mp_pool_give(tunnel->pool, packet);
+  return NULL;
+}
+
+void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  mp_reorder_advance(peer->reorder, peer->order_paths, tunnel->now_us);
+  mp_wake_by(tunnel, mp_reorder_deadline(peer->reorder));
+}
+
+static struct mp_peer *receive(struct mp_tunnel *tunnel, struct mp_arrival *arrival)
+{
+  if (arrival->length == 0) {
+    mp_count(tunnel, MP_COUNTER_DROP_SHORT);
+    mp_pool_give(tunnel->pool, arrival->packet);
+    return NULL;
+  }
+  switch (arrival->packet->room[0]) {
+  case MP_MSG_INITIATION:
+  case MP_MSG_RESPONSE:
+  case MP_MSG_COOKIE:
+    pass_handshake(tunnel, arrival);
+    break;
+  case MP_MSG_DATA:
+  case MP_MSG_PROBE:
+  case MP_MSG_ECHO:
+  case MP_MSG_CONTROL:
+    return open_sealed(tunnel, arrival);
+  default:
+    mp_count(tunnel, MP_COUNTER_DROP_TYPE);
+    break;
+  }
+  mp_pool_give(tunnel->pool, arrival->packet);
+  return NULL;
+}
+
+void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_arrival *arrivals, unsigned count,
+                      uint64_t now_us)
+{
+  if (now_us > tunnel->now_us)
+    tunnel->now_us = now_us;
+  tunnel->counters[MP_COUNTER_UDP_READ_BATCHES]++;
+  tunnel->counters[MP_COUNTER_UDP_READ_DATAGRAMS] += count;
+  struct mp_peer *last = NULL;
+  for (unsigned i = 0; i < count; i++) {
+    struct mp_peer *peer = receive(tunnel, &arrivals[i]);
+    /* Proofs are looked for once a run of datagrams of one peer, not once a datagram. */
+    if (last && peer != last)
+      mp_in_settle(tunnel, last);
+    last = peer;
+  }
+  if (last)
+    mp_in_settle(tunnel, last);
+  mp_in_flush(tunnel);
+  mp_out_flush(tunnel);
+}

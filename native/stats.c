@@ -1,0 +1,106 @@
+/* Answers a statsRequest: one event a path, a peer and a counter that is not zero. */
+#include "corridor.h"
+
+/* One-way delays are known but for the difference of two clocks, which cancels out between paths of
+ * one peer: only how much later than the quickest can be told. */
+static uint32_t rx_skew_us(const struct mp_peer *peer, uint8_t id)
+{
+  const int64_t own_us = peer->paths[id].owd.mean_us;
+  int64_t least_us = own_us;
+  for (uint8_t other = 0; other < MP_LIMIT_PATHS; other++)
+    if (peer->paths[other].owd.any && peer->paths[other].heard &&
+        peer->paths[other].owd.mean_us < least_us)
+      least_us = peer->paths[other].owd.mean_us;
+  return peer->paths[id].owd.any ? (uint32_t)(own_us - least_us) : 0;
+}
+
+static uint32_t tx_skew_us(const struct mp_peer *peer, uint8_t id)
+{
+  int32_t most_us = 0;
+  for (uint8_t other = 0; other < MP_LIMIT_PATHS; other++) {
+    const int32_t above_us = (int32_t)(peer->paths[id].tx_owd_us - peer->paths[other].tx_owd_us);
+    if (peer->paths[other].tx_owd_any && peer->paths[other].heard && above_us > most_us)
+      most_us = above_us;
+  }
+  return peer->paths[id].tx_owd_any ? (uint32_t)most_us : 0;
+}
+
+static void answer_path(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
+                        uint32_t token)
+{
+  const struct mp_path *path = &peer->paths[id];
+  struct mp_event_path_stats *event = mp_event_begin(tunnel, MP_EVENT_PATH_STATS);
+  if (!event)
+    return;
+  event->peer = peer->id;
+  event->path = id;
+  event->usable = (peer->usable & mp_path_bit(id)) != 0;
+  event->heard = path->heard;
+  event->heard_by_peer = path->heard_by_peer;
+  event->token = token;
+  event->rtt_us = path->rtt.latest_us;
+  event->srtt_us = path->rtt.smoothed_us;
+  event->rttvar_us = path->rtt.var_us;
+  event->min_rtt_us = path->rtt.min_us;
+  event->jitter_us = path->owd.jitter_us;
+  event->rx_skew_us = rx_skew_us(peer, id);
+  event->tx_skew_us = tx_skew_us(peer, id);
+  const uint64_t silent_us = path->last_rx_us ? tunnel->now_us - path->last_rx_us : 0;
+  event->silent_us = silent_us > UINT32_MAX ? UINT32_MAX : (uint32_t)silent_us;
+  event->tx_datagrams = path->tx_datagrams;
+  event->tx_bytes = path->tx_bytes;
+  event->tx_data = path->tx_data;
+  event->tx_errors = path->tx_errors;
+  event->rx_datagrams = path->rx_datagrams;
+  event->rx_bytes = path->rx_bytes;
+  event->rx_data = path->rx_data;
+  event->rx_expected = path->rx_expected;
+  event->peer_expected = path->peer_expected;
+  event->peer_received = path->peer_received;
+  mp_event_end(tunnel);
+}
+
+static void answer_peer(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint32_t token)
+{
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
+    if (peer->paths[id].exists)
+      answer_path(tunnel, peer, id, token);
+  const struct mp_reorder_stats *order = mp_reorder_stats(peer->reorder);
+  struct mp_event_peer_stats *event = mp_event_begin(tunnel, MP_EVENT_PEER_STATS);
+  if (!event)
+    return;
+  event->peer = peer->id;
+  event->token = token;
+  event->in_use = peer->in_use;
+  event->held = order->held;
+  event->tx_packets = peer->tx_packets;
+  event->rx_packets = peer->rx_packets;
+  event->held_total = order->held_total;
+  event->proved_lost = order->proved_lost;
+  event->deadline_passed = order->deadline_passed;
+  event->late = order->late;
+  event->duplicates = order->duplicates;
+  mp_event_end(tunnel);
+}
+
+void mp_stats_answer(struct mp_tunnel *tunnel, uint32_t token)
+{
+  for (uint16_t i = 0; i < tunnel->peer_count; i++)
+    answer_peer(tunnel, tunnel->peers[tunnel->peer_ids[i]], token);
+  for (uint16_t counter = 0; counter < MP_COUNTERS; counter++) {
+    if (tunnel->counters[counter] == 0)
+      continue;
+    struct mp_event_counter *event = mp_event_begin(tunnel, MP_EVENT_COUNTER);
+    if (!event)
+      return;
+    event->counter = counter;
+    event->token = token;
+    event->count = tunnel->counters[counter];
+    mp_event_end(tunnel);
+  }
+  struct mp_event_stats_end *end = mp_event_begin(tunnel, MP_EVENT_STATS_END);
+  if (!end)
+    return;
+  end->token = token;
+  mp_event_end(tunnel);
+}
