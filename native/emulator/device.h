@@ -1,0 +1,18 @@
+/* A TUN device in a network namespace: one end of an emulated link. It exists while it is open. */
+#ifndef MP_EMULATOR_DEVICE_H
+#define MP_EMULATOR_DEVICE_H
+
+#include "describe.h"
+
+struct mp_device {
+  int fd;       /* non-blocking; -1: unplugged */
+  bool watched; /* for the event loop: false after every plug */
+};
+
+/* Makes the device and brings it up. `namespace` as in `ip netns`, empty for the caller's own. False
+ * with the reason and its remedy in `complaint`. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. */
+bool mp_device_plug(struct mp_device *device, const char *namespace, const char *name,
+                    uint32_t mtu_bytes, char complaint[MP_COMPLAINT_SIZE]);
+void mp_device_unplug(struct mp_device *device);
+
+#endif
