@@ -17,7 +17,7 @@
  * A packet's fate is settled when it is sent: a later change of rate or delay touches only packets
  * sent after it. Only a cut reaches packets under way, see mp_link_survives.
  *
- * Thread: one at a time. Time: microseconds of any monotonic clock; a step back counts as no step. */
+ * Thread: one at a time. Time: microseconds of any monotonic clock; a step back counts as none. */
 #ifndef MP_LINK_H
 #define MP_LINK_H
 
@@ -45,7 +45,7 @@ struct mp_link_config {
   uint64_t delay_us;          /* one way; at most an hour */
   uint64_t jitter_us;         /* at most an hour */
   enum mp_link_jitter_law jitter_law;
-  double loss;            /* 0..1, mean over all packets; a lost packet takes no rate, as in netem */
+  double loss;            /* 0..1, mean of all packets; a lost packet takes no rate, as in netem */
   double loss_burst;      /* mean length of a run of losses, packets; up to 1: losses independent */
   double duplicate;       /* 0..1; the copy takes rate and queue like any packet */
   uint64_t queue_bytes;   /* drop-tail bound on what waits for the rate; 0: none */
@@ -85,7 +85,8 @@ struct mp_link_counters {
 struct mp_link;
 
 /* Opens a link at now_us, where a trace starts. It remembers up to capacity_packets packets under
- * way (32 bytes each) and drops beyond. NULL with errno: EINVAL (mp_link_config_is_valid), ENOMEM. */
+ * way (24 bytes each) and drops beyond. NULL with errno: EINVAL (mp_link_config_is_valid) or
+ * ENOMEM. */
 struct mp_link *mp_link_open(const struct mp_link_config *config, uint32_t capacity_packets,
                              uint64_t seed, uint64_t now_us);
 void mp_link_close(struct mp_link *link);
@@ -94,12 +95,12 @@ void mp_link_close(struct mp_link *link);
 bool mp_link_config_is_valid(const struct mp_link_config *config);
 
 /* Changes a running link; what is under way keeps its arrival. A trace that differs from the one
- * in force (by address) starts at now_us. `down` cuts. Returns 0 or -EINVAL, then nothing changed. */
+ * in force (by address) starts at now_us. `down` cuts. Returns 0, or -EINVAL: nothing changed. */
 int mp_link_configure(struct mp_link *link, const struct mp_link_config *config, uint64_t now_us);
 const struct mp_link_config *mp_link_config_of(const struct mp_link *link);
 
-/* Sends one packet of length_bytes (its IP length). Fills `passage` only when accepted. O(1), with a
- * trace O(log of its length) after idle time. */
+/* Sends one packet of length_bytes (its IP length). Fills `passage` only when accepted. O(1), with
+ * a trace O(log of its length) after idle time. */
 enum mp_link_verdict mp_link_send(struct mp_link *link, uint32_t length_bytes, uint64_t now_us,
                                   struct mp_link_passage *passage);
 

@@ -30,7 +30,7 @@ uint64_t mp_now_us(void);
 /* Takes some of the packets that wait at the near device. */
 void mp_carrier_take(struct mp_carrier *carrier);
 
-/* Delivers what is due and forgets what was cut. Returns when to come again, UINT64_MAX for never. */
+/* Delivers what is due and forgets what was cut. Returns when to come again, UINT64_MAX: never. */
 uint64_t mp_carrier_deliver(struct mp_carrier *carrier, uint64_t now_us);
 
 #endif

@@ -1,7 +1,7 @@
 /* A link in words: `name=dsl,rate=20,delay=15,loss=0.5,queue=300ms,down.rate=50`.
  *
- * People's units stay here: Mbit/s, ms and percent become the bytes/s, microseconds and fractions of
- * link.h. A key holds for both directions unless `up.` (from side a to side b) or `down.` stands
+ * People's units stay here: Mbit/s, ms and percent become the bytes/s, microseconds and fractions
+ * of link.h. A key holds for both directions unless `up.` (from side a to side b) or `down.` stands
  * before it; of two words for the same thing the later one counts. */
 #ifndef MP_EMULATOR_DESCRIBE_H
 #define MP_EMULATOR_DESCRIBE_H
@@ -32,8 +32,9 @@ struct mp_description {
  * is 200 ms. */
 struct mp_description mp_description_default(void);
 
-/* Reads `text` over what `description` says already. A running link takes only what can change while
- * it runs. False: nothing changed, and `complaint` names the key, what was found, what is accepted. */
+/* Reads `text` over what `description` says already. A running link takes only what can change
+ * while it runs. False: nothing changed, and `complaint` names the key, what was found and what is
+ * accepted. */
 bool mp_description_read(struct mp_description *description, const char *text, bool running,
                          char complaint[MP_COMPLAINT_SIZE]);
 

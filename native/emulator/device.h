@@ -9,8 +9,8 @@ struct mp_device {
   bool watched; /* for the event loop: false after every plug */
 };
 
-/* Makes the device and brings it up. `namespace` as in `ip netns`, empty for the caller's own. False
- * with the reason and its remedy in `complaint`. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. */
+/* Makes the device and brings it up. `namespace` as in `ip netns`, empty for the caller's own.
+ * False with the reason and its remedy in `complaint`. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. */
 bool mp_device_plug(struct mp_device *device, const char *namespace, const char *name,
                     uint32_t mtu_bytes, char complaint[MP_COMPLAINT_SIZE]);
 void mp_device_unplug(struct mp_device *device);

@@ -1,8 +1,8 @@
 /* Packets under way in one direction, oldest first: bytes of varying length in one piece of memory.
  *
- * The memory is mapped twice in a row, so that no packet is ever in two pieces. It is taken from the
- * kernel page by page as it is first written, and an empty FIFO starts over at its beginning: what a
- * link holds at its fullest is what it costs. */
+ * The memory is mapped twice in a row, so that no packet is ever in two pieces. It is taken from
+ * the kernel page by page as it is first written, and an empty FIFO starts over at its beginning:
+ * what a link holds at its fullest is what it costs. */
 #ifndef MP_EMULATOR_FIFO_H
 #define MP_EMULATOR_FIFO_H
 

@@ -1,5 +1,5 @@
-/* Quantities as people write them, in the units of link.h. Each returns false, and leaves its result
- * unspecified, for text that is not entirely such a quantity within its bounds. */
+/* Quantities as people write them, in the units of link.h. Each returns false, and leaves its
+ * result unspecified, for text that is not entirely such a quantity within its bounds. */
 #ifndef MP_EMULATOR_QUANTITY_H
 #define MP_EMULATOR_QUANTITY_H
 
