@@ -35,7 +35,8 @@ const sentence = (sum) => `${sum.passed} passed, ${sum.failed} failed, ${sum.ski
 /** Runs a program that reports for itself; resolves to its exit code. */
 function show(command, args) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+    const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1' }
+    const child = spawn(command, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
     child.on('error', (error) => {
       console.error(`${command}: ${error.message}`)
       resolve(1)
@@ -115,7 +116,7 @@ async function fuzz() {
 async function vitest(project, args = []) {
   const report = join(scratch, `${project}.json`)
   const code = await show('node_modules/.bin/vitest', [
-    ...['run', '--project', project, '--silent=passed-only', '--no-color'],
+    ...['run', '--project', project, '--silent=passed-only'],
     ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     ...args,
   ])
