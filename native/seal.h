@@ -14,8 +14,9 @@
 
 struct mp_seal_context; /* one key, one direction, one thread */
 
-/* Looks the library up and runs a known-answer test of each AEAD. Returns the MP_AEAD_* bits that
- * work, 0 when the process has no usable EVP; *why then names the missing symbol or failed test. */
+/* Looks the library up and runs a known-answer test of each AEAD, once in a process, from any
+ * thread. Returns the MP_AEAD_* bits that work, 0 when the process has no usable EVP. *why is NULL
+ * when all work, else a sentence that names the missing symbol, missing AEAD or failed test. */
 uint8_t mp_seal_available(const char **why);
 
 /* The MP_AEAD_* bits for which this CPU has instructions (AES and carry-less multiply). */
@@ -24,7 +25,8 @@ uint8_t mp_seal_preferred(void);
 /* Text for status: library and version. */
 const char *mp_seal_provider(void);
 
-/* NULL when the AEAD is not available or memory is gone. The key is copied into the library. */
+/* NULL when the AEAD (one MP_AEAD_*) is not available or memory is gone. The key is copied into the
+ * library; the caller erases its own. */
 struct mp_seal_context *mp_seal_open(uint8_t aead, const uint8_t key[MP_SEAL_KEY_BYTES],
                                      bool for_sealing);
 
@@ -33,16 +35,15 @@ void mp_seal_close(struct mp_seal_context *context);
 
 /* Nonce: path id (u32) and path sequence (u64), little-endian. PROTOCOL.md, "Sealed datagrams".
  *
- * datagram[0, MP_SEAL_CLEAR_BYTES) is associated data and must be written already. `plain` parts
- * are sealed to datagram + MP_SEAL_CLEAR_BYTES: first the `hidden` header octets that the caller
- * has written at datagram + MP_SEAL_CLEAR_BYTES (in place, up to MP_SEAL_HEADER_BYTES), then
- * `body` (may be anywhere, may be datagram + MP_SEAL_HEADER_BYTES itself), then the tag.
- * Returns the length of the datagram, 0 when the library failed. */
+ * The caller has written the header to datagram[0, MP_SEAL_HEADER_BYTES). Its first
+ * MP_SEAL_CLEAR_BYTES are associated data; the rest of it is sealed in place, then `body`, then
+ * comes the tag. `body` is datagram + MP_SEAL_HEADER_BYTES itself or does not overlap the datagram.
+ * Returns the length of the datagram, 0 when the library failed: its octets are then undefined. */
 size_t mp_seal_seal(struct mp_seal_context *context, uint8_t path, uint64_t path_seq,
                     uint8_t *datagram, const uint8_t *body, size_t body_bytes);
 
 /* Opens in place: afterwards datagram[0, MP_SEAL_HEADER_BYTES) is the whole header in clear and the
- * body follows it. Returns false when the tag is wrong; the octets are then undefined.
+ * body follows it. Returns false when the tag is wrong; the sealed octets are then undefined.
  * Precondition: length >= MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES. */
 bool mp_seal_unseal(struct mp_seal_context *context, uint8_t path, uint64_t path_seq,
                     uint8_t *datagram, size_t length);
