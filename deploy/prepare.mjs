@@ -79,10 +79,9 @@ function checkMachine() {
     refuse(`this is ${process.platform}`, 'mptun runs on Linux only')
   checkNode()
   if (process.getuid() !== 0) {
-    refuse(
-      'network devices need root',
-      `run sudo ${process.env.npm_lifecycle_event ? `npm run ${process.env.npm_lifecycle_event}` : 'node deploy/prepare.mjs'}`,
-    )
+    const script = process.env.npm_lifecycle_event
+    const again = script ? `npm run ${script}` : `node deploy/prepare.mjs ${profile}`
+    refuse('network devices need root', `run sudo ${again}`)
   }
   checkTun()
 }
