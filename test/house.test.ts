@@ -134,7 +134,7 @@ describe('who includes whom in C', () => {
   const room = (path: string) => basename(path, extname(path))
 
   const CORRIDORS = ['tunnel', 'corridor', 'out', 'in', 'health', 'stats']
-  const PORTS = ['udp', 'tun', 'linkwatch', 'notify']
+  const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']
   /** The floor of each room that is not a leaf. */
   const FLOORS: Record<string, number> = {
     ...Object.fromEntries(['contract', 'ring', 'pool', 'le'].map((name) => [name, 0])),
