@@ -1,4 +1,4 @@
-/* The event loop: carries packets and obeys commands until standard input ends or a signal comes. */
+/* The event loop: carries packets and obeys commands until its input ends or a signal comes. */
 #ifndef MP_EMULATOR_LOOP_H
 #define MP_EMULATOR_LOOP_H
 
