@@ -13,7 +13,8 @@ struct mp_replay {
   uint64_t words[MP_LIMIT_REPLAY_BITS / 64];
 };
 
-/* True when `seq` is neither accepted before nor older than the window. Changes nothing. */
+/* True when `seq` is neither accepted before nor older than the window, which reaches
+ * MP_LIMIT_REPLAY_BITS - 64 below the greatest accepted. Changes nothing. */
 bool mp_replay_check(const struct mp_replay *replay, uint64_t seq);
 
 /* Marks `seq` as accepted. Returns the number of sequences by which the greatest advanced (0: it
