@@ -30,8 +30,13 @@ struct mp_reorder_path {
 };
 
 struct mp_reorder_stats {
-  uint64_t held_total, proved_lost, deadline_passed, late, duplicates, overflowed;
-  uint32_t held; /* now */
+  uint64_t held_total;      /* packets that had to wait */
+  uint64_t proved_lost;     /* gaps passed: every path had overtaken them */
+  uint64_t deadline_passed; /* gaps passed: time was up */
+  uint64_t overflowed;      /* gaps passed: what waited behind them did not fit */
+  uint64_t late;            /* packets delivered behind their turn */
+  uint64_t duplicates;      /* copies given back */
+  uint32_t held;            /* packets that wait now */
 };
 
 /* Takes a packet that is next in order; must not call back into reorder. Ownership passes. */
@@ -62,7 +67,8 @@ void mp_reorder_advance(struct mp_reorder *reorder,
                         const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us);
 
 /* Earliest time at which advance can release something by deadline; UINT64_MAX when nothing waits.
- * Computed by the last insert or advance. */
+ * Exact after an advance; an insert that releases something may leave it too early, never too
+ * late. */
 uint64_t mp_reorder_deadline(const struct mp_reorder *reorder);
 
 const struct mp_reorder_stats *mp_reorder_stats(const struct mp_reorder *reorder);

@@ -1,0 +1,120 @@
+#include "hold.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Slots in use for each packet that may be held. Rings are sparse where a path with a small share
+ * runs ahead of one with a large share (1 : 8, times 2 for the power of two); what is sparser than
+ * that gives up its oldest gaps rather than memory. */
+#define SLOTS_PER_PACKET 16u
+
+void mp_hold_open(struct mp_hold_store *store, uint32_t limit)
+{
+  *store = (struct mp_hold_store){
+    .slots_limit =
+      (uint64_t)limit * SLOTS_PER_PACKET + (uint64_t)MP_LIMIT_BUCKETS * MP_HOLD_SPAN_LEAST,
+  };
+}
+
+void mp_hold_close(struct mp_hold_store *store)
+{
+  for (uint32_t size = 0; size < MP_HOLD_SIZES; size++) {
+    while (store->free[size]) {
+      struct mp_hold *hold = store->free[size];
+      store->free[size] = hold->next;
+      free(hold);
+    }
+  }
+}
+
+static uint32_t size_of(uint32_t capacity)
+{
+  return (uint32_t)__builtin_ctz(capacity / MP_HOLD_SPAN_LEAST);
+}
+
+static struct mp_hold *ring_of(struct mp_hold_store *store, uint32_t capacity)
+{
+  if (store->slots_used + capacity > store->slots_limit)
+    return NULL;
+  struct mp_hold **free = &store->free[size_of(capacity)];
+  struct mp_hold *hold = *free;
+  if (hold) {
+    *free = hold->next;
+  } else {
+    hold = calloc(1, sizeof *hold + capacity * sizeof hold->slots[0]);
+    if (!hold)
+      return NULL;
+    hold->capacity = capacity;
+  }
+  store->slots_used += capacity;
+  return hold;
+}
+
+void mp_hold_release(struct mp_hold_store *store, struct mp_hold **hold)
+{
+  struct mp_hold **free = &store->free[size_of((*hold)->capacity)];
+  store->slots_used -= (*hold)->capacity;
+  (*hold)->next = *free;
+  *free = *hold;
+  *hold = NULL;
+}
+
+bool mp_hold_reach(struct mp_hold_store *store, struct mp_hold **hold, uint64_t turn,
+                   uint64_t sequence)
+{
+  struct mp_hold *narrow = *hold;
+  uint32_t capacity = narrow ? narrow->capacity : MP_HOLD_SPAN_LEAST;
+  if (narrow && sequence - turn <= capacity)
+    return true;
+  while (capacity < sequence - turn)
+    capacity *= 2;
+  struct mp_hold *wide = ring_of(store, capacity);
+  if (!wide)
+    return false;
+  if (narrow) {
+    while (narrow->count > 0) {
+      const uint64_t held = mp_hold_first(narrow, turn);
+      const uint64_t since_us = mp_hold_slot(narrow, held)->since_us;
+      mp_hold_put(wide, held, mp_hold_take(narrow, held), since_us);
+    }
+    mp_hold_release(store, hold);
+  }
+  *hold = wide;
+  return true;
+}
+
+void mp_hold_put(struct mp_hold *hold, uint64_t sequence, struct mp_packet *packet,
+                 uint64_t now_us)
+{
+  const uint32_t at = (uint32_t)sequence & (hold->capacity - 1);
+  hold->slots[at] = (struct mp_hold_slot){packet, now_us};
+  hold->occupied[at / 64] |= 1ull << (at % 64);
+  hold->words |= 1ull << (at / 64);
+  hold->count++;
+}
+
+struct mp_packet *mp_hold_take(struct mp_hold *hold, uint64_t sequence)
+{
+  const uint32_t at = (uint32_t)sequence & (hold->capacity - 1);
+  hold->occupied[at / 64] &= ~(1ull << (at % 64));
+  if (hold->occupied[at / 64] == 0)
+    hold->words &= ~(1ull << (at / 64));
+  hold->count--;
+  return hold->slots[at].packet;
+}
+
+/* Looks at the rest of the word where the sequences above the turn begin, then at the next word
+ * that is not zero, around the end of the ring; last comes the beginning of the first word. */
+uint64_t mp_hold_first(const struct mp_hold *hold, uint64_t turn)
+{
+  const uint32_t start = (uint32_t)(turn + 1) & (hold->capacity - 1);
+  uint32_t word = start / 64;
+  uint64_t bits = hold->occupied[word] & (~0ull << (start % 64));
+  if (bits == 0) {
+    const uint64_t above = word < 63 ? hold->words & (~0ull << (word + 1)) : 0;
+    word = (uint32_t)__builtin_ctzll(above ? above : hold->words);
+    bits = hold->occupied[word];
+  }
+  const uint32_t at = word * 64 + (uint32_t)__builtin_ctzll(bits);
+  return turn + 1 + ((at - start) & (hold->capacity - 1));
+}

@@ -1,0 +1,137 @@
+/* Whether a gap is lost (native/gap.h): the table, and the definition read word for word. */
+#include "gap.h"
+#include "test.h"
+
+/* A packet came on path 0, sent at 1000; the one before it is missing. */
+static void a_gap_is_lost_when_every_path_has_passed_it(void)
+{
+#define CARRIES .live = true, .carrying = true
+  static const struct {
+    const char *name;
+    struct mp_reorder_path paths[3];
+    bool is_lost;
+  } cases[] = {
+    {"own path alone", {{CARRIES, .newest_sent_us = 1000}}, true},
+    {"other path behind", {{CARRIES, .newest_sent_us = 1000}, {CARRIES, .newest_sent_us = 999}},
+     false},
+    {"other path at the same time",
+     {{CARRIES, .newest_sent_us = 1000}, {CARRIES, .newest_sent_us = 1000}},
+     false},
+    {"other path past", {{CARRIES, .newest_sent_us = 1000}, {CARRIES, .newest_sent_us = 1001}},
+     true},
+    {"other path never heard", {{CARRIES, .newest_sent_us = 9000}, {CARRIES}}, false},
+    {"one of two others behind",
+     {{CARRIES, .newest_sent_us = 1000},
+      {CARRIES, .newest_sent_us = 5000},
+      {CARRIES, .newest_sent_us = 1000}},
+     false},
+    {"both others past",
+     {{CARRIES, .newest_sent_us = 1000},
+      {CARRIES, .newest_sent_us = 5000},
+      {CARRIES, .newest_sent_us = 1001}},
+     true},
+    {"own path the slowest", {{CARRIES, .newest_sent_us = 1000}, {CARRIES, .newest_sent_us = 1002}},
+     true},
+    {"other path not live", {{CARRIES, .newest_sent_us = 1000}, {.carrying = true}}, true},
+    {"own path not live", {{.carrying = true}, {CARRIES, .newest_sent_us = 1001}}, true},
+    {"no path live", {{.carrying = true}}, true},
+    {"own path disordered, at its edge",
+     {{CARRIES, .newest_sent_us = 1300, .intra_us = 300}},
+     false},
+    {"own path disordered, past it", {{CARRIES, .newest_sent_us = 1301, .intra_us = 300}}, true},
+    {"other path disordered, at its edge",
+     {{CARRIES, .newest_sent_us = 1000}, {CARRIES, .newest_sent_us = 1300, .intra_us = 300}},
+     false},
+    {"other path disordered, past it",
+     {{CARRIES, .newest_sent_us = 1000}, {CARRIES, .newest_sent_us = 1301, .intra_us = 300}},
+     true},
+    {"disorder longer than the clock", {{CARRIES, .newest_sent_us = 2000, .intra_us = 5000}},
+     false},
+    {"idle path, change not heard on it",
+     {{CARRIES, .newest_sent_us = 1000}, {.live = true, .newest_sent_us = 799, .changed_us = 800}},
+     false},
+    {"idle path, change heard on it",
+     {{CARRIES, .newest_sent_us = 1000}, {.live = true, .newest_sent_us = 800, .changed_us = 800}},
+     true},
+    {"idle path, disordered",
+     {{CARRIES, .newest_sent_us = 1000},
+      {.live = true, .newest_sent_us = 849, .changed_us = 800, .intra_us = 50}},
+     false},
+    {"idle path, past its disorder",
+     {{CARRIES, .newest_sent_us = 1000},
+      {.live = true, .newest_sent_us = 850, .changed_us = 800, .intra_us = 50}},
+     true},
+    {"idle path that never carried", {{CARRIES, .newest_sent_us = 1000}, {.live = true}}, true},
+    {"path that carries again",
+     {{CARRIES, .newest_sent_us = 1000}, {CARRIES, .newest_sent_us = 850, .changed_us = 800}},
+     false},
+    {"own path idle and disordered",
+     {{.live = true, .newest_sent_us = 1000, .changed_us = 900, .intra_us = 100}},
+     true},
+  };
+#undef CARRIES
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct mp_reorder_path paths[MP_LIMIT_PATHS] = {0};
+    memcpy(paths, cases[i].paths, sizeof cases[i].paths);
+    const struct mp_gap gap = {.sent_us = 1000, .path = 0};
+    const struct mp_gap_horizon horizon = mp_gap_horizon_of(paths);
+    if (mp_gap_is_lost(&gap, &horizon) != cases[i].is_lost)
+      test_fail(__FILE__, __LINE__, cases[i].name);
+  }
+}
+
+static bool is_lost_by_definition(const struct mp_reorder_path *paths, struct mp_gap gap)
+{
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    const struct mp_reorder_path *path = &paths[id];
+    const bool brought_it = id == gap.path && path->intra_us == 0;
+    const bool is_past = path->newest_sent_us > gap.sent_us + path->intra_us;
+    const bool is_empty =
+      !path->carrying && path->newest_sent_us >= path->changed_us + path->intra_us;
+    if (path->live && !brought_it && !is_past && !is_empty)
+      return false;
+  }
+  return true;
+}
+
+static uint64_t random_below(uint64_t limit)
+{
+  static uint64_t state = 1;
+  uint64_t z = state += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return (z ^ (z >> 31)) % limit;
+}
+
+/* Small numbers, so that equal ones are frequent. */
+static void one_comparison_says_what_the_definition_says(void)
+{
+  unsigned lost = 0;
+  for (int round = 0; round < 200000; round++) {
+    struct mp_reorder_path paths[MP_LIMIT_PATHS] = {0};
+    const uint64_t count = 1 + random_below(MP_LIMIT_PATHS);
+    for (uint64_t id = 0; id < count; id++)
+      paths[id] = (struct mp_reorder_path){
+        .live = random_below(4) > 0,
+        .carrying = random_below(4) > 0,
+        .changed_us = random_below(12),
+        .newest_sent_us = random_below(12) + random_below(2) * 8,
+        .intra_us = random_below(3) == 0 ? (uint32_t)random_below(5) : 0,
+      };
+    const struct mp_gap_horizon horizon = mp_gap_horizon_of(paths);
+    for (uint8_t id = 0; id < count; id++) {
+      const struct mp_gap gap = {.sent_us = random_below(12), .path = id};
+      const bool is_lost = is_lost_by_definition(paths, gap);
+      lost += is_lost;
+      REQUIRE(mp_gap_is_lost(&gap, &horizon) == is_lost);
+    }
+  }
+  CHECK(lost > 10000);
+}
+
+int main(void)
+{
+  RUN(a_gap_is_lost_when_every_path_has_passed_it);
+  RUN(one_comparison_says_what_the_definition_says);
+  return test_end();
+}

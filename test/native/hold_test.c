@@ -1,0 +1,128 @@
+/* The ring of one bucket (native/hold.h), against plain arrays. */
+#include "hold.h"
+#include "test.h"
+
+#include <stdlib.h>
+
+/* Never read by hold: an address stands for a packet. */
+static struct mp_packet *packet_of(uint64_t sequence)
+{
+  return (struct mp_packet *)(uintptr_t)(sequence * sizeof(struct mp_packet));
+}
+
+static void finds_the_lowest_at_every_turn_and_capacity(void)
+{
+  for (uint32_t capacity = MP_HOLD_SPAN_LEAST; capacity <= MP_HOLD_SPAN; capacity *= 2) {
+    struct mp_hold_store store;
+    struct mp_hold *hold = NULL;
+    mp_hold_open(&store, MP_HOLD_SPAN);
+    REQUIRE(mp_hold_reach(&store, &hold, 0, capacity));
+    CHECK_EQ(hold->capacity, capacity);
+    for (uint64_t turn = 0; turn < 2 * capacity; turn += 7) {
+      for (uint64_t distance = 1; distance < capacity; distance = distance * 2 + 1) {
+        mp_hold_put(hold, turn + distance, packet_of(1), 0);
+        mp_hold_put(hold, turn + capacity, packet_of(2), 0);
+        REQUIRE(mp_hold_first(hold, turn) == turn + distance);
+        REQUIRE(mp_hold_take(hold, turn + distance) == packet_of(1));
+        REQUIRE(mp_hold_first(hold, turn) == turn + capacity);
+        REQUIRE(mp_hold_take(hold, turn + capacity) == packet_of(2));
+      }
+      REQUIRE(hold->count == 0 && hold->words == 0);
+    }
+    mp_hold_release(&store, &hold);
+    mp_hold_close(&store);
+  }
+}
+
+static void growth_keeps_what_is_held(void)
+{
+  struct mp_hold_store store;
+  struct mp_hold *hold = NULL;
+  mp_hold_open(&store, MP_HOLD_SPAN);
+  const uint64_t turn = 1000003;
+  for (uint64_t sequence = turn + 1; sequence <= turn + MP_HOLD_SPAN; sequence += 3) {
+    REQUIRE(mp_hold_reach(&store, &hold, turn, sequence));
+    REQUIRE(!mp_hold_has(hold, sequence));
+    mp_hold_put(hold, sequence, packet_of(sequence), sequence + 5);
+  }
+  CHECK_EQ(hold->capacity, MP_HOLD_SPAN);
+  CHECK_EQ(store.slots_used, MP_HOLD_SPAN);
+  uint64_t passed = turn;
+  for (uint64_t sequence = turn + 1; sequence <= turn + MP_HOLD_SPAN; sequence += 3) {
+    REQUIRE(mp_hold_first(hold, passed) == sequence);
+    REQUIRE(mp_hold_slot(hold, sequence)->since_us == sequence + 5);
+    REQUIRE(mp_hold_take(hold, sequence) == packet_of(sequence));
+    passed = sequence;
+  }
+  CHECK_EQ(hold->count, 0);
+  mp_hold_release(&store, &hold);
+  mp_hold_close(&store);
+}
+
+static void rings_are_used_again(void)
+{
+  struct mp_hold_store store;
+  mp_hold_open(&store, MP_HOLD_SPAN);
+  struct mp_hold *made[MP_HOLD_SIZES];
+  for (uint32_t round = 0; round < 3; round++) {
+    for (uint32_t size = 0; size < MP_HOLD_SIZES; size++) {
+      struct mp_hold *hold = NULL;
+      REQUIRE(mp_hold_reach(&store, &hold, 9, 9 + (MP_HOLD_SPAN_LEAST << size)));
+      if (round == 0)
+        made[size] = hold;
+      CHECK(hold == made[size]);
+      mp_hold_release(&store, &hold);
+      CHECK(hold == NULL);
+    }
+  }
+  CHECK_EQ(store.slots_used, 0);
+  mp_hold_close(&store);
+}
+
+static void a_ring_is_as_wide_as_asked(void)
+{
+  struct mp_hold_store store;
+  struct mp_hold *hold = NULL;
+  mp_hold_open(&store, 0);
+  REQUIRE(mp_hold_reach(&store, &hold, 7, 8));
+  CHECK_EQ(hold->capacity, 64);
+  REQUIRE(mp_hold_reach(&store, &hold, 7, 7 + 64));
+  CHECK_EQ(hold->capacity, 64);
+  REQUIRE(mp_hold_reach(&store, &hold, 7, 7 + 65));
+  CHECK_EQ(hold->capacity, 128);
+  REQUIRE(mp_hold_reach(&store, &hold, 7, 7 + 4096));
+  CHECK_EQ(hold->capacity, 4096);
+  REQUIRE(mp_hold_reach(&store, &hold, 7, 8));
+  CHECK_EQ(hold->capacity, 4096);
+  mp_hold_release(&store, &hold);
+  mp_hold_close(&store);
+}
+
+static void memory_is_bounded(void)
+{
+  enum { RINGS = MP_LIMIT_BUCKETS };
+  static struct mp_hold *holds[RINGS];
+  struct mp_hold_store store;
+  mp_hold_open(&store, 0);
+  for (int i = 0; i < RINGS; i++)
+    REQUIRE(mp_hold_reach(&store, &holds[i], 0, 1));
+  /* Every bucket has its least, and there is no more. */
+  mp_hold_put(holds[0], 5, packet_of(5), 0);
+  struct mp_hold *before = holds[0];
+  CHECK(!mp_hold_reach(&store, &holds[0], 0, 65));
+  CHECK(holds[0] == before && mp_hold_has(before, 5));
+  mp_hold_take(before, 5);
+  for (int i = 0; i < RINGS; i++)
+    mp_hold_release(&store, &holds[i]);
+  mp_hold_close(&store);
+}
+
+int main(void)
+{
+  RUN(finds_the_lowest_at_every_turn_and_capacity);
+  RUN(growth_keeps_what_is_held);
+  RUN(rings_are_used_again);
+  RUN(a_ring_is_as_wide_as_asked);
+  RUN(memory_is_bounded);
+  return test_end();
+}
