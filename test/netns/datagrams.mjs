@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+// Measured UDP between namespaces. Both ends share the machine's monotonic clock, so that the time of
+// sending, which each datagram carries, gives one-way delays.
+//
+//   datagrams.mjs receive PORT                           `listening`, at the end of stdin a JSON array of
+//                                                        {sequence, delayUs, atUs, from, port}
+//   datagrams.mjs send HOST PORT COUNT BYTES INTERVAL_US sends COUNT datagrams of BYTES payload
+
+import { createSocket } from 'node:dgram'
+import { isIPv6 } from 'node:net'
+
+const nowUs = () => Number(process.hrtime.bigint() / 1000n)
+
+function receive(port) {
+  const arrivals = []
+  const socket = createSocket({ type: 'udp6', recvBufferSize: 4 << 20 })
+  socket.on('message', (datagram, { address, port: from }) => {
+    const atUs = nowUs()
+    const delayUs = atUs - Number(datagram.readBigUInt64LE(4))
+    const sequence = datagram.readUInt32LE(0)
+    arrivals.push({ sequence, delayUs, atUs, from: address.replace('::ffff:', ''), port: from })
+  })
+  socket.bind(port, () => console.log('listening'))
+  process.stdin.resume().on('end', () => {
+    process.stdout.write(JSON.stringify(arrivals))
+    socket.close()
+  })
+}
+
+function send(host, port, count, bytes, intervalUs) {
+  const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
+  socket.on('error', () => {}) // a link without a device is what some tests are about
+  const startUs = nowUs()
+  let sequence = 0
+  const sendDue = () => {
+    for (; sequence < count && startUs + sequence * intervalUs <= nowUs(); sequence++) {
+      const datagram = Buffer.alloc(bytes)
+      datagram.writeUInt32LE(sequence, 0)
+      datagram.writeBigUInt64LE(BigInt(nowUs()), 4)
+      socket.send(datagram, port, host)
+    }
+    if (sequence < count) setImmediate(sendDue)
+    else setImmediate(() => socket.close())
+  }
+  sendDue()
+}
+
+const [role, ...rest] = process.argv.slice(2)
+if (role === 'receive') receive(Number(rest[0]))
+else send(rest[0], ...rest.slice(1).map(Number))
