@@ -1,0 +1,170 @@
+/** Every word that a tunnel is configured with: the command line and the file are both made from this list. */
+
+import { DEFAULT_POLICY } from '../core/policy.js'
+import { BONDING_REFUSED, HASHES, MODES, RESELECTS, wordOf } from './bonding.js'
+import { suggestion } from './spelling.js'
+
+export type Role = 'server' | 'client'
+
+export interface Option {
+  readonly word: string
+  readonly roles: readonly Role[]
+  /** What stands behind it; nothing: a switch. */
+  readonly value?: string
+  /** May be given several times; an array in the file. */
+  readonly many?: true
+  readonly doc: string
+}
+
+const BOTH: readonly Role[] = ['server', 'client']
+const SERVER: readonly Role[] = ['server']
+const CLIENT: readonly Role[] = ['client']
+
+export const DEFAULT_TUN = 'mptun0'
+export const DEFAULT_STATE_DIR = '/var/lib/mptun'
+export const DEFAULT_RUN_DIR = '/run/mptun'
+export const DEFAULT_POOL = '10.77.0.0/24'
+export const DEFAULT_PORT = 5000
+/** 1500 of Ethernet less 40 (IPv6), 8 (UDP), 16 (our header) and 16 (its tag): no datagram is fragmented on the way. */
+export const DEFAULT_MTU = 1420
+
+/** Of every command. */
+export const STATE_DIR: Option = {
+  word: 'state-dir',
+  roles: BOTH,
+  value: 'DIR',
+  doc: `keys, peers and invitations (default ${DEFAULT_STATE_DIR})`,
+}
+export const RUN_DIR: Option = {
+  word: 'run-dir',
+  roles: BOTH,
+  value: 'DIR',
+  doc: `control sockets of running daemons (default ${DEFAULT_RUN_DIR})`,
+}
+export const TUN: Option = {
+  word: 'tun',
+  roles: BOTH,
+  value: 'NAME',
+  doc: `the TUN device; one daemon each (default ${DEFAULT_TUN})`,
+}
+
+export const OPTIONS: readonly Option[] = [
+  {
+    word: 'listen',
+    roles: SERVER,
+    value: 'ADDR:PORT',
+    many: true,
+    doc: `where clients reach the server, may be repeated (default 0.0.0.0:${DEFAULT_PORT}, and [::]:${DEFAULT_PORT} where there is IPv6)`,
+  },
+  {
+    word: 'pool',
+    roles: SERVER,
+    value: 'CIDR',
+    doc: `inner IPv4 addresses; the server takes the first (default ${DEFAULT_POOL})`,
+  },
+  {
+    word: 'pool6',
+    roles: SERVER,
+    value: 'CIDR',
+    doc: 'inner IPv6 addresses (default an fd00::/8 network of its own, made at the first start and kept)',
+  },
+  {
+    word: 'nat',
+    roles: SERVER,
+    doc: 'masquerade the pools to the outside: an nftables table of its own, and net.ipv4.ip_forward while it runs',
+  },
+  {
+    word: 'uplink',
+    roles: CLIENT,
+    value: 'NAME[,weight=N][,tier=N][,standby]',
+    many: true,
+    doc: 'a network device to use, may be repeated; one that does not exist yet is waited for',
+  },
+  {
+    word: 'route',
+    roles: CLIENT,
+    value: 'CIDR|default',
+    many: true,
+    doc: 'what goes into the tunnel, may be repeated; default is everything, as two halves of each family',
+  },
+  {
+    word: 'server',
+    roles: CLIENT,
+    value: 'HOST:PORT',
+    doc: 'reach the server here instead of where the invitation says',
+  },
+  {
+    word: 'mode',
+    roles: BOTH,
+    value: 'MODE',
+    doc: `${MODES.join(', ')}, or the bonding driver's number (default ${DEFAULT_POLICY.mode}; on a server: what each client wishes)`,
+  },
+  {
+    word: 'xmit-hash-policy',
+    roles: BOTH,
+    value: 'POLICY',
+    doc: `what makes a flow in balance-xor: ${HASHES.join(', ')} (default ${DEFAULT_POLICY.hash})`,
+  },
+  { word: 'primary', roles: CLIENT, value: 'NAME', doc: 'the favourite uplink of active-backup' },
+  {
+    word: 'primary-reselect',
+    roles: BOTH,
+    value: 'WHEN',
+    doc: `when the primary takes over again: ${RESELECTS.join(', ')} (default ${DEFAULT_POLICY.reselect})`,
+  },
+  {
+    word: 'updelay',
+    roles: BOTH,
+    value: 'MS',
+    doc: `a path must be alive for so long before it is used again (default ${DEFAULT_POLICY.updelayUs / 1000})`,
+  },
+  {
+    word: 'downdelay',
+    roles: BOTH,
+    value: 'MS',
+    doc: `a path that fell silent is used for so long after it was noticed (default ${DEFAULT_POLICY.downdelayUs / 1000})`,
+  },
+  {
+    word: 'probe-interval',
+    roles: BOTH,
+    value: 'MS',
+    doc: 'a path in use is probed so often; three silent intervals take it out (default 100)',
+  },
+  {
+    word: 'keepalive',
+    roles: BOTH,
+    value: 'S',
+    doc: 'an idle path is probed so often, which keeps NAT mappings alive (default 20)',
+  },
+  TUN,
+  {
+    word: 'mtu',
+    roles: BOTH,
+    value: 'BYTES',
+    doc: `largest inner packet (default ${DEFAULT_MTU}: 1500 less 40 for IPv6, 8 for UDP and 32 of our own)`,
+  },
+  STATE_DIR,
+  RUN_DIR,
+  {
+    word: 'log-format',
+    roles: BOTH,
+    value: 'text|json',
+    doc: 'lines on stderr for people or for programs (default text)',
+  },
+]
+
+export function optionsOf(role: Role): readonly Option[] {
+  return OPTIONS.filter(({ roles }) => roles.includes(role))
+}
+
+/** The option that a key of the file means, or why there is none: a sentence. */
+export function findOption(role: Role, key: string): Option | string {
+  const word = wordOf(key)
+  const option = OPTIONS.find((each) => each.word === word)
+  if (option?.roles.includes(role)) return option
+  if (option !== undefined) return `"${key}" belongs to a ${option.roles[0]}, this is a ${role}`
+  const reason = BONDING_REFUSED[word]
+  if (reason !== undefined) return `the bonding driver's ${key} has no meaning here: ${reason}`
+  const words = optionsOf(role).map((each) => each.word)
+  return `unknown key "${key}"${suggestion(word, words)}; accepted are ${words.join(', ')}`
+}

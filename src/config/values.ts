@@ -1,0 +1,164 @@
+/** Readers of single values: text as people write it, in people's units, to what the program uses. */
+
+import { isIP } from 'node:net'
+import { configError } from '../errors.js'
+import {
+  type Cidr,
+  formatCidr,
+  networkOf,
+  parseAddress,
+  parseCidr,
+  sameAddress,
+} from '../net/address.js'
+import { suggestion } from './spelling.js'
+
+/** A value is refused; the message says what was found and what is accepted, the catcher says where it stood. */
+export class Unacceptable extends Error {}
+
+export type Reader<T> = (text: string) => T
+
+/** Reads one value that stands at `key`: an argument or an option of the command line. MPTUN_E_CONFIG_VALUE. */
+export function accept<T>(reader: Reader<T>, text: string, key: string): T {
+  try {
+    return reader(text)
+  } catch (error) {
+    if (error instanceof Unacceptable) throw configError('VALUE', `${key}: ${error.message}`, key)
+    throw error
+  }
+}
+
+/** Refuses with one manner of sentence. */
+export function refuse(found: string, accepted: string): never {
+  throw new Unacceptable(`found ${JSON.stringify(found)}, accepted is ${accepted}`)
+}
+
+export function choice<T extends string>(words: readonly T[]): Reader<T> {
+  return (text) => {
+    const word = words.find((each) => each === text)
+    if (word !== undefined) return word
+    throw new Unacceptable(
+      `found ${JSON.stringify(text)}, accepted is ${words.join(', ')}${suggestion(text, words)}`,
+    )
+  }
+}
+
+export function integer(least: number, most: number, unit = ''): Reader<number> {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= least && value <= most) return value
+    return refuse(text, `a whole number${unit} from ${least} to ${most}`)
+  }
+}
+
+/** Milliseconds to microseconds. */
+export function milliseconds(leastMs: number, mostMs: number): Reader<number> {
+  const read = integer(leastMs, mostMs, ' of milliseconds')
+  return (text) => read(text.replace(/ ?ms$/, '')) * 1000
+}
+
+/** Seconds to microseconds. */
+export function seconds(leastS: number, mostS: number): Reader<number> {
+  const read = integer(leastS, mostS, ' of seconds')
+  return (text) => read(text.replace(/ ?s$/, '')) * 1_000_000
+}
+
+const UNIT_S: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** `24h` to microseconds: how long an invitation is good for. */
+export const lifetime: Reader<number> = (text) => {
+  const [, digits, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  const lifetimeS = Number(digits) * (UNIT_S[unit] ?? Number.NaN)
+  if (lifetimeS >= 1 && lifetimeS <= 366 * 86_400) return lifetimeS * 1_000_000
+  return refuse(text, 'a number and s, m, h or d, such as 24h, at most 366d')
+}
+
+/** The name of a peer; it is a file's name too. */
+export const peerName: Reader<string> = (text) => {
+  if (/^[A-Za-z0-9_][A-Za-z0-9._-]{0,31}$/.test(text)) return text
+  return refuse(text, '1 to 32 of A-Z a-z 0-9 . _ - that do not begin with . or -')
+}
+
+/** The name of a network device: what dev_valid_name of the kernel takes, without the characters of our own syntax. */
+export const deviceName: Reader<string> = (text) => {
+  if (/^[^\s/:,=%"'\\]{1,15}$/.test(text) && text !== '.' && text !== '..' && !/^[-[]/.test(text)) {
+    return text
+  }
+  return refuse(text, 'the name of a network device: 1 to 15 characters, as `ip link` shows it')
+}
+
+/** A directory or a file. */
+export const path: Reader<string> = (text) => {
+  if (text.length > 0 && !text.includes('\0')) return text
+  return refuse(text, 'a path')
+}
+
+export interface HostPort {
+  /** A name, or an address without brackets. */
+  readonly host: string
+  readonly port: number
+}
+
+const HOST_PORT = 'HOST:PORT such as vps.example.org:5000, 192.0.2.1:5000 or [2001:db8::1]:5000'
+
+/** A server as people name it. */
+export const hostPort: Reader<HostPort> = (text) => {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? []
+  const host = bracketed ?? plain ?? ''
+  const port = Number(digits)
+  const isHost = bracketed === undefined ? isHostName(host) : isIP(host) === 6
+  if (isHost && port >= 1 && port <= 65_535) return { host, port }
+  return refuse(text, HOST_PORT)
+}
+
+/** RFC 1123, section 2.1; a last label of digits alone would be a broken IPv4 address. */
+function isHostName(host: string): boolean {
+  if (isIP(host) === 4) return true
+  const labels = host.replace(/\.$/, '').split('.')
+  const isLabel = (label: string) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/.test(label)
+  return host.length <= 253 && labels.every(isLabel) && !/^\d+$/.test(labels.at(-1)!)
+}
+
+export interface Listen {
+  readonly address: Uint8Array
+  readonly port: number
+}
+
+/** Where a server listens. */
+export const listen: Reader<Listen> = (text) => {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? []
+  const address = parseAddress(bracketed ?? plain ?? '')
+  const port = Number(digits)
+  const length = bracketed === undefined ? 4 : 16
+  if (address?.length === length && port >= 1 && port <= 65_535) return { address, port }
+  return refuse(text, 'ADDRESS:PORT of this machine such as 0.0.0.0:5000 or [::]:5000')
+}
+
+/** A network, without bits behind its prefix. */
+export const network: Reader<Cidr> = (text) => {
+  const cidr = parseCidr(text)
+  if (cidr === undefined) return refuse(text, 'a network such as 192.0.2.0/24 or 2001:db8::/32')
+  const whole = networkOf(cidr)
+  if (sameAddress(whole.address, cidr.address)) return cidr
+  return refuse(text, `a network: this address lies in ${formatCidr(whole)}`)
+}
+
+/** Addresses for the server and its clients. */
+export const pool: Reader<Cidr> = (text) => {
+  const cidr = network(text)
+  if (cidr.family === 4 && cidr.prefix >= 8 && cidr.prefix <= 30) return cidr
+  return refuse(text, 'an IPv4 network from /8 to /30 such as 10.77.0.0/24')
+}
+
+/** As pool; unique local addresses (RFC 4193) unless the user has a prefix of its own. */
+export const pool6: Reader<Cidr> = (text) => {
+  const cidr = network(text)
+  if (cidr.family === 6 && cidr.prefix >= 48 && cidr.prefix <= 120) return cidr
+  return refuse(text, 'an IPv6 network from /48 to /120 such as fd12:3456:789a::/64')
+}
+
+/** `default` is everything, as two halves of each family: they win over the machine's own default route without replacing it. */
+const EVERYTHING = ['0.0.0.0/1', '128.0.0.0/1', '::/1', '8000::/1'].map((text) => parseCidr(text)!)
+
+/** Destinations that go into the tunnel. */
+export const route: Reader<readonly Cidr[]> = (text) =>
+  text === 'default' ? EVERYTHING : [network(text)]
