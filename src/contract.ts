@@ -3,19 +3,14 @@
  *   node dist/contract.js            writes it
  *   node dist/contract.js --check    fails when it is out of date
  */
-import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as boundary from './boundary.js'
+import { contractDigest } from './digest.js'
 import { type Layout, type Packing, place } from './layout.js'
 import * as wire from './wire.js'
 
 type Named = Readonly<Record<string, { readonly value: number; readonly doc: string }>>
-
-/** Identifies the contract that TypeScript was compiled with; the addon returns the one in its contract.h. */
-export function contractDigest(): string {
-  return createHash('sha256').update(JSON.stringify({ wire, boundary })).digest('hex').slice(0, 16)
-}
 
 const snake = (name: string) =>
   name
