@@ -19,8 +19,9 @@ bool mp_inner_parse(struct mp_inner *inner, const uint8_t *packet, uint32_t leng
 /* Flow bucket, 0 .. MP_LIMIT_BUCKETS - 1. `hash` is MP_HASH_*: layer3 takes the addresses; layer3_4
  * also protocol and ports (TCP, UDP, UDP-Lite, SCTP, DCCP), the SPI of ESP and AH. Fragments and
  * anything cut short hash by addresses and protocol alone, so that all fragments of a packet stay
- * together. IPv6 extension headers are walked, at most eight. The two directions of a flow need not
- * agree. Seeded, so that a stranger cannot aim flows at one bucket. */
+ * together; the protocol of an IPv6 fragment is "fragment". IPv6 extension headers are walked, at
+ * most eight. The two directions of a flow need not agree. Seeded, so that a stranger cannot aim
+ * flows at one bucket. Precondition: mp_inner_parse said true. */
 uint16_t mp_inner_bucket(const struct mp_inner *inner, const uint8_t *packet, uint32_t length,
                          uint8_t hash, uint64_t seed);
 
