@@ -4,6 +4,8 @@
  * contract.ts prints all of it as native/contract.h; a digest of both is compared when the addon loads.
  */
 
+import type { Layout, RecordOf } from './layout.js'
+
 /** Sizes and depths of the crossing itself. */
 export const CROSSING = {
   peers: { value: 1024, doc: 'peers of one engine' },
@@ -38,7 +40,7 @@ const OF_PATH = [...OF_PEER, { name: 'path', type: 'u8', doc: 'path id' }] as co
 export const COMMAND = {
   peerAdd: {
     value: 1,
-    doc: 'a peer with nothing yet',
+    doc: 'a peer with nothing yet, or other inner addresses for one that exists',
     layout: [
       ...OF_PEER,
       {
@@ -376,3 +378,25 @@ export const COUNTER = {
   dropBody: { value: 35, doc: 'probe, echo or control: wrong length or content' },
   eventsLost: { value: 40, doc: 'events other than handshakes that found the ring full' },
 } as const
+
+type Fields<L extends Layout> = Omit<RecordOf<L>, 'kind'>
+
+/** What TypeScript asks of C. Fields left out are zero. */
+export type EngineCommand = {
+  [K in keyof typeof COMMAND]: {
+    readonly kind: K
+    readonly fields: Partial<Fields<(typeof COMMAND)[K]['layout']>>
+    readonly payload?: Uint8Array
+  }
+}[keyof typeof COMMAND]
+
+/** What C tells TypeScript, by the name of its kind. */
+export type EngineEvent = {
+  [K in keyof typeof EVENT]: { readonly kind: K } & Fields<(typeof EVENT)[K]['layout']>
+}[keyof typeof EVENT]
+
+/** The event of one kind. */
+export type EventOf<K extends keyof typeof EVENT> = Extract<EngineEvent, { kind: K }>
+
+/** Where a datagram goes or came from, as records carry it. */
+export type Endpoint = RecordOf<typeof ENDPOINT>

@@ -1,0 +1,101 @@
+/**
+ * Control messages of one session: each is repeated until it is acknowledged, and taken once
+ * (PROTOCOL.md, "Control").
+ */
+import { CROSSING } from '../boundary.js'
+import { Codec } from '../layout.js'
+import { CONTROL, CONTROL_KIND } from '../wire.js'
+import type { Context } from './context.js'
+
+export type ControlKind = keyof typeof CONTROL_KIND
+
+export interface ControlMessage {
+  readonly kind: ControlKind
+  readonly body: Uint8Array
+}
+
+/** Chosen: above the round trip of most uplinks, and eight tries outlive a failover. */
+const REPEAT_US = 250_000
+const MOST_TRIES = 8
+
+const codec = new Codec(CONTROL, 'packed')
+
+interface Pending extends ControlMessage {
+  readonly id: number
+  tries: number
+  repeatAtUs: number
+}
+
+export class ControlChannel {
+  readonly #context: Context
+  readonly #peer: number
+  #nextId = 1
+  #newestTaken = 0
+  /** At most one of a kind: a newer policy supersedes the one before it. */
+  #pending: Pending[] = []
+
+  constructor(context: Context, peer: number) {
+    this.#context = context
+    this.#peer = peer
+  }
+
+  send(nowUs: number, kind: Exclude<ControlKind, 'ack'>, body: Uint8Array): void {
+    this.#pending = this.#pending.filter((other) => other.kind !== kind)
+    const pending = { id: this.#nextId++, kind, body, tries: 0, repeatAtUs: nowUs }
+    this.#pending.push(pending)
+    this.#transmit(nowUs, pending)
+  }
+
+  /** Sent once on each of these paths, without waiting for an answer: for the last words of a session. */
+  sendOnce(kind: Exclude<ControlKind, 'ack'>, body: Uint8Array, paths: readonly number[]): void {
+    const id = this.#nextId++
+    for (const path of paths) this.#write(id, kind, body, path)
+  }
+
+  /** The message, when it is new and known. Whatever is well-formed is acknowledged, so that the other side comes to rest. */
+  handle(bytes: Uint8Array, path: number): ControlMessage | undefined {
+    if (bytes.length < codec.size) return undefined
+    const { id, kind: value } = codec.decode(bytes)
+    const kind = controlKind(value)
+    const body = bytes.slice(codec.size)
+    if (kind === 'ack') {
+      this.#pending = this.#pending.filter((pending) => pending.id !== id)
+      return undefined
+    }
+    this.#write(id, 'ack', new Uint8Array(), path)
+    if (kind === undefined || id <= this.#newestTaken) return undefined
+    this.#newestTaken = id
+    return { kind, body }
+  }
+
+  handleTimeout(nowUs: number): void {
+    for (const pending of this.#pending) {
+      if (nowUs >= pending.repeatAtUs) this.#transmit(nowUs, pending)
+    }
+    this.#pending = this.#pending.filter(({ tries }) => tries <= MOST_TRIES)
+  }
+
+  nextTimeout(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#pending.map((each) => each.repeatAtUs))
+  }
+
+  #transmit(nowUs: number, pending: Pending): void {
+    pending.tries++
+    pending.repeatAtUs = nowUs + REPEAT_US
+    if (pending.tries <= MOST_TRIES) {
+      this.#write(pending.id, pending.kind, pending.body, CROSSING.noPath.value)
+    }
+  }
+
+  #write(id: number, kind: ControlKind, body: Uint8Array, path: number): void {
+    const payload = new Uint8Array(codec.size + body.length)
+    codec.encodeInto(payload, { id, kind: CONTROL_KIND[kind].value })
+    payload.set(body, codec.size)
+    this.#context.command({ kind: 'controlSend', fields: { peer: this.#peer, path }, payload })
+  }
+}
+
+function controlKind(value: number): ControlKind | undefined {
+  const entry = Object.entries(CONTROL_KIND).find(([, kind]) => kind.value === value)
+  return entry?.[0] as ControlKind | undefined
+}

@@ -1,0 +1,413 @@
+/**
+ * The client: uplinks become paths to one server. Shakes hands on every uplink at once, again before
+ * keys are old and whenever no path is left, for ever.
+ */
+import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
+import { CROSSING } from '../boundary.js'
+import { Codec } from '../layout.js'
+import { CLOSE, CLOSE_REASON, LIMIT, MESSAGE, TIMER } from '../wire.js'
+import type { ControlMessage } from './channel.js'
+import type { CoreOptions } from './context.js'
+import { aeadName } from './epochs.js'
+import { INSTANCE_BYTES } from './handshake.js'
+import { type Credential, type Established, Initiator } from './initiator.js'
+import { Peer } from './peer.js'
+import {
+  DEFAULT_PATH_POLICY,
+  DEFAULT_POLICY,
+  encodePolicy,
+  type Intent,
+  type PathPolicy,
+  type Policy,
+} from './policy.js'
+import { Tunnel } from './tunnel.js'
+
+export type Family = 4 | 6
+
+/** Where the server listens: 4 or 16 octets and a port. */
+export interface ServerEndpoint {
+  readonly family: Family
+  readonly address: Uint8Array
+  readonly port: number
+}
+
+export interface ClientOptions extends CoreOptions {
+  readonly serverPublicKey: Uint8Array
+  /** Set until the server knows our key. */
+  readonly invitation?: Credential
+}
+
+export type UplinkPolicy = Partial<Omit<PathPolicy, 'path'>>
+
+interface Uplink {
+  readonly name: string
+  readonly path: number
+  intent: Intent
+  tier: number
+  weight: number
+  readonly ports: Map<Family, number>
+  /** Which of the server's endpoints it tries; moves on when one does not answer. */
+  endpointIndex: number
+  triesOnEndpoint: number
+  /** Why it has no socket. */
+  unavailable: string
+  /** Where C sends for it now. */
+  endpoint: Endpoint | undefined
+}
+
+/** Tries of one endpoint before an uplink turns to the next: about 2 s. */
+const TRIES_PER_ENDPOINT = 3
+/** A server that has revoked us is asked this rarely. */
+const REVOKED_RETRY_US = 60_000_000
+const SERVER = 0
+
+const closeCodec = new Codec(CLOSE, 'packed')
+
+export class Client extends Tunnel {
+  readonly #options: ClientOptions
+  readonly #initiator: Initiator
+  readonly #server: Peer
+  readonly #uplinks = new Map<string, Uplink>()
+  readonly #usedPorts = new Set<number>()
+  #invitation: Credential | undefined
+  #endpoints: readonly ServerEndpoint[] = []
+  #policy: Policy = DEFAULT_POLICY
+  /** What the session is called, by us and by the server; anew whenever there is none. */
+  #instance: Uint8Array | undefined
+  #serverInstance: Uint8Array | undefined
+  #pendingIndex: number | undefined
+  #established: Established | undefined
+  #rekeyAtUs = Number.POSITIVE_INFINITY
+  #startAtUs = Number.POSITIVE_INFINITY
+
+  constructor(options: ClientOptions) {
+    super(options)
+    this.#options = options
+    this.#invitation = options.invitation
+    this.#initiator = new Initiator({
+      staticKey: options.staticKey,
+      serverPublicKey: options.serverPublicKey,
+      offer: { aeads: options.aeads.available, preferred: options.aeads.preferred, features: 0 },
+      random: options.randomBytes,
+    })
+    this.#server = new Peer(this.context, { id: SERVER, name: 'server', initiator: true })
+    this.peers.set(SERVER, this.#server)
+    this.context.command({ kind: 'peerAdd', fields: { peer: SERVER, everything: 1 } })
+    this.#server.publishProbing()
+  }
+
+  /** The server's addresses, best first. May change while it runs. */
+  setEndpoints(nowUs: number, endpoints: readonly ServerEndpoint[]): void {
+    this.#endpoints = endpoints
+    for (const uplink of this.#uplinks.values()) this.#attach(nowUs, uplink)
+    this.#startIfLost(nowUs, 'the addresses of the server are known')
+  }
+
+  /** Mode and options; paths follow from the uplinks. */
+  setPolicy(nowUs: number, policy: Omit<Policy, 'paths' | 'primary'>, primary?: string): void {
+    const path = primary === undefined ? undefined : this.#uplinks.get(primary)?.path
+    this.#policy = { ...policy, primary: path, paths: this.#policy.paths }
+    this.#publishPolicy(nowUs)
+  }
+
+  /** Adds an uplink or changes how it is used. False when there are as many as can be. */
+  setUplink(nowUs: number, name: string, wanted: UplinkPolicy): boolean {
+    const known = this.#uplinks.get(name)
+    if (known !== undefined) {
+      Object.assign(known, wanted)
+      this.#publishPolicy(nowUs)
+      return true
+    }
+    const path = this.#freePath()
+    if (path === undefined) return false
+    this.#uplinks.set(name, {
+      name,
+      path,
+      ...DEFAULT_PATH_POLICY,
+      ...wanted,
+      ports: new Map(),
+      endpointIndex: 0,
+      triesOnEndpoint: 0,
+      unavailable: 'waiting for the device',
+      endpoint: undefined,
+    })
+    this.#publishPolicy(nowUs)
+    return true
+  }
+
+  removeUplink(nowUs: number, name: string): boolean {
+    const uplink = this.#uplinks.get(name)
+    if (uplink === undefined) return false
+    this.#uplinks.delete(name)
+    // The plan without it goes first, so that nothing is sent into a closed socket.
+    this.#publishPolicy(nowUs)
+    this.#server.removePath(uplink.path)
+    for (const port of uplink.ports.values()) this.#closePort(port)
+    return true
+  }
+
+  /** The outside opened a socket on the uplink's device; C owns it from here on. */
+  handleSocket(nowUs: number, name: string, family: Family, fd: number): boolean {
+    const uplink = this.#uplinks.get(name)
+    const port = this.#freePort()
+    if (uplink === undefined || port === undefined) return false
+    const before = uplink.ports.get(family)
+    this.#usedPorts.add(port)
+    this.context.command({ kind: 'portOpen', fields: { port, family, fd } })
+    uplink.ports.set(family, port)
+    uplink.unavailable = ''
+    this.#attach(nowUs, uplink)
+    if (before !== undefined) this.#closePort(before)
+    this.#startIfLost(nowUs, `uplink ${name} is there`)
+    return true
+  }
+
+  /** The uplink's device or its addresses of this family are gone. `why` is a sentence for status. */
+  handleSocketGone(nowUs: number, name: string, family: Family, why: string): void {
+    const uplink = this.#uplinks.get(name)
+    if (uplink === undefined) return
+    const port = uplink.ports.get(family)
+    uplink.ports.delete(family)
+    if (uplink.ports.size === 0) uplink.unavailable = why
+    if (port === undefined) return
+    this.#attach(nowUs, uplink)
+    this.#closePort(port)
+  }
+
+  close(): void {
+    const body = closeCodec.encode({ reason: CLOSE_REASON.shutdown.value })
+    this.#server.channel.sendOnce('close', body, this.#server.pathIds)
+    this.#server.epochs.dropAll()
+  }
+
+  override snapshot() {
+    const snapshot = super.snapshot()
+    const reasons = new Map(
+      [...this.#uplinks.values()].map(({ path, unavailable }) => [path, unavailable]),
+    )
+    const peers = snapshot.peers.map((peer) => ({
+      ...peer,
+      paths: peer.paths.map((path) => ({ ...path, why: reasons.get(path.path) || path.why })),
+    }))
+    return { ...snapshot, peers }
+  }
+
+  protected handleHandshake(nowUs: number, event: EventOf<'handshake'>): void {
+    const message = event.bytes.slice(0, event.length)
+    const uplink = this.#uplinkOf(event.port)
+    if (uplink === undefined) return
+    if (message[0] === MESSAGE.cookie.value) {
+      const refused = this.#initiator.handleCookie(nowUs, uplink.path, message)
+      if (refused !== undefined) this.refuse(event, refused.refused)
+      return
+    }
+    const answer = this.#initiator.handleResponse(message)
+    if ('refused' in answer) {
+      // The same answer comes over every uplink; all but the first find nothing under way.
+      if (answer.refused !== 'index') this.refuse(event, answer.refused)
+      return
+    }
+    this.#establish(nowUs, uplink, answer)
+  }
+
+  protected handleConfirmed(nowUs: number, peer: Peer, fresh: boolean): void {
+    const established = this.#established
+    if (established === undefined) return
+    const { payload } = established
+    this.#rekeyAtUs = nowUs + TIMER.rekeyAfterUs.value
+    if (!fresh) {
+      this.context.fact({ kind: 'session-rekeyed', peer: peer.name })
+      return
+    }
+    const aead = aeadName(payload.aead)
+    this.context.fact({ kind: 'session-up', peer: peer.name, aead, fresh })
+    const { ipv4, ipv4Prefix, ipv6, ipv6Prefix, serverIpv4, serverIpv6 } = payload
+    this.context.fact({
+      kind: 'addresses',
+      own: { ipv4, ipv4Prefix, ipv6, ipv6Prefix },
+      server: { ipv4: serverIpv4, ipv4Prefix: 32, ipv6: serverIpv6, ipv6Prefix: 128 },
+    })
+    this.#publishPolicy(nowUs)
+  }
+
+  protected handleControl(nowUs: number, peer: Peer, { kind, body }: ControlMessage): void {
+    if (kind !== 'close' || body.length !== closeCodec.size) return
+    const isRevoked = closeCodec.decode(body).reason === CLOSE_REASON.revoked.value
+    const why = isRevoked
+      ? 'the server has revoked this key: ask for a new invitation'
+      : 'the server was shut down'
+    peer.epochs.dropAll()
+    peer.restart(nowUs)
+    this.#rekeyAtUs = Number.POSITIVE_INFINITY
+    this.context.fact({ kind: 'session-down', peer: peer.name, why })
+    if (isRevoked) {
+      this.#initiator.stop()
+      this.#startAtUs = nowUs + REVOKED_RETRY_US
+    } else {
+      this.#start(nowUs, why)
+    }
+  }
+
+  /** The server starts no path; a path id that we have given up is left alone. */
+  protected handlePathSeen(_nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
+    this.context.command({ kind: 'pathRemove', fields: { peer: peer.id, path: event.path } })
+  }
+
+  protected handlePeerChanged(nowUs: number, peer: Peer, event: EngineEvent): void {
+    if (event.kind === 'pathAlive' && this.#invitation !== undefined) {
+      // The server has heard us under the new keys: the secret has done its work.
+      this.#invitation = undefined
+      this.context.fact({ kind: 'peer-enrolled', peer: peer.name })
+    }
+    if (event.kind === 'pathLost') this.#startIfLost(nowUs, 'no path to the server is left')
+  }
+
+  protected handleRoleTimeout(nowUs: number): void {
+    if (this.#server.epochs.handleTimeout(nowUs)) {
+      const why = 'its keys are too old and no new ones could be agreed'
+      this.context.fact({ kind: 'session-down', peer: this.#server.name, why })
+    }
+    if (nowUs >= this.#rekeyAtUs) {
+      this.#rekeyAtUs = Number.POSITIVE_INFINITY
+      this.#initiator.start(nowUs)
+    }
+    if (nowUs >= this.#startAtUs) this.#start(nowUs, 'trying again')
+    const dueUs = this.#initiator.nextTimeout()
+    if (dueUs !== undefined && nowUs >= dueUs) this.#attempt(nowUs)
+  }
+
+  protected nextRoleTimeout(): number {
+    return Math.min(
+      this.#rekeyAtUs,
+      this.#startAtUs,
+      this.#initiator.nextTimeout() ?? Number.POSITIVE_INFINITY,
+    )
+  }
+
+  #start(nowUs: number, why: string): void {
+    this.#startAtUs = Number.POSITIVE_INFINITY
+    this.#initiator.start(nowUs)
+    this.context.fact({ kind: 'handshake-started', why })
+  }
+
+  #startIfLost(nowUs: number, why: string): void {
+    const isUnderWay = this.#initiator.nextTimeout() !== undefined
+    const canSend = [...this.#uplinks.values()].some(({ ports }) => ports.size > 0)
+    if (isUnderWay || !canSend || this.#endpoints.length === 0) return
+    if (this.#server.epochs.aead !== undefined && this.#server.hasPathUp) return
+    if (Number.isFinite(this.#startAtUs)) return
+    this.#start(nowUs, why)
+  }
+
+  /** One initiation, on every uplink. */
+  #attempt(nowUs: number): void {
+    if (this.#pendingIndex !== undefined) this.context.giveIndex(this.#pendingIndex)
+    this.#pendingIndex = this.context.takeIndex()
+    if (this.#server.epochs.aead === undefined) this.#instance = undefined
+    this.#instance ??= this.context.options.randomBytes(INSTANCE_BYTES)
+    this.#initiator.attempt(nowUs, {
+      instance: this.#instance,
+      wallUs: nowUs + this.#options.wallOffsetUs,
+      localIndex: this.#pendingIndex,
+      ...(this.#invitation === undefined ? {} : { invitation: this.#invitation }),
+    })
+    for (const uplink of this.#uplinks.values()) {
+      if (uplink.triesOnEndpoint++ >= TRIES_PER_ENDPOINT) {
+        uplink.triesOnEndpoint = 1
+        uplink.endpointIndex++
+      }
+      const endpoint = this.#endpointOf(uplink)
+      const payload = this.#initiator.messageFor(nowUs, uplink.path)
+      if (endpoint === undefined || payload === undefined) continue
+      this.context.command({ kind: 'datagramSend', fields: endpoint, payload })
+    }
+  }
+
+  #establish(nowUs: number, uplink: Uplink, established: Established): void {
+    const { localIndex, remoteIndex, payload, keys } = established
+    this.#pendingIndex = undefined
+    this.#established = established
+    const before = this.#serverInstance
+    const fresh = !payload.instance.every((octet, i) => octet === before?.[i])
+    this.#serverInstance = payload.instance
+    uplink.triesOnEndpoint = 0
+    this.#server.epochs.install(nowUs, {
+      localIndex,
+      remoteIndex,
+      aead: payload.aead,
+      keys,
+      fresh,
+      confirmed: true,
+    })
+    for (const each of this.#uplinks.values()) this.#attach(nowUs, each)
+  }
+
+  /** Gives C a path for the uplink, where it has a socket and the server an address that match. */
+  #attach(nowUs: number, uplink: Uplink): void {
+    const endpoint = this.#endpointOf(uplink)
+    if (endpoint === undefined || this.#server.epochs.isEmpty) return
+    const known = uplink.endpoint
+    const unchanged =
+      known !== undefined &&
+      known.port === endpoint.port &&
+      known.remotePort === endpoint.remotePort &&
+      known.remote.every((octet, i) => octet === endpoint.remote[i])
+    if (unchanged) return
+    uplink.endpoint = endpoint
+    this.#server.setPath(nowUs, uplink.path, uplink.name, endpoint)
+    this.context.command({
+      kind: 'pathAdd',
+      fields: { ...endpoint, peer: SERVER, path: uplink.path },
+    })
+  }
+
+  /** The endpoint that the uplink tries now, among those of a family for which it has a socket. */
+  #endpointOf(uplink: Uplink): Endpoint | undefined {
+    const possible = this.#endpoints.filter(({ family }) => uplink.ports.has(family))
+    const chosen = possible[uplink.endpointIndex % possible.length]
+    const port = chosen && uplink.ports.get(chosen.family)
+    if (chosen === undefined || port === undefined) return undefined
+    const remote = new Uint8Array(16)
+    remote.set(chosen.address)
+    const { family, port: remotePort } = chosen
+    return { port, family, remotePort, remote, scope: 0, local: new Uint8Array(16) }
+  }
+
+  #publishPolicy(nowUs: number): void {
+    const paths = [...this.#uplinks.values()].map(({ path, intent, tier, weight }) => ({
+      path,
+      intent,
+      tier,
+      weight,
+    }))
+    this.#policy = { ...this.#policy, paths }
+    this.#server.setPolicy(this.#policy)
+    if (this.#server.epochs.aead === undefined) return
+    this.#server.channel.send(nowUs, 'policy', encodePolicy(this.#policy))
+  }
+
+  #uplinkOf(port: number): Uplink | undefined {
+    return [...this.#uplinks.values()].find(({ ports }) => [...ports.values()].includes(port))
+  }
+
+  #freePath(): number | undefined {
+    const used = new Set([...this.#uplinks.values()].map(({ path }) => path))
+    return free(LIMIT.paths.value, used)
+  }
+
+  #freePort(): number | undefined {
+    return free(CROSSING.ports.value, this.#usedPorts)
+  }
+
+  #closePort(port: number): void {
+    this.#usedPorts.delete(port)
+    this.context.command({ kind: 'portClose', fields: { port } })
+  }
+}
+
+function free(limit: number, used: ReadonlySet<number>): number | undefined {
+  for (let candidate = 0; candidate < limit; candidate++) {
+    if (!used.has(candidate)) return candidate
+  }
+  return undefined
+}

@@ -1,0 +1,53 @@
+/** What the core tells the outside: past facts for logs, metrics and the few deeds that need the system. */
+import type { Endpoint } from '../boundary.js'
+import type { Refusal } from './handshake.js'
+import type { PathState } from './path.js'
+import type { Mode } from './policy.js'
+
+export interface InnerAddresses {
+  readonly ipv4: Uint8Array
+  readonly ipv4Prefix: number
+  readonly ipv6: Uint8Array
+  readonly ipv6Prefix: number
+}
+
+export type Fact =
+  | {
+      readonly kind: 'session-up'
+      readonly peer: string
+      readonly aead: string
+      readonly fresh: boolean
+    }
+  | { readonly kind: 'session-rekeyed'; readonly peer: string }
+  | { readonly kind: 'session-down'; readonly peer: string; readonly why: string }
+  | { readonly kind: 'handshake-started'; readonly why: string }
+  | { readonly kind: 'handshake-refused'; readonly why: Refusal; readonly from: Endpoint }
+  | { readonly kind: 'peer-enrolled'; readonly peer: string }
+  | {
+      readonly kind: 'path-state'
+      readonly peer: string
+      readonly path: number
+      readonly label: string
+      readonly from: PathState
+      readonly to: PathState
+      readonly why: string
+    }
+  | {
+      readonly kind: 'path-moved'
+      readonly peer: string
+      readonly path: number
+      readonly label: string
+      readonly endpoint: Endpoint
+    }
+  | {
+      readonly kind: 'active-path'
+      readonly peer: string
+      readonly path: number
+      readonly label: string
+    }
+  | { readonly kind: 'policy'; readonly peer: string; readonly mode: Mode }
+  /** The client was given inner addresses: set up the TUN. */
+  | { readonly kind: 'addresses'; readonly own: InnerAddresses; readonly server: InnerAddresses }
+  | { readonly kind: 'stats'; readonly token: number }
+  | { readonly kind: 'links-changed' }
+  | { readonly kind: 'engine-failed'; readonly syscall: string; readonly errno: number }

@@ -1,0 +1,286 @@
+/**
+ * One peer, as both roles see it: its keys over time, its paths, its policy, and the plan that
+ * follows from them.
+ */
+import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
+import { chooseActive } from './backup.js'
+import { ControlChannel, type ControlMessage } from './channel.js'
+import type { Context } from './context.js'
+import { Epochs } from './epochs.js'
+import type { Fact } from './facts.js'
+import { lossSentence, PathLife } from './path.js'
+import { DEFAULT_POLICY, type PathPolicy, type Policy, pathPolicy } from './policy.js'
+import { compilePlan, encodePlan, type Plan } from './schedule.js'
+import type { PathSnapshot, PeerSnapshot } from './snapshot.js'
+import { PathStats, type PeerMeasurements, peerMeasurements } from './stats.js'
+
+interface PeerPath {
+  readonly life: PathLife
+  readonly stats: PathStats
+  label: string
+  endpoint: Endpoint | undefined
+}
+
+export interface PeerOptions {
+  /** Slot in C. */
+  readonly id: number
+  readonly name: string
+  /** The client: keeps idle paths alive. */
+  readonly initiator: boolean
+}
+
+/** Silence of so many probe intervals takes a path out: two lost probes and a half for jitter. */
+const SILENT_INTERVALS = 2.5
+const IDLE_AFTER_US = 10_000_000
+
+export class Peer {
+  readonly id: number
+  name: string
+  readonly epochs: Epochs
+  readonly channel: ControlChannel
+  readonly #context: Context
+  readonly #initiator: boolean
+  readonly #paths = new Map<number, PeerPath>()
+  #policy: Policy = DEFAULT_POLICY
+  #plan: Plan | undefined
+  #planBytes: Uint8Array | undefined
+  #active: number | undefined
+  #measurements: PeerMeasurements | undefined
+  #inUse = false
+
+  constructor(context: Context, options: PeerOptions) {
+    this.#context = context
+    this.id = options.id
+    this.name = options.name
+    this.#initiator = options.initiator
+    this.epochs = new Epochs(context, options.id)
+    this.channel = new ControlChannel(context, options.id)
+  }
+
+  get policy(): Policy {
+    return this.#policy
+  }
+
+  get isInUse(): boolean {
+    return this.#inUse
+  }
+
+  get hasPathUp(): boolean {
+    return [...this.#paths.values()].some(({ life }) => life.state === 'up')
+  }
+
+  get pathIds(): readonly number[] {
+    return [...this.#paths.keys()]
+  }
+
+  /** Tells C how to probe. Call once after peerAdd, and when the policy's delays change. */
+  publishProbing(): void {
+    const { intervalUs, keepaliveUs } = this.#context.options.probing
+    this.#context.command({
+      kind: 'probing',
+      fields: {
+        peer: this.id,
+        intervalUs,
+        keepaliveUs,
+        silenceUs: Math.round(SILENT_INTERVALS * intervalUs) + this.#policy.downdelayUs,
+        idleAfterUs: IDLE_AFTER_US,
+        initiator: this.#initiator ? 1 : 0,
+      },
+    })
+  }
+
+  setPolicy(policy: Policy): void {
+    const before = this.#policy
+    this.#policy = policy
+    if (policy.downdelayUs !== before.downdelayUs) this.publishProbing()
+    if (policy.mode !== before.mode) {
+      this.#fact({ kind: 'policy', peer: this.name, mode: policy.mode })
+    }
+    this.#replan()
+  }
+
+  /** Makes a path known, or gives it another endpoint. */
+  setPath(nowUs: number, path: number, label: string, endpoint: Endpoint): void {
+    const known = this.#paths.get(path)
+    if (known !== undefined) {
+      known.label = label
+      known.endpoint = endpoint
+      return
+    }
+    this.#paths.set(path, { life: new PathLife(nowUs), stats: new PathStats(), label, endpoint })
+  }
+
+  removePath(path: number): void {
+    if (!this.#paths.delete(path)) return
+    this.#replan()
+    this.#context.command({ kind: 'pathRemove', fields: { peer: this.id, path } })
+  }
+
+  /** Handles what C says of this peer; returns a control message that is for the role to act on. */
+  handleEvent(nowUs: number, event: EngineEvent): ControlMessage | undefined {
+    switch (event.kind) {
+      case 'control':
+        return this.channel.handle(event.bytes.subarray(0, event.length), event.path)
+      case 'pathMoved':
+        this.#handleMoved(event)
+        return undefined
+      case 'pathLost': {
+        const why = lossSentence(event.why, event.errorNumber)
+        this.#change(event.path, (life) => life.handleLost(nowUs, why, this.#policy.updelayUs))
+        this.#replan()
+        return undefined
+      }
+      case 'pathAlive':
+        this.#handleAlive(nowUs, event.path)
+        return undefined
+      case 'peerUse':
+        this.#inUse = event.inUse === 1
+        return undefined
+      case 'pathStats':
+        this.#paths.get(event.path)?.stats.handleSample(nowUs, event)
+        return undefined
+      case 'peerStats':
+        this.#measurements = peerMeasurements(event)
+        return undefined
+      default:
+        return undefined
+    }
+  }
+
+  /** The session began anew: C has forgotten its measurements and takes no path for usable. */
+  restart(nowUs: number): void {
+    this.#planBytes = undefined
+    for (const path of this.#paths.keys()) this.#change(path, (life) => life.restart(nowUs))
+  }
+
+  handleTimeout(nowUs: number): void {
+    this.channel.handleTimeout(nowUs)
+    for (const path of this.#paths.keys()) this.#raise(nowUs, path)
+  }
+
+  nextTimeout(): number {
+    const lives = [...this.#paths.values()].map(({ life }) => life.nextTimeout())
+    return Math.min(this.channel.nextTimeout(), this.epochs.nextTimeout(), ...lives)
+  }
+
+  snapshot(): PeerSnapshot {
+    return {
+      name: this.name,
+      aead: this.epochs.aead,
+      sessionSinceUs: this.epochs.currentSinceUs,
+      inUse: this.#inUse,
+      policy: this.#policy,
+      paths: [...this.#paths].map(([path, entry]) => this.#pathSnapshot(path, entry)),
+      measurements: this.#measurements,
+    }
+  }
+
+  #handleMoved(event: EventOf<'pathMoved'>): void {
+    const entry = this.#paths.get(event.path)
+    if (entry === undefined) return
+    entry.endpoint = event
+    const { label } = entry
+    this.#fact({ kind: 'path-moved', peer: this.name, path: event.path, label, endpoint: event })
+  }
+
+  #handleAlive(nowUs: number, path: number): void {
+    // C had taken it out before a word of ours arrived there; the word stands.
+    if (this.#paths.get(path)?.life.state === 'up') this.#allow(path)
+    this.#change(path, (life) => life.handleAlive(nowUs, this.#policy.updelayUs))
+    this.#raise(nowUs, path)
+  }
+
+  #raise(nowUs: number, path: number): void {
+    let isUp = false
+    this.#change(path, (life) => {
+      isUp = life.handleTimeout(nowUs)
+    })
+    if (!isUp) return
+    this.#allow(path)
+    this.#replan()
+  }
+
+  #allow(path: number): void {
+    this.#context.command({ kind: 'pathAllow', fields: { peer: this.id, path, allowed: 1 } })
+  }
+
+  /** Applies a change to a path's life and tells when its state became another. */
+  #change(path: number, change: (life: PathLife) => void): void {
+    const entry = this.#paths.get(path)
+    if (entry === undefined) return
+    const { life, label } = entry
+    const from = life.state
+    change(life)
+    const { state: to, why } = life
+    if (from === to) return
+    this.#fact({ kind: 'path-state', peer: this.name, path, label, from, to, why })
+  }
+
+  /** Paths that may carry data: of the best intent and, but for active-backup, of the smallest tier that is left. */
+  #members(): readonly PathPolicy[] {
+    const up = [...this.#paths]
+      .filter(([, { life }]) => life.state === 'up')
+      .map(([path]) => pathPolicy(this.#policy, path))
+    const willing = up.filter(({ intent }) => intent === 'up')
+    const members = willing.length > 0 ? willing : up.filter(({ intent }) => intent === 'standby')
+    if (this.#policy.mode === 'active-backup') return members
+    const tier = Math.min(...members.map((member) => member.tier))
+    return members.filter((member) => member.tier === tier)
+  }
+
+  /** Publishes the plan that follows from policy and paths. Without any path up the old one stays: it may still work. */
+  #replan(): void {
+    const members = this.#members()
+    if (members.length === 0) return
+    const active = chooseActive(this.#policy, members, this.#active)
+    const plan = compilePlan(this.#policy, members, active)
+    const payload = encodePlan(plan, this.#policy)
+    if (this.#policy.mode !== 'active-backup') {
+      this.#active = undefined
+    } else if (active !== this.#active) {
+      this.#active = active
+      const label = this.#paths.get(active)?.label ?? ''
+      this.#fact({ kind: 'active-path', peer: this.name, path: active, label })
+    }
+    if (this.#planBytes !== undefined && equal(this.#planBytes, payload)) return
+    this.#plan = plan
+    this.#planBytes = payload
+    this.#context.command({ kind: 'planPublish', fields: { peer: this.id }, payload })
+  }
+
+  #pathSnapshot(path: number, { life, stats, label, endpoint }: PeerPath): PathSnapshot {
+    const policy = pathPolicy(this.#policy, path)
+    const inPlan = life.state === 'up' && (this.#plan?.order.includes(path) ?? false)
+    return {
+      path,
+      label,
+      endpoint,
+      state: life.state,
+      sinceUs: life.sinceUs,
+      inPlan,
+      why: inPlan ? '' : life.state === 'up' ? this.#whyIdle(policy) : life.why,
+      intent: policy.intent,
+      tier: policy.tier,
+      weight: policy.weight,
+      measurements: stats.measurements(),
+    }
+  }
+
+  /** Why a path that works is not in the plan. */
+  #whyIdle({ intent, tier }: PathPolicy): string {
+    if (intent === 'down') return 'taken out by configuration'
+    if (intent === 'standby') return 'standby: waits until no other path is left'
+    if (this.#active !== undefined) {
+      return `backup: ${this.#paths.get(this.#active)?.label ?? 'another path'} is the active path`
+    }
+    return `tier ${tier}: waits until no path of a smaller tier is left`
+  }
+
+  #fact(fact: Fact): void {
+    this.#context.fact(fact)
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => octet === b[i])
+}

@@ -1,0 +1,116 @@
+/**
+ * How the paths of one peer are to be used: mode and options, and what the user wants of each path.
+ * The client decides it and tells the server (PROTOCOL.md, "Policy"), so that both directions agree.
+ */
+import { Codec } from '../layout.js'
+import { INTENT, LIMIT, MODE, POLICY, POLICY_PATH, PRIMARY_RESELECT, XMIT_HASH } from '../wire.js'
+
+export type Mode = keyof typeof MODE
+export type XmitHash = keyof typeof XMIT_HASH
+export type PrimaryReselect = keyof typeof PRIMARY_RESELECT
+export type Intent = keyof typeof INTENT
+
+export interface PathPolicy {
+  readonly path: number
+  readonly intent: Intent
+  /** Smaller is used first. */
+  readonly tier: number
+  /** 1 to LIMIT.weight. */
+  readonly weight: number
+}
+
+export interface Policy {
+  readonly mode: Mode
+  readonly hash: XmitHash
+  /** Path id, for active-backup. */
+  readonly primary: number | undefined
+  readonly reselect: PrimaryReselect
+  readonly updelayUs: number
+  readonly downdelayUs: number
+  readonly paths: readonly PathPolicy[]
+}
+
+/** What holds before the client has spoken. */
+export const DEFAULT_POLICY: Policy = {
+  mode: 'balance-rr',
+  hash: 'layer3+4',
+  primary: undefined,
+  reselect: 'always',
+  updelayUs: 200_000,
+  downdelayUs: 0,
+  paths: [],
+}
+
+export const DEFAULT_PATH_POLICY = { intent: 'up', tier: 0, weight: 1 } as const
+
+/** The policy of one path, also of one that nobody has spoken of. */
+export function pathPolicy(policy: Policy, path: number): PathPolicy {
+  return policy.paths.find((each) => each.path === path) ?? { path, ...DEFAULT_PATH_POLICY }
+}
+
+const NO_PRIMARY = 255
+const headCodec = new Codec(POLICY, 'packed')
+const pathCodec = new Codec(POLICY_PATH, 'packed')
+
+export function encodePolicy(policy: Policy): Uint8Array {
+  const bytes = new Uint8Array(headCodec.size + policy.paths.length * pathCodec.size)
+  headCodec.encodeInto(bytes, {
+    mode: MODE[policy.mode].value,
+    hash: XMIT_HASH[policy.hash].value,
+    primary: policy.primary ?? NO_PRIMARY,
+    reselect: PRIMARY_RESELECT[policy.reselect].value,
+    updelay: policy.updelayUs,
+    downdelay: policy.downdelayUs,
+    paths: policy.paths.length,
+  })
+  policy.paths.forEach((path, i) => {
+    pathCodec.encodeInto(bytes.subarray(headCodec.size + i * pathCodec.size), {
+      ...path,
+      intent: INTENT[path.intent].value,
+    })
+  })
+  return bytes
+}
+
+/** Undefined unless every octet makes sense: the sender is authentic, but it may be of another mind. */
+export function decodePolicy(bytes: Uint8Array): Policy | undefined {
+  if (bytes.length < headCodec.size) return undefined
+  const head = headCodec.decode(bytes)
+  const mode = nameOf(MODE, head.mode)
+  const hash = nameOf(XMIT_HASH, head.hash)
+  const reselect = nameOf(PRIMARY_RESELECT, head.reselect)
+  if (mode === undefined || hash === undefined || reselect === undefined) return undefined
+  if (head.primary !== NO_PRIMARY && head.primary >= LIMIT.paths.value) return undefined
+  if (bytes.length !== headCodec.size + head.paths * pathCodec.size) return undefined
+  const paths: PathPolicy[] = []
+  for (let i = 0; i < head.paths; i++) {
+    const path = decodePath(bytes.subarray(headCodec.size + i * pathCodec.size))
+    if (path === undefined || paths.some((other) => other.path === path.path)) return undefined
+    paths.push(path)
+  }
+  const primary = head.primary === NO_PRIMARY ? undefined : head.primary
+  return {
+    mode,
+    hash,
+    primary,
+    reselect,
+    updelayUs: head.updelay,
+    downdelayUs: head.downdelay,
+    paths,
+  }
+}
+
+function decodePath(bytes: Uint8Array): PathPolicy | undefined {
+  const { path, intent: value, tier, weight } = pathCodec.decode(bytes)
+  const intent = nameOf(INTENT, value)
+  if (intent === undefined || path >= LIMIT.paths.value) return undefined
+  if (weight < 1 || weight > LIMIT.weight.value) return undefined
+  return { path, intent, tier, weight }
+}
+
+function nameOf<T extends Readonly<Record<string, { readonly value: number }>>>(
+  table: T,
+  value: number,
+): keyof T | undefined {
+  return Object.keys(table).find((name) => table[name]?.value === value)
+}

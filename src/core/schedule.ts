@@ -1,0 +1,114 @@
+/**
+ * Modes: each is a pure function from the paths that may carry data to a plan, the small table that
+ * native/schedule.c executes. Nothing else differs between modes.
+ */
+import { CROSSING, PLAN, PLAN_KIND } from '../boundary.js'
+import { Codec } from '../layout.js'
+import { LIMIT, XMIT_HASH } from '../wire.js'
+import type { PathPolicy, Policy } from './policy.js'
+
+export interface Plan {
+  readonly kind: keyof typeof PLAN_KIND
+  /** Paths that may carry data under this plan, best first. */
+  readonly order: readonly number[]
+  /** Kind slots: path ids; kind buckets: `planChoices` path ids for each bucket; else empty. */
+  readonly table: Uint8Array
+}
+
+/**
+ * The plan of a mode. `members` are the paths that may carry data, at least one; `active` is the
+ * one that active-backup has chosen among them.
+ */
+export function compilePlan(policy: Policy, members: readonly PathPolicy[], active: number): Plan {
+  const byWeight = [...members].sort((a, b) => b.weight - a.weight || a.path - b.path)
+  const order = byWeight.map(({ path }) => path)
+  switch (policy.mode) {
+    case 'balance-rr':
+      return { kind: 'slots', order, table: smoothSlots(byWeight) }
+    case 'balance-xor':
+      return { kind: 'buckets', order, table: rendezvousTable(byWeight) }
+    case 'active-backup':
+      return { kind: 'order', order: [active], table: new Uint8Array() }
+    case 'broadcast':
+      return { kind: 'all', order, table: new Uint8Array() }
+  }
+}
+
+/**
+ * Smooth weighted round-robin: each round every path earns its weight, the richest carries and pays
+ * the sum, so that 4:1 is never four in a row twice and shares are exact over one cycle.
+ * (The algorithm is nginx's, src/http/ngx_http_upstream_round_robin.c, commit 52327e0.)
+ */
+function smoothSlots(members: readonly PathPolicy[]): Uint8Array {
+  const weights = fitted(members.map(({ weight }) => weight))
+  const sum = weights.reduce((a, b) => a + b, 0)
+  const credit = weights.map(() => 0)
+  return Uint8Array.from({ length: sum }, () => {
+    let richest = 0
+    weights.forEach((weight, i) => {
+      credit[i]! += weight
+      if (credit[i]! > credit[richest]!) richest = i
+    })
+    credit[richest]! -= sum
+    return members[richest]!.path
+  })
+}
+
+/** Weights with the common divisor taken out, scaled down where their cycle is longer than a plan can be. */
+function fitted(weights: readonly number[]): number[] {
+  const divisor = weights.reduce(greatestCommonDivisor)
+  const reduced = weights.map((weight) => weight / divisor)
+  const sum = reduced.reduce((a, b) => a + b, 0)
+  const room = CROSSING.planSlots.value
+  if (sum <= room) return reduced
+  return reduced.map((weight) => Math.max(1, Math.floor((weight * room) / sum)))
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b)
+}
+
+/**
+ * Weighted rendezvous hashing (Thaler and Ravishankar 1998; the weighted score of Schindelhauer and
+ * Schomaker 2005): a bucket ranks the paths by -weight / ln(hash), so that a path that leaves or
+ * comes back moves its own buckets and no other's.
+ */
+function rendezvousTable(members: readonly PathPolicy[]): Uint8Array {
+  const choices = CROSSING.planChoices.value
+  const table = new Uint8Array(LIMIT.buckets.value * choices).fill(CROSSING.noPath.value)
+  for (let bucket = 0; bucket < LIMIT.buckets.value; bucket++) {
+    const ranked = members
+      .map(({ path, weight }) => ({ path, score: -weight / Math.log(unit(bucket, path)) }))
+      .sort((a, b) => b.score - a.score || a.path - b.path)
+    ranked.slice(0, choices).forEach(({ path }, i) => {
+      table[bucket * choices + i] = path
+    })
+  }
+  return table
+}
+
+/** A number in (0, 1) that looks random and depends on bucket and path alone: the finaliser of MurmurHash3. */
+function unit(bucket: number, path: number): number {
+  let h = Math.imul(bucket + 1, 0x9e3779b1) ^ Math.imul(path + 1, 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (((h ^ (h >>> 16)) >>> 0) + 0.5) / 2 ** 32
+}
+
+const planCodec = new Codec(PLAN, 'packed')
+
+/** The payload of the command planPublish. */
+export function encodePlan(plan: Plan, policy: Policy): Uint8Array {
+  const bytes = new Uint8Array(planCodec.size + plan.table.length)
+  const order = new Uint8Array(LIMIT.paths.value).fill(CROSSING.noPath.value)
+  order.set(plan.order)
+  planCodec.encodeInto(bytes, {
+    kind: PLAN_KIND[plan.kind].value,
+    hash: XMIT_HASH[policy.mode === 'balance-xor' ? policy.hash : 'layer3+4'].value,
+    carrying: plan.order.reduce((mask, path) => mask | (1 << path), 0),
+    slots: plan.kind === 'slots' ? plan.table.length : 0,
+    order,
+  })
+  bytes.set(plan.table, planCodec.size)
+  return bytes
+}

@@ -1,0 +1,324 @@
+/**
+ * The server: answers handshakes of keys that it knows or has invited, and keeps one peer for each.
+ * Nothing is kept of a stranger.
+ */
+import { CROSSING, type EngineEvent, type EventOf } from '../boundary.js'
+import { Codec } from '../layout.js'
+import { CLOSE, CLOSE_REASON, MESSAGE } from '../wire.js'
+import type { ControlMessage } from './channel.js'
+import type { CoreOptions } from './context.js'
+import { aeadName } from './epochs.js'
+import type { InnerAddresses } from './facts.js'
+import { INSTANCE_BYTES, NO_INVITE, NO_PSK } from './handshake.js'
+import { formatKey } from './keys.js'
+import { Peer } from './peer.js'
+import { DEFAULT_POLICY, decodePolicy, type Policy } from './policy.js'
+import { type Initiation, Responder } from './responder.js'
+import { Tunnel } from './tunnel.js'
+
+export interface RegisteredPeer {
+  readonly name: string
+  readonly ipv4: Uint8Array
+  readonly ipv6: Uint8Array
+}
+
+export interface Invite extends RegisteredPeer {
+  readonly secret: Uint8Array
+}
+
+/** Who may come in. The outside keeps it on disk; look-ups are of the present moment. */
+export interface Registry {
+  readonly server: InnerAddresses
+  findPeer(publicKey: Uint8Array): RegisteredPeer | undefined
+  /** An invitation that has neither expired nor been used, and the addresses kept for it. */
+  findInvite(id: Uint8Array): Invite | undefined
+  /** Binds the key to the invitation's name, for good, and ends the invitation. Undefined when it is gone. */
+  enrol(id: Uint8Array, publicKey: Uint8Array): RegisteredPeer | undefined
+}
+
+export interface ServerOptions extends CoreOptions {
+  readonly registry: Registry
+  /** The server's own will about modes, instead of the clients'. */
+  readonly override?: Partial<Omit<Policy, 'paths' | 'primary'>>
+}
+
+interface Client {
+  readonly key: string
+  readonly publicKey: Uint8Array
+  readonly peer: Peer
+  /** Not enrolled yet: the invitation that its key is to be bound to. */
+  invite: Uint8Array | undefined
+  /** What its session is called, by itself and by us. */
+  instances: { readonly theirs: Uint8Array; readonly ours: Uint8Array } | undefined
+  aead: number
+  /** What it wishes itself. */
+  policy: Policy
+}
+
+const closeCodec = new Codec(CLOSE, 'packed')
+
+export class Server extends Tunnel {
+  readonly #registry: Registry
+  readonly #responder: Responder
+  readonly #clients = new Map<string, Client>()
+  #override: Partial<Policy>
+  #nextPort = 0
+
+  constructor(options: ServerOptions) {
+    super(options)
+    this.#registry = options.registry
+    this.#override = options.override ?? {}
+    this.#responder = new Responder({
+      staticKey: options.staticKey,
+      offer: { aeads: options.aeads.available, preferred: options.aeads.preferred, features: 0 },
+      random: options.randomBytes,
+    })
+  }
+
+  /** The outside opened a listening socket; C owns it from here on. */
+  listen(family: 4 | 6, fd: number): void {
+    const port = this.#nextPort++
+    this.context.command({ kind: 'portOpen', fields: { port, family, fd } })
+  }
+
+  /** The server's own will about modes; what is left out follows each client. */
+  setOverride(override: Partial<Omit<Policy, 'paths' | 'primary'>>): void {
+    this.#override = override
+    for (const { peer, policy } of this.#clients.values()) {
+      peer.setPolicy({ ...policy, ...override })
+    }
+  }
+
+  /** Ends the sessions of a peer that was revoked. False when it had none. */
+  revoke(name: string): boolean {
+    const clients = [...this.#clients.values()].filter(({ peer }) => peer.name === name)
+    for (const client of clients) {
+      this.#sayClose(client.peer, CLOSE_REASON.revoked.value)
+      this.#responder.forget(client.publicKey)
+      this.#forget(client, 'revoked')
+    }
+    return clients.length > 0
+  }
+
+  close(): void {
+    for (const { peer } of this.#clients.values()) {
+      this.#sayClose(peer, CLOSE_REASON.shutdown.value)
+      peer.epochs.dropAll()
+    }
+  }
+
+  protected handleHandshake(nowUs: number, event: EventOf<'handshake'>): void {
+    const message = event.bytes.slice(0, event.length)
+    if (message[0] !== MESSAGE.initiation.value) {
+      this.refuse(event, 'type')
+      return
+    }
+    const address = event.remote.subarray(0, event.family === 4 ? 4 : 16)
+    const source = { address, port: event.remotePort }
+    const received = this.#responder.handle(nowUs, source, message)
+    switch (received.kind) {
+      case 'refused':
+        this.refuse(event, received.refused)
+        return
+      case 'cookie':
+      case 'repeated':
+        this.#reply(event, received.message)
+        return
+      case 'initiation':
+        this.#answer(nowUs, event, received.initiation)
+    }
+  }
+
+  protected handleConfirmed(_nowUs: number, peer: Peer, fresh: boolean): void {
+    const client = this.#clientOf(peer)
+    if (client === undefined || !this.#enrol(client)) return
+    if (fresh) {
+      const aead = aeadName(client.aead)
+      this.context.fact({ kind: 'session-up', peer: peer.name, aead, fresh })
+    } else {
+      this.context.fact({ kind: 'session-rekeyed', peer: peer.name })
+    }
+  }
+
+  protected handleControl(_nowUs: number, peer: Peer, { kind, body }: ControlMessage): void {
+    const client = this.#clientOf(peer)
+    if (client === undefined) return
+    if (kind === 'close') {
+      this.#forget(client, 'the client was shut down')
+      return
+    }
+    if (kind !== 'policy') return
+    const policy = decodePolicy(body)
+    if (policy === undefined) return
+    client.policy = policy
+    peer.setPolicy({ ...policy, ...this.#override })
+    for (const path of peer.pathIds) {
+      if (!policy.paths.some((each) => each.path === path)) peer.removePath(path)
+    }
+  }
+
+  protected handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
+    peer.setPath(nowUs, event.path, `path ${event.path}`, event)
+  }
+
+  protected handlePeerChanged(_nowUs: number, _peer: Peer, _event: EngineEvent): void {}
+
+  protected handleRoleTimeout(nowUs: number): void {
+    for (const client of [...this.#clients.values()]) {
+      client.peer.epochs.handleTimeout(nowUs)
+      if (client.peer.epochs.isEmpty)
+        this.#forget(client, 'nothing was heard until its keys expired')
+    }
+  }
+
+  protected nextRoleTimeout(): number {
+    return Number.POSITIVE_INFINITY // epochs are among the peers' own timeouts
+  }
+
+  #answer(nowUs: number, event: EventOf<'handshake'>, initiation: Initiation): void {
+    const { peerPublicKey, payload } = initiation
+    const known = this.#registry.findPeer(peerPublicKey)
+    const isInvited = payload.invite.some((octet, i) => octet !== NO_INVITE[i])
+    const invite =
+      known === undefined && isInvited ? this.#registry.findInvite(payload.invite) : undefined
+    const registered = known ?? invite
+    const client =
+      registered && this.#clientFor(peerPublicKey, registered, invite && payload.invite)
+    if (registered === undefined || client === undefined) {
+      this.#responder.dismiss(initiation)
+      this.refuse(event, 'stranger')
+      return
+    }
+    const localIndex = this.context.takeIndex()
+    const { server } = this.#registry
+    const fresh =
+      client.peer.epochs.aead === undefined ||
+      client.instances === undefined ||
+      !payload.instance.every((octet, i) => octet === client.instances?.theirs[i])
+    const instance = fresh
+      ? this.context.options.randomBytes(INSTANCE_BYTES)
+      : client.instances!.ours
+    const answer = this.#responder.answer(nowUs, initiation, {
+      psk: invite?.secret ?? NO_PSK,
+      localIndex,
+      assignment: {
+        instance,
+        ipv4: registered.ipv4,
+        ipv4Prefix: server.ipv4Prefix,
+        ipv6: registered.ipv6,
+        ipv6Prefix: server.ipv6Prefix,
+        serverIpv4: server.ipv4,
+        serverIpv6: server.ipv6,
+      },
+    })
+    if ('refused' in answer) {
+      this.context.giveIndex(localIndex)
+      this.refuse(event, answer.refused)
+      return
+    }
+    const { aead } = initiation
+    client.instances = { theirs: payload.instance, ours: instance }
+    client.aead = aead
+    client.peer.epochs.install(nowUs, {
+      localIndex,
+      remoteIndex: initiation.remoteIndex,
+      aead,
+      keys: answer.keys,
+      fresh,
+      confirmed: false,
+    })
+    this.#reply(event, answer.message)
+  }
+
+  #clientFor(
+    publicKey: Uint8Array,
+    registered: RegisteredPeer,
+    invite: Uint8Array | undefined,
+  ): Client | undefined {
+    const key = formatKey(publicKey)
+    const known = this.#clients.get(key)
+    if (known !== undefined) {
+      known.invite = invite
+      return known
+    }
+    const id = this.#freePeer()
+    if (id === undefined) return undefined
+    const peer = new Peer(this.context, { id, name: registered.name, initiator: false })
+    this.peers.set(id, peer)
+    const client: Client = {
+      key,
+      publicKey,
+      peer,
+      invite,
+      instances: undefined,
+      aead: 0,
+      policy: DEFAULT_POLICY,
+    }
+    this.#clients.set(key, client)
+    // Whoever holds an invitation gets its addresses when it has shown that it holds the secret.
+    this.#addPeer(id, invite === undefined ? registered : undefined)
+    peer.publishProbing()
+    peer.setPolicy({ ...DEFAULT_POLICY, ...this.#override })
+    return client
+  }
+
+  #addPeer(peer: number, registered: RegisteredPeer | undefined): void {
+    const { ipv4, ipv6 } = registered ?? {}
+    this.context.command({
+      kind: 'peerAdd',
+      fields: { peer, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) },
+    })
+  }
+
+  /** Binds a key that has proved to hold the invitation's secret. False when the invitation has gone meanwhile. */
+  #enrol(client: Client): boolean {
+    if (client.invite === undefined) return true
+    const registered = this.#registry.enrol(client.invite, client.publicKey)
+    if (registered === undefined) {
+      this.#sayClose(client.peer, CLOSE_REASON.revoked.value)
+      this.#forget(client, 'its invitation was used by another key')
+      return false
+    }
+    client.invite = undefined
+    // A new key for an old name takes the name over.
+    for (const other of [...this.#clients.values()]) {
+      if (other !== client && other.peer.name === registered.name) {
+        this.#forget(other, 'its name was given to another key')
+      }
+    }
+    client.peer.name = registered.name
+    this.#addPeer(client.peer.id, registered)
+    this.context.fact({ kind: 'peer-enrolled', peer: registered.name })
+    return true
+  }
+
+  #forget(client: Client, why: string): void {
+    const { peer } = client
+    if (peer.epochs.aead !== undefined) {
+      this.context.fact({ kind: 'session-down', peer: peer.name, why })
+    }
+    peer.epochs.dropAll()
+    this.#clients.delete(client.key)
+    this.peers.delete(peer.id)
+    this.context.command({ kind: 'peerRemove', fields: { peer: peer.id } })
+  }
+
+  #sayClose(peer: Peer, reason: number): void {
+    peer.channel.sendOnce('close', closeCodec.encode({ reason }), peer.pathIds)
+  }
+
+  #reply(event: EventOf<'handshake'>, payload: Uint8Array): void {
+    const { port, family, remotePort, remote, scope, local } = event
+    const fields = { port, family, remotePort, remote, scope, local }
+    this.context.command({ kind: 'datagramSend', fields, payload })
+  }
+
+  #clientOf(peer: Peer): Client | undefined {
+    return [...this.#clients.values()].find((client) => client.peer === peer)
+  }
+
+  #freePeer(): number | undefined {
+    for (let id = 0; id < CROSSING.peers.value; id++) if (!this.peers.has(id)) return id
+    return undefined
+  }
+}

@@ -1,0 +1,40 @@
+/** How things stand: what status, metrics and tests read. Times are on the daemon's monotonic clock. */
+import type { COUNTER, Endpoint } from '../boundary.js'
+import type { PathState } from './path.js'
+import type { Intent, Policy } from './policy.js'
+import type { PathMeasurements, PeerMeasurements } from './stats.js'
+
+export interface PathSnapshot {
+  readonly path: number
+  /** Name of the uplink on the client, of the remote address on the server. */
+  readonly label: string
+  readonly endpoint: Endpoint | undefined
+  readonly state: PathState
+  readonly sinceUs: number
+  /** Data may be on it. */
+  readonly inPlan: boolean
+  /** A sentence when it is not in the plan, else empty. */
+  readonly why: string
+  readonly intent: Intent
+  readonly tier: number
+  readonly weight: number
+  readonly measurements: PathMeasurements | undefined
+}
+
+export interface PeerSnapshot {
+  readonly name: string
+  /** Undefined: no session. */
+  readonly aead: string | undefined
+  readonly sessionSinceUs: number | undefined
+  readonly inUse: boolean
+  readonly policy: Policy
+  readonly paths: readonly PathSnapshot[]
+  readonly measurements: PeerMeasurements | undefined
+}
+
+export interface TunnelSnapshot {
+  readonly peers: readonly PeerSnapshot[]
+  readonly counters: Readonly<Partial<Record<keyof typeof COUNTER, number>>>
+  /** Handshake messages that were not acted upon, by reason. */
+  readonly refusals: Readonly<Record<string, number>>
+}
