@@ -234,7 +234,7 @@ export const INITIATION_PAYLOAD = [
     name: 'instance',
     type: 'bytes',
     length: 8,
-    doc: 'random per start of the client; the same again means rekey',
+    doc: 'random per session of the client; the same again asks for new keys of that session',
   },
   {
     name: 'invite',
@@ -260,7 +260,12 @@ export const RESPONSE = [
 ] as const
 
 export const RESPONSE_PAYLOAD = [
-  { name: 'instance', type: 'bytes', length: 8, doc: 'random per start of the server' },
+  {
+    name: 'instance',
+    type: 'bytes',
+    length: 8,
+    doc: 'random per session of the server; another one means that all sequences start anew',
+  },
   { name: 'aead', type: 'u8', doc: 'the one AEAD bit that both will use in this epoch' },
   { name: 'features', type: 'u32', doc: 'FEATURE bits' },
   { name: 'ipv4', type: 'bytes', length: 4, doc: "the client's inner address" },

@@ -8,7 +8,6 @@ import {
   type ConsumedResponse,
   consumeResponse,
   createInitiation,
-  INSTANCE_BYTES,
   type InitiatorState,
   NO_INVITE,
   NO_PSK,
@@ -40,7 +39,6 @@ export class Initiator {
   readonly #serverPublicKey: Uint8Array
   readonly #offer: Offer
   readonly #random: RandomBytes
-  readonly #instance: Uint8Array
   readonly #cookies: CookieJar
   #timestamp: number
   #dueUs: number | undefined
@@ -59,7 +57,6 @@ export class Initiator {
     this.#serverPublicKey = options.serverPublicKey
     this.#offer = options.offer
     this.#random = options.random
-    this.#instance = options.random(INSTANCE_BYTES)
     this.#cookies = new CookieJar(options.serverPublicKey)
     this.#timestamp = options.lastTimestampUs ?? 0
   }
@@ -91,12 +88,14 @@ export class Initiator {
    * Begins the next try, which replaces the one before. Send what messageFor gives, on every path.
    * @param wallUs the time of day, microseconds since 1970; need not be right, and is moved on when it stands still.
    * @param localIndex not in use by another epoch of this client.
+   * @param instance of the session that this handshake continues, or new octets for a new one.
    */
   attempt(
     nowUs: number,
     options: {
       readonly wallUs: number
       readonly localIndex: number
+      readonly instance: Uint8Array
       readonly invitation?: Credential
     },
   ): void {
@@ -111,7 +110,7 @@ export class Initiator {
       localIndex,
       payload: {
         timestamp: this.#timestamp,
-        instance: this.#instance,
+        instance: options.instance,
         invite: invitation?.id ?? NO_INVITE,
         aeads: this.#offer.aeads,
         preferred: this.#offer.preferred,

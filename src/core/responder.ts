@@ -12,7 +12,6 @@ import {
   createResponse,
   INITIATION_MAC1,
   INITIATION_MAC2,
-  INSTANCE_BYTES,
   inspectInitiation,
   type Keys,
   type Offer,
@@ -45,7 +44,7 @@ export interface Answer {
 }
 
 /** What the server tells its client beside what the responder knows itself. */
-export type Assignment = Omit<ResponsePayload, 'instance' | 'aead' | 'features'>
+export type Assignment = Omit<ResponsePayload, 'aead' | 'features'>
 
 interface Accepted {
   readonly timestamp: number
@@ -62,7 +61,6 @@ export class Responder {
   readonly #staticKey: KeyPair
   readonly #offer: Offer
   readonly #random: RandomBytes
-  readonly #instance: Uint8Array
   readonly #cookies: CookieIssuer
   /** By public key. */
   readonly #accepted = new Map<string, Accepted>()
@@ -77,7 +75,6 @@ export class Responder {
     this.#staticKey = options.staticKey
     this.#offer = options.offer
     this.#random = options.random
-    this.#instance = options.random(INSTANCE_BYTES)
     this.#cookies = new CookieIssuer({
       publicKey: options.staticKey.publicKey,
       random: options.random,
@@ -136,7 +133,6 @@ export class Responder {
       localIndex: options.localIndex,
       payload: {
         ...options.assignment,
-        instance: this.#instance,
         aead: initiation.aead,
         features: this.#offer.features,
       },

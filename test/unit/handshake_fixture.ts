@@ -23,7 +23,10 @@ export const CHACHA: number = AEAD['chacha20-poly1305'].value
 export const AES: number = AEAD['aes-256-gcm'].value
 export const OFFER: Offer = { aeads: CHACHA | AES, preferred: AES, features: 0 }
 
+export const INSTANCE = Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1)
+
 export const ASSIGNMENT = {
+  instance: INSTANCE,
   ipv4: Uint8Array.of(10, 71, 0, 2),
   ipv4Prefix: 24,
   ipv6: Uint8Array.of(0xfd, 0x71, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2),

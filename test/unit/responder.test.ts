@@ -3,7 +3,16 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NO_PSK } from '../../src/core/handshake.js'
 import { Initiator } from '../../src/core/initiator.js'
 import { type Initiation, Responder } from '../../src/core/responder.js'
-import { AES, ASSIGNMENT, CHACHA, keyPair, OFFER, SOURCE, seeded } from './handshake_fixture.js'
+import {
+  AES,
+  ASSIGNMENT,
+  CHACHA,
+  INSTANCE,
+  keyPair,
+  OFFER,
+  SOURCE,
+  seeded,
+} from './handshake_fixture.js'
 
 const SECOND = 1_000_000
 
@@ -25,7 +34,7 @@ const newInitiator = (name = 'client', offer = OFFER) =>
     random: seeded(name),
   })
 const initiate = (initiator: Initiator, wallUs = 1, nowUs = 0, path = 0) => {
-  initiator.attempt(nowUs, { wallUs, localIndex: 7 })
+  initiator.attempt(nowUs, { wallUs, localIndex: 7, instance: INSTANCE })
   return initiator.messageFor(nowUs, path)!
 }
 const handled = (message: Uint8Array, nowUs = 0): Initiation => {
