@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "be8bc2dfb592f75f"
+#define MP_CONTRACT_DIGEST "a928ee6ce20fbe21"
 
 /* The wire. */
 
@@ -110,7 +110,7 @@ enum {
 };
 
 enum {
-  MP_CMD_PEER_ADD = 1, /* a peer with nothing yet */
+  MP_CMD_PEER_ADD = 1, /* a peer with nothing yet, or other inner addresses for one that exists */
   MP_CMD_PEER_REMOVE = 2, /* forget the peer, erase its keys */
   MP_CMD_KEYS_INSTALL = 4, /* keys of a new epoch */
   MP_CMD_KEYS_DROP = 5, /* erase the keys of one epoch */

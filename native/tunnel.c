@@ -128,29 +128,40 @@ void mp_epoch_use(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoc
     mp_health_probe_all(tunnel, peer); /* shows the peer that we hold the new keys */
 }
 
-static bool peer_add(struct mp_tunnel *tunnel, const struct mp_cmd_peer_add *command)
+static struct mp_peer *peer_open(struct mp_tunnel *tunnel, uint16_t id)
 {
-  static const uint8_t none[16];
-  if (command->peer >= MP_CROSSING_PEERS || tunnel->peers[command->peer])
-    return false;
   struct mp_peer *peer = calloc(1, sizeof *peer);
   if (!peer)
-    return false;
+    return NULL;
   peer->reorder = mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, tunnel);
   if (!peer->reorder) {
     free(peer);
-    return false;
+    return NULL;
   }
-  peer->id = command->peer;
-  peer->everything = command->everything;
-  memcpy(peer->ipv4, command->ipv4, sizeof peer->ipv4);
-  memcpy(peer->ipv6, command->ipv6, sizeof peer->ipv6);
+  peer->id = id;
   peer->probe_us = DEFAULT_PROBE_US;
   peer->keepalive_us = DEFAULT_KEEPALIVE_US;
   peer->silence_us = DEFAULT_SILENCE_US;
   peer->idle_after_us = DEFAULT_IDLE_AFTER_US;
-  tunnel->peers[peer->id] = peer;
-  tunnel->peer_ids[tunnel->peer_count++] = peer->id;
+  tunnel->peers[id] = peer;
+  tunnel->peer_ids[tunnel->peer_count++] = id;
+  return peer;
+}
+
+static bool peer_add(struct mp_tunnel *tunnel, const struct mp_cmd_peer_add *command)
+{
+  static const uint8_t none[16];
+  if (command->peer >= MP_CROSSING_PEERS)
+    return false;
+  struct mp_peer *peer = tunnel->peers[command->peer];
+  if (!peer)
+    peer = peer_open(tunnel, command->peer);
+  if (!peer)
+    return false;
+  peer->everything = command->everything;
+  memcpy(peer->ipv4, command->ipv4, sizeof peer->ipv4);
+  memcpy(peer->ipv6, command->ipv6, sizeof peer->ipv6);
+  mp_route_remove_peer(&tunnel->route, peer->id);
   if (peer->everything)
     tunnel->route.everything = peer->id;
   if (memcmp(peer->ipv4, none, sizeof peer->ipv4) != 0)
