@@ -16,6 +16,7 @@ import {
   NAMESPACE_PREFIX,
   type RunOptions,
   removeNamespaceSync,
+  removeStaleLabs,
   run,
 } from './namespaces.js'
 import * as topology from './topology.js'
@@ -85,9 +86,13 @@ interface Link extends topology.LinkAddresses {
 const openLabs = new Set<BuiltLab>()
 let labCount = 0
 
-/** Builds a lab. Needs root, iproute2, and nftables where a link has a NAT. */
+/**
+ * Builds a lab, and removes what labs of processes that were killed left behind. Needs root, iproute2,
+ * and nftables where a link has a NAT.
+ */
 export async function createLab(options: LabOptions): Promise<Lab> {
   checkOptions(options)
+  removeStaleLabs()
   const lab = new BuiltLab(options)
   openLabs.add(lab)
   if (openLabs.size === 1) armSignals()
