@@ -17,7 +17,12 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'unit',
-          include: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'bench/**/*.test.ts'],
+          include: [
+            'test/*.test.ts',
+            'test/unit/**/*.test.ts',
+            'test/fuzz/**/*.test.ts',
+            'bench/**/*.test.ts',
+          ],
         },
       },
       {
