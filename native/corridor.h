@@ -1,4 +1,4 @@
-/* What tunnel.c, out.c, in.c and health.c call of each other. Nobody else includes it. */
+/* What the files of the tunnel library call of each other. Nobody else includes it. */
 #ifndef MP_CORRIDOR_H
 #define MP_CORRIDOR_H
 
@@ -41,6 +41,14 @@ void mp_event_path(struct mp_tunnel *tunnel, uint16_t kind, const struct mp_peer
 /* Makes an empty path of this id. */
 struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                              const struct mp_endpoint *endpoint);
+
+/* A peer without addresses, keys and paths; NULL when memory is gone. */
+struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id);
+
+/* Erases its keys and forgets it. */
+void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoch *epoch);
 
 /* Puts an epoch into use for sending; when it is fresh, forgets what came before it. */
 void mp_epoch_use(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoch *epoch);

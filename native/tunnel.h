@@ -2,9 +2,9 @@
  * no system call of its own: time is an argument, packets come in and leave through ports. The
  * engine runs it against the kernel, the simulation against modelled links; it cannot tell.
  *
- * tunnel.c  opening and commands       health.c  probes, silence, who is in use
- * out.c     TUN to UDP                 stats.c   answers to TypeScript's questions
- * in.c      UDP to TUN
+ * tunnel.c   opening, closing, time     out.c     TUN to UDP
+ * command.c  what TypeScript wants      in.c      UDP to TUN
+ * stats.c    what TypeScript asks       health.c  probes, silence, who is in use
  *
  * All functions run on one thread. now_us is monotonic; a step back counts as no step. */
 #ifndef MP_TUNNEL_H

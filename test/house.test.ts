@@ -133,7 +133,7 @@ describe('who includes whom in C', () => {
   const sources = FILES.filter((path) => /^native\/.*\.[ch]$/.test(path))
   const room = (path: string) => basename(path, extname(path))
 
-  const CORRIDORS = ['tunnel', 'corridor', 'out', 'in', 'health', 'stats']
+  const CORRIDORS = ['tunnel', 'command', 'corridor', 'out', 'in', 'health', 'stats']
   const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']
   /** The floor of each room that is not a leaf. */
   const FLOORS: Record<string, number> = {
