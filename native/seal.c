@@ -18,7 +18,7 @@
 #define VERSION_TEXT 0
 
 /* What is used of EVP. A context of ours is an EVP_CIPHER_CTX: struct mp_seal_context has no other
- * definition. Every int but that of the control function is 1 for success, 0 or less for failure. */
+ * definition. An int that comes back is positive on success. */
 #define EVP_FUNCTIONS(F)                                                                           \
   F(EVP_CIPHER_fetch, struct cipher *, (void *, const char *, const char *))                       \
   F(EVP_CIPHER_CTX_new, struct mp_seal_context *, (void))                                          \
