@@ -1,0 +1,163 @@
+/** Who may come in, as the server's core asks it: the store's peers and invitations, with addresses from the pools. */
+
+import type { InnerAddresses } from './core/facts.js'
+import type { Invite, RegisteredPeer, Registry } from './core/server.js'
+import { MptunError } from './errors.js'
+import { addressAt, type Cidr, contains, sizeOf } from './net/address.js'
+import type { PeerRecord, Store } from './store.js'
+
+export interface Pools {
+  readonly ipv4: Cidr
+  readonly ipv6: Cidr
+}
+
+interface Entry extends PeerRecord {
+  readonly name: string
+}
+
+/** The server has the first address behind the network's own. */
+const SERVER_INDEX = 1n
+
+export interface RegistryOptions {
+  readonly store: Store
+  readonly pools: Pools
+  /** The time of day, seconds since 1970: invitations expire by it. */
+  readonly nowS: () => number
+  /** A file of the store cannot be read: whoever it is about stays outside, the others come in. */
+  readonly onFault: (fault: MptunError) => void
+}
+
+export class StoreRegistry implements Registry {
+  readonly server: InnerAddresses
+  readonly #store: Store
+  readonly #pools: Pools
+  readonly #nowS: () => number
+  readonly #onFault: (fault: MptunError) => void
+  #stamp: string | undefined
+  /** By public key; a copy of the store as of #stamp. */
+  #peers: ReadonlyMap<string, Entry> = new Map()
+  /** Addresses promised to invitations in use, by id. */
+  readonly #promised = new Map<string, bigint>()
+
+  constructor({ store, pools, nowS, onFault }: RegistryOptions) {
+    this.#store = store
+    this.#pools = pools
+    this.#nowS = nowS
+    this.#onFault = onFault
+    this.server = {
+      ipv4: addressAt(pools.ipv4, SERVER_INDEX),
+      ipv4Prefix: pools.ipv4.prefix,
+      ipv6: addressAt(pools.ipv6, SERVER_INDEX),
+      ipv6Prefix: pools.ipv6.prefix,
+    }
+  }
+
+  /** Gives new addresses to peers whose old ones lie outside of the pools; their names. */
+  settle(): string[] {
+    const moved: string[] = []
+    for (const entry of this.#load().values()) {
+      const { name, ipv4, ipv6, publicKey, created } = entry
+      if (contains(this.#pools.ipv4, ipv4) && contains(this.#pools.ipv6, ipv6)) continue
+      const index = this.#freeIndex()
+      if (index === undefined) continue
+      this.#store.writePeer(name, { publicKey, created, ...this.#addresses(index) })
+      this.refresh()
+      moved.push(name)
+    }
+    return moved
+  }
+
+  /** Forgets what was read: somebody else may have changed the store. */
+  refresh(): void {
+    this.#stamp = undefined
+  }
+
+  names(): string[] {
+    return [...this.#load().values()].map(({ name }) => name).sort()
+  }
+
+  findPeer(publicKey: Uint8Array): RegisteredPeer | undefined {
+    const found = this.#load().get(hex(publicKey))
+    // Its file decides: directory times are too coarse to show a removal in the same tick.
+    const present = found && this.#readable(() => this.#store.readPeer(found.name))
+    return present && hex(present.publicKey) === hex(publicKey)
+      ? { name: found.name, ipv4: present.ipv4, ipv6: present.ipv6 }
+      : undefined
+  }
+
+  findInvite(id: Uint8Array): Invite | undefined {
+    const record = this.#readable(() => this.#store.readInvite(hex(id)))
+    if (record === undefined || record.expires <= this.#nowS()) {
+      this.#promised.delete(hex(id))
+      return undefined
+    }
+    const addresses = this.#addressesFor(hex(id), record.name)
+    return addresses && { name: record.name, secret: record.secret, ...addresses }
+  }
+
+  enrol(id: Uint8Array, publicKey: Uint8Array): RegisteredPeer | undefined {
+    const invite = this.findInvite(id)
+    // Whoever removes the file first has used it.
+    if (invite === undefined || !this.#store.removeInvite(hex(id))) return undefined
+    const { name, ipv4, ipv6 } = invite
+    this.#store.writePeer(name, { publicKey, ipv4, ipv6, created: Math.floor(this.#nowS()) })
+    this.#promised.delete(hex(id))
+    this.refresh()
+    return { name, ipv4, ipv6 }
+  }
+
+  /** A name that is known keeps its addresses under its new key. */
+  #addressesFor(id: string, name: string): Pick<RegisteredPeer, 'ipv4' | 'ipv6'> | undefined {
+    const known = this.#readable(() => this.#store.readPeer(name))
+    if (known !== undefined) return { ipv4: known.ipv4, ipv6: known.ipv6 }
+    const index = this.#promised.get(id) ?? this.#freeIndex()
+    if (index === undefined) return undefined
+    this.#promised.set(id, index)
+    return this.#addresses(index)
+  }
+
+  #addresses(index: bigint) {
+    return { ipv4: addressAt(this.#pools.ipv4, index), ipv6: addressAt(this.#pools.ipv6, index) }
+  }
+
+  /** The lowest place in both pools that nobody has. The last of IPv4 is the broadcast address. */
+  #freeIndex(): bigint | undefined {
+    const taken = new Set(
+      [...this.#load().values()].flatMap(({ ipv4, ipv6 }) => [hex(ipv4), hex(ipv6)]),
+    )
+    const promised = new Set(this.#promised.values())
+    const { ipv4, ipv6 } = this.#pools
+    for (let i = SERVER_INDEX + 1n; i < sizeOf(ipv4) - 1n && i < sizeOf(ipv6); i++) {
+      if (promised.has(i)) continue
+      if (!taken.has(hex(addressAt(ipv4, i))) && !taken.has(hex(addressAt(ipv6, i)))) return i
+    }
+    return undefined
+  }
+
+  #load(): ReadonlyMap<string, Entry> {
+    const stamp = this.#store.peersStamp()
+    if (stamp === this.#stamp) return this.#peers
+    const peers = new Map<string, Entry>()
+    for (const name of this.#store.peerNames()) {
+      const record = this.#readable(() => this.#store.readPeer(name))
+      if (record !== undefined) peers.set(hex(record.publicKey), { name, ...record })
+    }
+    this.#peers = peers
+    this.#stamp = stamp
+    return peers
+  }
+
+  #readable<T>(read: () => T | undefined): T | undefined {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof MptunError)) throw error
+      this.#onFault(error)
+      return undefined
+    }
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}

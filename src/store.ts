@@ -1,0 +1,354 @@
+/**
+ * What is kept on disk, one file an item, so that the daemon and the commands never rewrite the same file:
+ *
+ *   key               the secret key of this machine
+ *   pool6             the server's own IPv6 network
+ *   server.json       the client's server
+ *   peers/NAME.json   keys that the server knows
+ *   invites/ID.json   invitations that are open
+ *
+ * Every write is atomic. Directories are 0700, files 0600. libsodium must be ready.
+ */
+
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import * as v from 'valibot'
+import { hostPort, pool6, Unacceptable } from './config/values.js'
+import { formatKey, parseKey } from './core/keys.js'
+import { MptunError, systemError } from './errors.js'
+import { type Cidr, formatAddress, formatCidr, parseAddress } from './net/address.js'
+
+export interface PeerRecord {
+  readonly publicKey: Uint8Array
+  readonly ipv4: Uint8Array
+  readonly ipv6: Uint8Array
+  /** Seconds since 1970. */
+  readonly created: number
+}
+
+export interface InviteRecord {
+  readonly name: string
+  readonly secret: Uint8Array
+  /** Seconds since 1970. */
+  readonly expires: number
+}
+
+export interface ServerRecord {
+  readonly publicKey: Uint8Array
+  readonly endpoints: readonly { readonly host: string; readonly port: number }[]
+  /** What the server calls this machine. */
+  readonly name: string
+  /** Until the server knows our key. */
+  readonly secret: Uint8Array | undefined
+}
+
+const text = v.string()
+const key = v.pipe(
+  text,
+  v.rawTransform<string, Uint8Array>(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parseKey(dataset.value, 'key')
+    } catch (error) {
+      // The message names a length and never the text.
+      addIssue({ message: error instanceof MptunError ? error.message : 'not a key' })
+      return NEVER
+    }
+  }),
+)
+const address = (bytes: number) =>
+  v.pipe(
+    text,
+    v.transform(parseAddress),
+    v.check((found) => found?.length === bytes, `expected an address of ${bytes} octets`),
+    v.transform((found) => found as Uint8Array),
+  )
+const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+
+const PEER = v.strictObject({
+  publicKey: key,
+  ipv4: address(4),
+  ipv6: address(16),
+  created: seconds,
+})
+const INVITE = v.strictObject({ name: text, secret: key, expires: seconds })
+const SERVER = v.strictObject({
+  publicKey: key,
+  endpoints: v.pipe(
+    v.array(v.strictObject({ host: text, port: v.pipe(v.number(), v.integer()) })),
+    v.minLength(1),
+    v.check(
+      (endpoints) => endpoints.every(({ host, port }) => isHostPort(host, port)),
+      'an endpoint is not HOST and PORT',
+    ),
+  ),
+  name: text,
+  secret: v.optional(key),
+})
+
+function isHostPort(host: string, port: number): boolean {
+  try {
+    hostPort(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+    return true
+  } catch (error) {
+    if (error instanceof Unacceptable) return false
+    throw error
+  }
+}
+
+/** MPTUN_E_SYSTEM_STATE: a file that cannot be read, written or understood; the message names it. */
+export class Store {
+  readonly dir: string
+
+  constructor(dir: string) {
+    this.dir = dir
+  }
+
+  /** Makes the directory, or refuses one that others may look into. */
+  prepare(): void {
+    for (const dir of [this.dir, join(this.dir, 'peers'), join(this.dir, 'invites')]) {
+      attempt(dir, 'make', () => mkdirSync(dir, { recursive: true, mode: 0o700 }))
+    }
+    const mode = statSync(this.dir).mode & 0o777
+    if ((mode & 0o077) !== 0) {
+      throw systemError(
+        'STATE',
+        `${this.dir} has mode ${mode.toString(8)}, it holds secret keys and must have 700; run chmod 700 ${this.dir}, or choose another --state-dir`,
+      )
+    }
+  }
+
+  readKey(): Uint8Array | undefined {
+    return this.#readLine('key', (line) => parseKey(line, 'key'))
+  }
+
+  /** Keeps a new key; the one that was there first wins and is returned. */
+  keepKey(secretKey: Uint8Array): Uint8Array {
+    this.#write('key', `${formatKey(secretKey)}\n`, 'keep')
+    return this.readKey()!
+  }
+
+  readPool6(): Cidr | undefined {
+    return this.#readLine('pool6', pool6)
+  }
+
+  keepPool6(network: Cidr): Cidr {
+    this.#write('pool6', `${formatCidr(network)}\n`, 'keep')
+    return this.readPool6()!
+  }
+
+  readServer(): ServerRecord | undefined {
+    const found = this.#readJson('server.json', SERVER)
+    return found && { ...found, secret: found.secret }
+  }
+
+  writeServer({ publicKey, endpoints, name, secret }: ServerRecord): void {
+    this.#writeJson('server.json', {
+      publicKey: formatKey(publicKey),
+      endpoints,
+      name,
+      ...(secret === undefined ? {} : { secret: formatKey(secret) }),
+    })
+  }
+
+  /** Sorted. */
+  peerNames(): string[] {
+    return this.#list('peers')
+  }
+
+  readPeer(name: string): PeerRecord | undefined {
+    return this.#readJson(join('peers', `${name}.json`), PEER)
+  }
+
+  writePeer(name: string, { publicKey, ipv4, ipv6, created }: PeerRecord): void {
+    this.#writeJson(join('peers', `${name}.json`), {
+      publicKey: formatKey(publicKey),
+      ipv4: formatAddress(ipv4),
+      ipv6: formatAddress(ipv6),
+      created,
+    })
+  }
+
+  /** False when there was none. */
+  removePeer(name: string): boolean {
+    return this.#remove(join('peers', `${name}.json`))
+  }
+
+  /** When a peer was last added, changed or removed: changes with each of these. */
+  peersStamp(): string {
+    const dir = join(this.dir, 'peers')
+    return attempt(dir, 'look at', () => String(statSync(dir, { bigint: true }).mtimeNs))
+  }
+
+  /** Ids of open invitations in hexadecimal, expired ones included. */
+  inviteIds(): string[] {
+    return this.#list('invites')
+  }
+
+  readInvite(id: string): InviteRecord | undefined {
+    return this.#readJson(join('invites', `${id}.json`), INVITE)
+  }
+
+  writeInvite(id: string, { name, secret, expires }: InviteRecord): void {
+    this.#writeJson(join('invites', `${id}.json`), { name, secret: formatKey(secret), expires })
+  }
+
+  removeInvite(id: string): boolean {
+    return this.#remove(join('invites', `${id}.json`))
+  }
+
+  #list(folder: string): string[] {
+    const dir = join(this.dir, folder)
+    const names = attempt(dir, 'list', () => ifExists(() => readdirSync(dir))) ?? []
+    return names
+      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+      .map((name) => name.slice(0, -'.json'.length))
+      .sort()
+  }
+
+  #read(name: string): string | undefined {
+    const path = join(this.dir, name)
+    return attempt(path, 'read', () => ifExists(() => readFileSync(path, 'utf8')))
+  }
+
+  #readLine<T>(name: string, reader: (line: string) => T): T | undefined {
+    const found = this.#read(name)
+    if (found === undefined) return undefined
+    try {
+      return reader(found.trim())
+    } catch (error) {
+      throw corrupt(join(this.dir, name), error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  #readJson<S extends v.GenericSchema>(name: string, schema: S): v.InferOutput<S> | undefined {
+    const found = this.#read(name)
+    if (found === undefined) return undefined
+    const path = join(this.dir, name)
+    const result = v.safeParse(schema, parseJson(path, found), { abortEarly: true })
+    if (result.success) return result.output
+    const [issue] = result.issues
+    const where = v.getDotPath(issue)
+    throw corrupt(path, `${where ?? 'the whole'}: ${reasonOf(issue)}`)
+  }
+
+  #writeJson(name: string, value: unknown): void {
+    this.#write(name, `${JSON.stringify(value, undefined, 2)}\n`, 'replace')
+  }
+
+  #write(name: string, content: string, how: 'replace' | 'keep'): void {
+    const path = join(this.dir, name)
+    // Not ending in .json, so that it is no item; the process id keeps two writers apart.
+    const draft = join(dirname(path), `.${name.replaceAll('/', '-')}.${process.pid}`)
+    attempt(path, 'write', () => {
+      rmSync(draft, { force: true })
+      writeWhole(draft, content)
+      if (how === 'replace') renameSync(draft, path)
+      else linkIfFree(draft, path)
+      syncDirectory(dirname(path))
+    })
+  }
+
+  #remove(name: string): boolean {
+    const path = join(this.dir, name)
+    return attempt(path, 'remove', () => {
+      if (statSync(path, { throwIfNoEntry: false }) === undefined) return false
+      rmSync(path, { force: true })
+      syncDirectory(dirname(path))
+      return true
+    })
+  }
+}
+
+function writeWhole(path: string, content: string): void {
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    writeSync(fd, content)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  chmodSync(path, 0o600)
+}
+
+/** link(2) is atomic and refuses to replace. */
+function linkIfFree(draft: string, path: string): void {
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/** A rename outlives a power cut only when its directory was synced too. */
+function syncDirectory(dir: string): void {
+  const fd = openSync(dir, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** valibot's own messages quote what was received, which may be a secret: only ours are passed on. */
+function reasonOf({ type, message, expected }: v.BaseIssue<unknown>): string {
+  if (type === 'raw_transform' || type === 'check') return message
+  if (type === 'strict_object' && expected === 'never') return 'not a key of ours'
+  return expected?.startsWith('"') ? 'missing' : `expected ${expected ?? type}`
+}
+
+function parseJson(path: string, content: string): unknown {
+  try {
+    return JSON.parse(content)
+  } catch {
+    // The engine's message quotes the text.
+    throw corrupt(path, 'not JSON')
+  }
+}
+
+function corrupt(path: string, reason: string): MptunError {
+  return systemError(
+    'STATE',
+    `${path} cannot be understood: ${reason}; restore it from a backup, or remove it and enrol again`,
+  )
+}
+
+function ifExists<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function errnoOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code
+}
+
+function attempt<T>(path: string, verb: string, deed: () => T): T {
+  try {
+    return deed()
+  } catch (error) {
+    if (error instanceof MptunError) throw error
+    const errno = errnoOf(error) ?? String(error)
+    const remedy = ['EACCES', 'EPERM'].includes(errno)
+      ? 'run as root, or choose another --state-dir'
+      : 'see that its disk is writable and has room'
+    throw systemError('STATE', `cannot ${verb} ${path}: ${errno}; ${remedy}`, error)
+  }
+}

@@ -1,0 +1,234 @@
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sodium from 'libsodium-wrappers'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { formatAddress, parseAddress, parseCidr } from '../../src/net/address.js'
+import { StoreRegistry } from '../../src/registry.js'
+import { Store } from '../../src/store.js'
+
+beforeAll(() => sodium.ready)
+
+let dir: string
+let store: Store
+beforeEach(() => {
+  dir = join(mkdtempSync(join(tmpdir(), 'mptun-store-')), 'state')
+  store = new Store(dir)
+  store.prepare()
+})
+afterEach(() => rmSync(join(dir, '..'), { recursive: true }))
+
+const filled = (octet: number, count = 32) => new Uint8Array(count).fill(octet)
+const peer = (octet: number) => ({
+  publicKey: filled(octet),
+  ipv4: parseAddress(`10.77.0.${octet}`)!,
+  ipv6: parseAddress(`fd00::${octet.toString(16)}`)!,
+  created: 1_700_000_000,
+})
+
+describe('the state directory', () => {
+  it('gives back what it was given', () => {
+    store.writePeer('barge', peer(2))
+    store.writeInvite('ab'.repeat(16), { name: 'van', secret: filled(7), expires: 1_800_000_000 })
+    store.writeServer({
+      publicKey: filled(9),
+      endpoints: [{ host: '2001:db8::1', port: 5000 }],
+      name: 'barge',
+      secret: filled(3),
+    })
+    const again = new Store(dir)
+    expect(again.peerNames()).toEqual(['barge'])
+    expect(again.readPeer('barge')).toEqual(peer(2))
+    expect(again.inviteIds()).toEqual(['ab'.repeat(16)])
+    expect(again.readInvite('ab'.repeat(16))).toEqual({
+      name: 'van',
+      secret: filled(7),
+      expires: 1_800_000_000,
+    })
+    expect(again.readServer()).toEqual({
+      publicKey: filled(9),
+      endpoints: [{ host: '2001:db8::1', port: 5000 }],
+      name: 'barge',
+      secret: filled(3),
+    })
+  })
+
+  it('has nothing at first', () => {
+    expect(store.readKey()).toBeUndefined()
+    expect(store.readServer()).toBeUndefined()
+    expect(store.readPeer('x')).toBeUndefined()
+    expect(store.removePeer('x')).toBe(false)
+    expect(new Store(join(dir, 'nowhere')).peerNames()).toEqual([])
+  })
+
+  it('is for its owner alone and leaves no draft behind', () => {
+    store.keepKey(filled(1))
+    store.writePeer('barge', peer(2))
+    expect(statSync(dir).mode & 0o777).toBe(0o700)
+    expect(statSync(join(dir, 'key')).mode & 0o777).toBe(0o600)
+    expect(statSync(join(dir, 'peers', 'barge.json')).mode & 0o777).toBe(0o600)
+    expect(readdirSync(dir).sort()).toEqual(['invites', 'key', 'peers'])
+    expect(readdirSync(join(dir, 'peers'))).toEqual(['barge.json'])
+  })
+
+  it('keeps the first key', () => {
+    expect(store.keepKey(filled(1))).toEqual(filled(1))
+    expect(store.keepKey(filled(2))).toEqual(filled(1))
+  })
+
+  it('is refused when others may look into it', () => {
+    chmodSync(dir, 0o755)
+    expect(() => store.prepare()).toThrow(/has mode 755, .* run chmod 700/)
+  })
+
+  it('ignores what a writer that was killed left behind', () => {
+    writeFileSync(join(dir, 'peers', '.peers-barge.json.99'), '{')
+    store.writePeer('barge', peer(2))
+    expect(store.peerNames()).toEqual(['barge'])
+  })
+
+  it.each([
+    ['', 'not JSON'],
+    ['{}', 'publicKey: missing'],
+    ['{"colour": 1}', 'publicKey: missing'],
+    ['7', 'the whole: expected Object'],
+    [JSON.stringify({ publicKey: 'secret-looking' }), 'publicKey: key: found 14 characters'],
+  ])('names a file with %j and does not quote it', (content, reason) => {
+    writeFileSync(join(dir, 'peers', 'barge.json'), content)
+    const refusal = () => store.readPeer('barge')
+    expect(refusal).toThrow(join(dir, 'peers', 'barge.json'))
+    expect(refusal).toThrow(reason)
+    expect(refusal).not.toThrow(/secret-looking/)
+    expect(refusal).toThrow(expect.objectContaining({ code: 'MPTUN_E_SYSTEM_STATE' }))
+  })
+
+  it('names an unreadable key and pool', () => {
+    writeFileSync(join(dir, 'key'), 'short\n')
+    writeFileSync(join(dir, 'pool6'), '10.0.0.0/8\n')
+    expect(() => store.readKey()).toThrow(/key cannot be understood: key: found 5 characters/)
+    expect(() => store.readPool6()).toThrow(/pool6 cannot be understood: found "10.0.0.0\/8"/)
+  })
+
+  it('writes keys as people see them', () => {
+    store.writePeer('barge', peer(2))
+    const { publicKey, ipv4 } = JSON.parse(readFileSync(join(dir, 'peers', 'barge.json'), 'utf8'))
+    expect(publicKey).toMatch(/^[\w-]{43}$/)
+    expect(ipv4).toBe('10.77.0.2')
+  })
+})
+
+describe('the registry', () => {
+  const id = filled(0xab, 16)
+  const hexId = 'ab'.repeat(16)
+  let nowS = 1_000
+  let faults: string[]
+  const registryOf = (pool = '10.77.0.0/24') =>
+    new StoreRegistry({
+      store,
+      pools: { ipv4: parseCidr(pool)!, ipv6: parseCidr('fd00::/64')! },
+      nowS: () => nowS,
+      onFault: (fault) => faults.push(fault.message),
+    })
+  const invite = (name: string, octet = 0xab) =>
+    store.writeInvite(octet.toString(16).repeat(16), { name, secret: filled(7), expires: 2_000 })
+  beforeEach(() => {
+    nowS = 1_000
+    faults = []
+  })
+
+  it('has the first addresses itself', () => {
+    const { server } = registryOf()
+    expect([formatAddress(server.ipv4), server.ipv4Prefix]).toEqual(['10.77.0.1', 24])
+    expect([formatAddress(server.ipv6), server.ipv6Prefix]).toEqual(['fd00::1', 64])
+  })
+
+  it('gives an invited client the next free addresses and keeps them', () => {
+    store.writePeer('first', peer(2))
+    invite('barge')
+    const registry = registryOf()
+    const found = registry.findInvite(id)!
+    expect([found.name, formatAddress(found.ipv4), formatAddress(found.ipv6)]).toEqual([
+      'barge',
+      '10.77.0.3',
+      'fd00::3',
+    ])
+    expect(registry.findInvite(id)).toEqual(found)
+    expect(registry.enrol(id, filled(5))).toMatchObject({ name: 'barge', ipv4: found.ipv4 })
+    expect(registryOf().findPeer(filled(5))).toMatchObject({ name: 'barge', ipv4: found.ipv4 })
+  })
+
+  it('lets an invitation be used once', () => {
+    invite('barge')
+    const registry = registryOf()
+    expect(registry.enrol(id, filled(5))).toBeDefined()
+    expect(registry.findInvite(id)).toBeUndefined()
+    expect(registry.enrol(id, filled(6))).toBeUndefined()
+    expect(registry.findPeer(filled(6))).toBeUndefined()
+  })
+
+  it('lets two invitations have two addresses', () => {
+    invite('a', 0xaa)
+    invite('b', 0xbb)
+    const registry = registryOf()
+    const addresses = [0xaa, 0xbb].map((octet) => registry.findInvite(filled(octet, 16))!.ipv4)
+    expect(addresses.map(formatAddress)).toEqual(['10.77.0.2', '10.77.0.3'])
+  })
+
+  it('knows no expired invitation', () => {
+    invite('barge')
+    nowS = 2_000
+    expect(registryOf().findInvite(id)).toBeUndefined()
+  })
+
+  it('gives a known name its addresses again, under its new key', () => {
+    store.writePeer('barge', peer(9))
+    invite('barge')
+    const registry = registryOf()
+    registry.enrol(id, filled(5))
+    expect(registry.findPeer(filled(5))?.ipv4).toEqual(peer(9).ipv4)
+    expect(registry.findPeer(filled(9))).toBeUndefined()
+  })
+
+  it('sees at once that a peer was removed', () => {
+    store.writePeer('barge', peer(9))
+    const registry = registryOf()
+    expect(registry.findPeer(filled(9))?.name).toBe('barge')
+    store.removePeer('barge')
+    expect(registry.findPeer(filled(9))).toBeUndefined()
+  })
+
+  it('is full when the pool is', () => {
+    store.writePeer('first', peer(2))
+    invite('barge')
+    expect(registryOf('10.77.0.0/30').findInvite(id)).toBeUndefined()
+  })
+
+  it('moves peers into a new pool', () => {
+    store.writePeer('barge', peer(9))
+    const registry = registryOf('10.9.0.0/24')
+    expect(registry.settle()).toEqual(['barge'])
+    expect(formatAddress(registry.findPeer(filled(9))!.ipv4)).toBe('10.9.0.2')
+    expect(registry.settle()).toEqual([])
+  })
+
+  it('lets the others in when one file cannot be understood, and says so', () => {
+    store.writePeer('barge', peer(9))
+    writeFileSync(join(dir, 'peers', 'broken.json'), '{')
+    writeFileSync(join(dir, 'invites', `${hexId}.json`), '{')
+    const registry = registryOf()
+    expect(registry.findPeer(filled(9))?.name).toBe('barge')
+    expect(registry.findInvite(id)).toBeUndefined()
+    expect(faults).toEqual([
+      expect.stringContaining('broken.json cannot be understood'),
+      expect.stringContaining(`${hexId}.json cannot be understood`),
+    ])
+  })
+})
