@@ -68,6 +68,12 @@ export class ControlChannel {
     return { kind, body }
   }
 
+  /** The session began anew, and with it the count of the other side. */
+  restart(): void {
+    this.#newestTaken = 0
+    this.#pending = []
+  }
+
   handleTimeout(nowUs: number): void {
     for (const pending of this.#pending) {
       if (nowUs >= pending.repeatAtUs) this.#transmit(nowUs, pending)

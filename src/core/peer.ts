@@ -150,6 +150,7 @@ export class Peer {
   /** The session began anew: C has forgotten its measurements and takes no path for usable. */
   restart(nowUs: number): void {
     this.#planBytes = undefined
+    this.channel.restart()
     for (const path of this.#paths.keys()) this.#change(path, (life) => life.restart(nowUs))
   }
 
