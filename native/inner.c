@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "contract.h"
+#include "hash.h"
 #include "le.h"
 
 #define IPV4_HEADER_BYTES 20u
@@ -29,7 +30,7 @@ enum protocol {
   UDP_LITE = 136,
 };
 
-_Static_assert((MP_LIMIT_BUCKETS & (MP_LIMIT_BUCKETS - 1)) == 0, "a bucket is the low bits");
+_Static_assert((MP_LIMIT_BUCKETS & (MP_LIMIT_BUCKETS - 1)) == 0, "a bucket is the low bits of a hash");
 
 static uint16_t load_big16(const uint8_t *p)
 {
@@ -124,36 +125,19 @@ static struct transport transport_of_ipv6(const uint8_t *packet, uint32_t length
   return (struct transport){.protocol = protocol};
 }
 
-/* Both halves of the product folded into one word, as in wyhash (Wang Yi). */
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-  const unsigned __int128 product = (unsigned __int128)a * b;
-  return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* Steps of equal width between the flows of one host stay visible in their products; the end of
- * splitmix64 (Steele, Lea, Flood 2014) breaks them up. */
-static uint64_t scatter(uint64_t z)
-{
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  return z ^ z >> 31;
-}
-
 uint16_t mp_inner_bucket(const struct mp_inner *inner, const uint8_t *packet, uint32_t length,
                          uint8_t hash, uint64_t seed)
 {
-  /* Every word is multiplied by a number that a stranger does not know. */
-  const uint64_t key = ((seed << 32 | seed >> 32) ^ 0x9e3779b97f4a7c15) | 1;
+  const uint64_t key = mp_hash_key(seed);
   uint64_t state = seed;
   /* Source and destination lie side by side in both versions. */
   const size_t addresses_bytes = inner->version == 4 ? 8 : 32;
   for (size_t i = 0; i < addresses_bytes; i += 8)
-    state = fold(state ^ mp_load64(inner->source + i), key);
+    state = mp_hash_word(state, mp_load64(inner->source + i), key);
   if (hash == MP_HASH_LAYER3_4) {
     const struct transport transport = inner->version == 4 ? transport_of_ipv4(packet, length)
                                                            : transport_of_ipv6(packet, length);
-    state = fold(state ^ ((uint64_t)transport.protocol << 32 | transport.ports), key);
+    state = mp_hash_word(state, (uint64_t)transport.protocol << 32 | transport.ports, key);
   }
-  return (uint16_t)(scatter(state) & (MP_LIMIT_BUCKETS - 1));
+  return mp_hash_end(state) % MP_LIMIT_BUCKETS;
 }
