@@ -1,5 +1,5 @@
 /* Executes a plan: which path carries the next packet. The plan comes from TypeScript
- * (src/core/schedule.ts); nothing is decided here but to step over a path that may not carry data. */
+ * (src/core/schedule.ts); all that is decided here is to step over a path that may not carry. */
 #ifndef MP_SCHEDULE_H
 #define MP_SCHEDULE_H
 
@@ -14,6 +14,7 @@ struct mp_schedule {
   uint16_t carrying; /* bit p: path p may carry data under this plan */
   uint16_t slots;    /* of kind slots */
   uint16_t cursor;   /* next slot */
+  uint16_t named;    /* bit p: path p is in the table */
   uint8_t order[MP_LIMIT_PATHS]; /* best first, then MP_CROSSING_NO_PATH */
   union {
     uint8_t slot[MP_CROSSING_PLAN_SLOTS];
@@ -21,14 +22,16 @@ struct mp_schedule {
   };
 };
 
-/* Reads the payload of planPublish. False, and *schedule unchanged, unless its length is exact and
- * every path id is below MP_LIMIT_PATHS or, where allowed, MP_CROSSING_NO_PATH. The cursor starts
- * at 0. */
+/* Reads the payload of planPublish. False, and *schedule unchanged, unless kind and hash are known,
+ * the length is exact, `order` names no path twice and nothing after MP_CROSSING_NO_PATH, and every
+ * other path id is below MP_LIMIT_PATHS or, in choices, MP_CROSSING_NO_PATH. The cursor starts at
+ * 0. */
 bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint32_t length);
 
-/* The path for a packet of `bucket`, among those whose bit in `usable` is set; MP_CROSSING_NO_PATH
- * when there is none. Kind slots moves the cursor; a slot whose path is not usable is stepped over,
- * so that the others keep their proportions. Not for kind all. */
+/* The path for a packet of `bucket`, among those whose bits in `usable` and `carrying` are set: as
+ * the table has it, else the first of `order`, else MP_CROSSING_NO_PATH. Kind slots moves the
+ * cursor; a slot whose path is not usable is stepped over, so that the others keep their
+ * proportions. Not for kind all. */
 uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t usable);
 
 #endif

@@ -1,0 +1,108 @@
+#include "schedule.h"
+
+#include <string.h>
+
+#include "le.h"
+
+_Static_assert(MP_LIMIT_PATHS <= 16, "a set of paths has 16 bits");
+_Static_assert((MP_CROSSING_NO_PATH & 31) >= 16, "and none of them is that of no path");
+
+static bool has(uint32_t paths, uint8_t path)
+{
+  return paths >> (path & 31) & 1;
+}
+
+static bool is_path(uint8_t path)
+{
+  return path < MP_LIMIT_PATHS;
+}
+
+/* Different paths, then nothing but MP_CROSSING_NO_PATH. */
+static bool is_order(const uint8_t order[MP_LIMIT_PATHS])
+{
+  uint32_t seen = 0;
+  unsigned count = 0;
+  while (count < MP_LIMIT_PATHS && is_path(order[count]) && !has(seen, order[count]))
+    seen |= 1u << order[count++];
+  while (count < MP_LIMIT_PATHS && order[count] == MP_CROSSING_NO_PATH)
+    count++;
+  return count == MP_LIMIT_PATHS;
+}
+
+static uint32_t table_bytes(uint8_t kind, uint16_t slots)
+{
+  switch (kind) {
+  case MP_PLAN_KIND_SLOTS:
+    return slots;
+  case MP_PLAN_KIND_BUCKETS:
+    return MP_LIMIT_BUCKETS * MP_CROSSING_PLAN_CHOICES;
+  default:
+    return 0;
+  }
+}
+
+bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint32_t length)
+{
+  if (length < MP_PLAN_BYTES)
+    return false;
+  const uint8_t kind = payload[MP_PLAN_KIND];
+  const uint8_t hash = payload[MP_PLAN_HASH];
+  const uint16_t slots = mp_load16(payload + MP_PLAN_SLOTS);
+  const uint8_t *table = payload + MP_PLAN_BYTES;
+  const bool has_slots = kind == MP_PLAN_KIND_SLOTS;
+  if (kind > MP_PLAN_KIND_ALL || hash > MP_HASH_LAYER3 ||
+      slots > (has_slots ? MP_CROSSING_PLAN_SLOTS : 0) ||
+      length - MP_PLAN_BYTES != table_bytes(kind, slots) || !is_order(payload + MP_PLAN_ORDER))
+    return false;
+
+  uint32_t named = 0;
+  for (uint32_t i = 0; i < length - MP_PLAN_BYTES; i++) {
+    if (is_path(table[i]))
+      named |= 1u << table[i];
+    else if (has_slots || table[i] != MP_CROSSING_NO_PATH)
+      return false;
+  }
+
+  schedule->kind = kind;
+  schedule->hash = hash;
+  schedule->carrying = mp_load16(payload + MP_PLAN_CARRYING);
+  schedule->slots = slots;
+  schedule->named = (uint16_t)named;
+  schedule->cursor = 0;
+  memcpy(schedule->order, payload + MP_PLAN_ORDER, sizeof schedule->order);
+  memcpy(has_slots ? (void *)schedule->slot : schedule->choice, table, length - MP_PLAN_BYTES);
+  return true;
+}
+
+static uint8_t first_of(const uint8_t *paths, unsigned count, uint32_t usable)
+{
+  for (unsigned i = 0; i < count; i++)
+    if (has(usable, paths[i]))
+      return paths[i];
+  return MP_CROSSING_NO_PATH;
+}
+
+/* Precondition: a usable path has a slot. */
+static uint8_t next_slot(struct mp_schedule *schedule, uint32_t usable)
+{
+  uint8_t path;
+  do {
+    path = schedule->slot[schedule->cursor++];
+    if (schedule->cursor == schedule->slots)
+      schedule->cursor = 0;
+  } while (!has(usable, path));
+  return path;
+}
+
+uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t usable)
+{
+  usable &= schedule->carrying;
+  if (schedule->kind != MP_PLAN_KIND_ORDER && (usable & schedule->named)) {
+    if (schedule->kind == MP_PLAN_KIND_SLOTS)
+      return next_slot(schedule, usable);
+    const uint8_t path = first_of(schedule->choice[bucket], MP_CROSSING_PLAN_CHOICES, usable);
+    if (path != MP_CROSSING_NO_PATH)
+      return path;
+  }
+  return first_of(schedule->order, MP_LIMIT_PATHS, usable);
+}
