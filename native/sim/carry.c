@@ -1,0 +1,309 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inside.h"
+
+/* The link carries IP packets. */
+#define IPV4_UDP_BYTES 28u
+
+/* splitmix64 (Steele, Lea, Flood 2014), its finalizer. */
+static uint64_t mix(uint64_t z)
+{
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+uint64_t mp_world_random(uint64_t seed, uint64_t salt)
+{
+  return mix(seed + (salt + 1) * 0x9e3779b97f4a7c15u);
+}
+
+static void digest(struct mp_world *world, uint64_t a, uint64_t b)
+{
+  world->digest = mix(world->digest ^ mix(world->now_us) ^ mix(a * 3 + 1) ^ mix(b * 5 + 2));
+}
+
+static void add(struct mp_world *world, uint64_t at_us, enum mp_moment_kind kind, void *subject)
+{
+  if (!mp_agenda_add(&world->agenda, at_us, kind, subject))
+    world->out_of_memory = true;
+}
+
+/* ---- Under way ---- */
+
+static struct mp_parcel *parcel_take(struct mp_world *world)
+{
+  struct mp_parcel *parcel = world->free_parcels;
+  if (parcel)
+    world->free_parcels = parcel->next;
+  else
+    parcel = malloc(sizeof *parcel);
+  if (!parcel)
+    world->out_of_memory = true;
+  return parcel;
+}
+
+static void parcel_give(struct mp_world *world, struct mp_parcel *parcel)
+{
+  parcel->next = world->free_parcels;
+  world->free_parcels = parcel;
+}
+
+static void capture(struct mp_way *way, const struct mp_datagram *datagram, uint64_t now_us)
+{
+  if (way->captured == way->wanted)
+    return;
+  struct mp_world_capture *copy = malloc(sizeof *copy + datagram->length);
+  if (!copy)
+    return;
+  copy->at_us = now_us;
+  copy->length = datagram->length;
+  memcpy(copy->bytes, datagram->bytes, datagram->length);
+  way->captures[way->captured++] = copy;
+}
+
+static void send_copy(struct mp_world *world, const struct mp_way *way,
+                      const struct mp_datagram *datagram, uint64_t arrival_us, uint32_t epoch)
+{
+  struct mp_parcel *parcel = parcel_take(world);
+  struct mp_packet *packet = parcel ? mp_pool_take(&way->to_node->pool) : NULL;
+  if (!packet) {
+    world->out_of_memory = true;
+    return;
+  }
+  memcpy(packet->room, datagram->bytes, datagram->length);
+  *parcel = (struct mp_parcel){.way = way,
+                               .packet = packet,
+                               .length = datagram->length,
+                               .epoch = epoch,
+                               .source_port = way->source_port};
+  memcpy(parcel->source, way->source, sizeof parcel->source);
+  add(world, arrival_us, MP_MOMENT_ARRIVAL, parcel);
+}
+
+static struct mp_way *find_way(const struct mp_port *port, const struct mp_endpoint *to)
+{
+  for (uint32_t i = 0; i < port->way_count; i++) {
+    struct mp_way *way = port->ways[i];
+    if (way->target_port == to->remote_port && memcmp(way->target, to->remote, 4) == 0)
+      return way;
+  }
+  return NULL;
+}
+
+/* What no link leads to is sent into the void, as on a host with a default route. */
+static int send_one(struct mp_node *node, const struct mp_datagram *datagram)
+{
+  struct mp_world *world = node->world;
+  if (datagram->to.port >= MP_CROSSING_PORTS || !node->ports[datagram->to.port].open)
+    return EBADF;
+  const struct mp_port *port = &node->ports[datagram->to.port];
+  if (port->error)
+    return port->error;
+  struct mp_way *way = find_way(port, &datagram->to);
+  if (!way)
+    return 0;
+  capture(way, datagram, world->now_us);
+  struct mp_link_passage passage;
+  if (mp_link_send(way->law, datagram->length + IPV4_UDP_BYTES, world->now_us, &passage) !=
+      MP_LINK_ACCEPTED)
+    return 0;
+  for (uint32_t i = 0; i < passage.copies; i++)
+    send_copy(world, way, datagram, passage.arrival_us[i], passage.epoch);
+  return 0;
+}
+
+/* ---- The ports of the library ---- */
+
+static void udp_send(void *context, struct mp_datagram *datagrams, unsigned count)
+{
+  for (unsigned i = 0; i < count; i++)
+    datagrams[i].error = send_one(context, &datagrams[i]);
+}
+
+static unsigned tun_write(void *context, struct mp_packet *const *packets, unsigned count)
+{
+  const struct mp_node *node = context;
+  struct mp_world *world = node->world;
+  for (unsigned i = 0; i < count; i++) {
+    const struct mp_packet *packet = packets[i];
+    const uint8_t *bytes = packet->room + packet->offset;
+    uint32_t id = UINT32_MAX;
+    if (!mp_flow_claim(bytes, packet->length, &id) || id >= world->flow_count)
+      id = UINT32_MAX;
+    else if (!mp_flow_take(world->flows[id], bytes, packet->length, node->id, packet->path,
+                           world->now_us))
+      world->out_of_memory = true;
+    /* The first octets of a payload say which packet of the flow this is. */
+    uint64_t sequence = 0;
+    if (id != UINT32_MAX)
+      memcpy(&sequence, bytes + MP_FLOW_HEADER_BYTES + 8, sizeof sequence);
+    digest(world, (uint64_t)node->id << 32 | id, sequence << 16 | packet->length);
+  }
+  return count;
+}
+
+static void port_open(void *context, uint8_t port, uint8_t family, int32_t fd)
+{
+  struct mp_node *node = context;
+  (void)fd;
+  node->ports[port].open = family == 4;
+}
+
+static void port_close(void *context, uint8_t port)
+{
+  struct mp_node *node = context;
+  node->ports[port].open = false;
+}
+
+const struct mp_ports mp_world_ports = {.tun_write = tun_write,
+                                        .udp_send = udp_send,
+                                        .port_open = port_open,
+                                        .port_close = port_close};
+
+/* ---- What happens ---- */
+
+void mp_world_schedule_tick(struct mp_node *node)
+{
+  uint64_t at_us = mp_tunnel_next_tick(node->tunnel);
+  if (at_us >= node->tick_us)
+    return;
+  if (at_us < node->world->now_us)
+    at_us = node->world->now_us;
+  node->tick_us = at_us;
+  add(node->world, at_us, MP_MOMENT_TICK, node);
+}
+
+void mp_world_schedule_flow(struct mp_world *world, struct mp_flow *flow)
+{
+  const uint64_t at_us = mp_flow_next_us(flow);
+  if (at_us != UINT64_MAX)
+    add(world, at_us > world->now_us ? at_us : world->now_us, MP_MOMENT_SOURCE, flow);
+}
+
+static void tick(struct mp_node *node, uint64_t at_us)
+{
+  if (at_us != node->tick_us)
+    return; /* an earlier one has run instead */
+  node->tick_us = UINT64_MAX;
+  if (mp_tunnel_next_tick(node->tunnel) <= at_us)
+    mp_tunnel_on_tick(node->tunnel, at_us);
+  /* A timer that is still due would stop time. */
+  if (mp_tunnel_next_tick(node->tunnel) <= at_us) {
+    node->tick_us = at_us + 1;
+    add(node->world, node->tick_us, MP_MOMENT_TICK, node);
+  }
+}
+
+static void send_burst(struct mp_world *world, struct mp_flow *flow)
+{
+  uint8_t rooms[MP_FLOW_MOST_BURST][MP_LIMIT_PACKET_BYTES];
+  struct mp_slice packets[MP_FLOW_MOST_BURST];
+  unsigned count = 0;
+  for (; count < MP_FLOW_MOST_BURST; count++) {
+    const uint32_t length = mp_flow_send(flow, rooms[count], world->now_us);
+    if (length == 0)
+      break;
+    packets[count] = (struct mp_slice){rooms[count], length};
+  }
+  mp_flow_burst_done(flow);
+  if (count > 0)
+    mp_tunnel_on_tun(world->nodes[mp_flow_config(flow)->from_node]->tunnel, packets, count,
+                     world->now_us);
+}
+
+/* Whether it still arrives; if not, its packet is given back. Ends the parcel. */
+static bool arrive(struct mp_world *world, struct mp_parcel *parcel, struct mp_arrival *arrival)
+{
+  const struct mp_way *way = parcel->way;
+  struct mp_node *node = way->to_node;
+  const bool arrives = mp_link_survives(way->law, parcel->epoch) && node->ports[way->to_port].open;
+  if (arrives) {
+    *arrival = (struct mp_arrival){
+        .packet = parcel->packet,
+        .length = parcel->length,
+        .from = {.port = way->to_port, .family = 4, .remote_port = parcel->source_port}};
+    memcpy(arrival->from.remote, parcel->source, 4);
+    memcpy(arrival->from.local, way->local, 4);
+    digest(world, way->index, parcel->length);
+  } else {
+    mp_pool_give(&node->pool, parcel->packet);
+  }
+  parcel_give(world, parcel);
+  return arrives;
+}
+
+/* Takes what else arrives at this node in this instant into the batch, as recvmmsg would. */
+static struct mp_node *arrivals(struct mp_world *world, struct mp_parcel *first)
+{
+  struct mp_arrival batch[MP_IN_BATCH];
+  struct mp_node *node = first->way->to_node;
+  unsigned count = arrive(world, first, &batch[0]);
+  while (count < MP_IN_BATCH) {
+    const struct mp_moment *next = mp_agenda_next(&world->agenda);
+    if (!next || next->at_us != world->now_us || next->kind != MP_MOMENT_ARRIVAL ||
+        ((struct mp_parcel *)next->subject)->way->to_node != node)
+      break;
+    count += arrive(world, mp_agenda_take(&world->agenda).subject, &batch[count]);
+    world->moments++;
+  }
+  if (count > 0)
+    mp_tunnel_on_udp(node->tunnel, batch, count, world->now_us);
+  return node;
+}
+
+/* The node that it happened to. */
+static struct mp_node *happen(struct mp_world *world, const struct mp_moment *moment)
+{
+  struct mp_flow *flow;
+  switch (moment->kind) {
+  case MP_MOMENT_ARRIVAL:
+    return arrivals(world, moment->subject);
+  case MP_MOMENT_TICK:
+    tick(moment->subject, moment->at_us);
+    return moment->subject;
+  default:
+    flow = moment->subject;
+    send_burst(world, flow);
+    mp_world_schedule_flow(world, flow);
+    return world->nodes[mp_flow_config(flow)->from_node];
+  }
+}
+
+/* Whether the node has put events into its ring since it was last asked. */
+static bool has_news(struct mp_node *node)
+{
+  const uint32_t head = atomic_load_explicit(&node->events.head, memory_order_relaxed);
+  const bool news = head != node->told;
+  node->told = head;
+  return news;
+}
+
+int mp_world_run(struct mp_world *world, uint64_t until_us, uint32_t *node_id)
+{
+  for (uint32_t i = 0; i < world->node_count; i++)
+    if (has_news(world->nodes[i])) { /* of a command */
+      *node_id = i;
+      return MP_WORLD_EVENTS;
+    }
+  while (!world->out_of_memory) {
+    const struct mp_moment *next = mp_agenda_next(&world->agenda);
+    if (!next || next->at_us > until_us) {
+      if (until_us > world->now_us)
+        world->now_us = until_us;
+      return MP_WORLD_TIME;
+    }
+    const struct mp_moment moment = mp_agenda_take(&world->agenda);
+    world->now_us = moment.at_us;
+    world->moments++;
+    struct mp_node *node = happen(world, &moment);
+    mp_world_schedule_tick(node);
+    if (has_news(node)) {
+      *node_id = node->id;
+      return MP_WORLD_EVENTS;
+    }
+  }
+  return -ENOMEM;
+}
