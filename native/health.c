@@ -252,16 +252,12 @@ static uint64_t tick_idle_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
   if (!peer->initiator)
     return path->heard ? since_us + IDLE_SILENCE_US : UINT64_MAX;
 
-  const bool asking = path->heard && path->asked_us != 0;
-  const uint32_t interval_us = asking ? IDLE_RETRY_US : peer->keepalive_us;
-  if (path->next_probe_us > tunnel->now_us + interval_us)
-    path->next_probe_us = tunnel->now_us + interval_us;
+  if (path->heard && path->asked_us == 0)
+    path->next_probe_us = path->last_rx_us + peer->keepalive_us;
   if (path->next_probe_us <= tunnel->now_us) {
     mp_health_probe(tunnel, peer, id);
-    path->next_probe_us = tunnel->now_us + (path->heard ? IDLE_RETRY_US : peer->keepalive_us);
-  } else if (path->heard && path->asked_us == 0 &&
-             path->next_probe_us < path->last_rx_us + peer->keepalive_us) {
-    path->next_probe_us = path->last_rx_us + peer->keepalive_us; /* answered */
+    path->next_probe_us =
+        tunnel->now_us + (path->heard ? IDLE_RETRY_US : peer->keepalive_us);
   }
   return path->next_probe_us;
 }
