@@ -1,0 +1,117 @@
+/**
+ * The network devices of this machine and what can be done with them as uplinks.
+ * iproute2 is asked: sysfs shows the devices of the namespace in which it was mounted, not of ours.
+ */
+
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
+import { systemError } from '../errors.js'
+import { type Family, leadsOutside, parseAddress } from './address.js'
+import type { Run } from './program.js'
+
+export interface Device {
+  readonly name: string
+  /** Changes when a device goes and comes back under its name. */
+  readonly ifindex: number
+  readonly isUp: boolean
+  readonly hasCarrier: boolean
+  /** Addresses from which a server outside can be reached. */
+  readonly addresses: readonly Uint8Array[]
+}
+
+const LISTING = v.array(
+  v.object({
+    // iproute2 prints an empty object for a device that went while it was listing.
+    ifname: v.optional(v.string()),
+    ifindex: v.optional(v.number()),
+    flags: v.optional(v.array(v.string()), []),
+    addr_info: v.optional(
+      v.array(
+        v.object({
+          local: v.optional(v.string(), ''),
+          tentative: v.optional(v.boolean(), false),
+          dadfailed: v.optional(v.boolean(), false),
+        }),
+      ),
+      [],
+    ),
+  }),
+)
+
+/** By name. MPTUN_E_SYSTEM_PROGRAM when iproute2 is missing. */
+export async function listDevices(run: Run): Promise<ReadonlyMap<string, Device>> {
+  return parseDevices(await run('ip', ['-json', 'address', 'show']))
+}
+
+/** Reads what `ip -json address show` prints. */
+export function parseDevices(text: string): ReadonlyMap<string, Device> {
+  const result = v.safeParse(LISTING, parseJson(text))
+  if (!result.success) {
+    throw systemError(
+      'PROGRAM',
+      'ip -json address show printed something unexpected; iproute2 4.14 or newer is needed',
+    )
+  }
+  const devices = new Map<string, Device>()
+  for (const { ifname: name, ifindex, flags, addr_info } of result.output) {
+    if (name === undefined || ifindex === undefined) continue
+    const addresses = addr_info
+      .filter(({ tentative, dadfailed }) => !tentative && !dadfailed)
+      .map(({ local }) => parseAddress(local))
+      .filter((address) => address !== undefined && leadsOutside(address)) as Uint8Array[]
+    devices.set(name, {
+      name,
+      ifindex,
+      isUp: flags.includes('UP'),
+      hasCarrier: flags.includes('LOWER_UP'),
+      addresses,
+    })
+  }
+  return devices
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the kernel has IPv6 at all. */
+export function hasIpv6(): boolean {
+  return readProc('/proc/net/if_inet6') !== undefined
+}
+
+/** Strict reverse path filtering (RFC 3704, section 2.2) drops answers that come where the route back does not lead. */
+export function isStrictlyFiltered(device: string): boolean {
+  // ip-sysctl: "The max value from conf/{all,interface}/rp_filter is used".
+  const values = ['all', device].map((name) =>
+    Number(readProc(`/proc/sys/net/ipv4/conf/${name}/rp_filter`) ?? 0),
+  )
+  return Math.max(...values) === 1
+}
+
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}
+
+/** Which families an uplink can carry now, or a sentence why none. */
+export function judge(
+  name: string,
+  device: Device | undefined,
+): { readonly families: readonly Family[]; readonly why: string } {
+  const no = (why: string) => ({ families: [], why })
+  if (device === undefined) return no(`the device ${name} does not exist yet: waiting for it`)
+  if (!device.isUp) return no(`the device ${name} is down: waiting for ip link set ${name} up`)
+  if (!device.hasCarrier) return no(`the device ${name} has no carrier: waiting for its link`)
+  const families = ([4, 6] as const).filter((family) =>
+    device.addresses.some((address) => address.length === (family === 4 ? 4 : 16)),
+  )
+  if (families.length === 0) return no(`the device ${name} has no address: waiting for one`)
+  return { families, why: '' }
+}

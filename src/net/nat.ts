@@ -1,0 +1,121 @@
+/**
+ * Masquerading of the pools to the outside: one nftables table, named after the tunnel, and IPv4 forwarding.
+ * Both are put back at the end; what a killed daemon left is replaced at the next start.
+ */
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { Cidr } from './address.js'
+import { formatCidr } from './address.js'
+import type { Run } from './program.js'
+
+export interface NatOptions {
+  readonly run: Run
+  readonly tun: string
+  readonly pools: readonly Cidr[]
+  /** Where the earlier value of ip_forward is kept, for the case that we are killed. */
+  readonly memoPath: string
+  /** /proc/sys/net, or a directory that plays its part. */
+  readonly sysctlDir?: string
+}
+
+const TABLE_PREFIX = 'mptun_'
+
+/** nftables takes letters, digits, and _ / \ . - in names. */
+function tableName(tun: string): string {
+  return TABLE_PREFIX + tun.replace(/[^A-Za-z0-9_]/g, '_')
+}
+
+export class Nat {
+  readonly #options: NatOptions
+  readonly #sysctlDir: string
+
+  constructor(options: NatOptions) {
+    this.#options = options
+    this.#sysctlDir = options.sysctlDir ?? '/proc/sys/net'
+  }
+
+  /** Resolves to what is missing: sentences. MPTUN_E_SYSTEM_PROGRAM. */
+  async install(): Promise<string[]> {
+    await this.#options.run('nft', [this.#ruleset()])
+    this.#enableForwarding()
+    const faults: string[] = []
+    if (this.#read('ipv4/ip_forward') !== '1') {
+      faults.push('net.ipv4.ip_forward cannot be set: run sysctl -w net.ipv4.ip_forward=1')
+    }
+    // Forwarding of IPv6 makes a host ignore router advertisements (RFC 4861, section 6.2.7): its owner decides.
+    if (this.#read('ipv6/conf/all/forwarding') === '0') {
+      faults.push(
+        'IPv6 is not forwarded: set net.ipv6.conf.all.forwarding=1 (and accept_ra=2 where addresses come by router advertisement)',
+      )
+    }
+    return faults
+  }
+
+  /** Takes everything back. Never throws: it runs when a daemon ends, for whatever reason. */
+  async remove(): Promise<void> {
+    const { run, tun } = this.#options
+    await run('nft', ['delete', 'table', 'inet', tableName(tun)]).catch(() => '')
+    const tables = await run('nft', ['list', 'tables']).catch(() => TABLE_PREFIX)
+    // Another tunnel of this machine may still need forwarding; whoever finds it on leaves it on.
+    if (!tables.includes(TABLE_PREFIX)) this.#restoreForwarding()
+    rmSync(this.#options.memoPath, { force: true })
+  }
+
+  /** `add` and `delete` in front make it a replacement, in one transaction (nft(8)). */
+  #ruleset(): string {
+    const { tun, pools } = this.#options
+    const table = tableName(tun)
+    const device = JSON.stringify(tun)
+    const clamp = 'tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu'
+    const masquerade = pools.map(
+      (pool) =>
+        `${pool.family === 4 ? 'ip' : 'ip6'} saddr ${formatCidr(pool)} oifname != ${device} masquerade`,
+    )
+    return `add table inet ${table}
+delete table inet ${table}
+table inet ${table} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept
+    ${masquerade.join('\n    ')}
+  }
+  chain forward {
+    type filter hook forward priority mangle; policy accept
+    iifname ${device} ${clamp}
+    oifname ${device} ${clamp}
+  }
+}`
+  }
+
+  #enableForwarding(): void {
+    const { memoPath } = this.#options
+    const before = this.#read('ipv4/ip_forward')
+    if (before === undefined || before === '1') return
+    writeFileSync(memoPath, before, { mode: 0o600 })
+    this.#write('ipv4/ip_forward', '1')
+  }
+
+  #restoreForwarding(): void {
+    const before = readIfThere(this.#options.memoPath)
+    if (before !== undefined) this.#write('ipv4/ip_forward', before)
+  }
+
+  #read(name: string): string | undefined {
+    return readIfThere(`${this.#sysctlDir}/${name}`)
+  }
+
+  #write(name: string, value: string): void {
+    try {
+      writeFileSync(`${this.#sysctlDir}/${name}`, value)
+    } catch {
+      // Read-only in many containers; install() looks at the result.
+    }
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,47 @@
+/** Programs of other packages, run with argument arrays. */
+
+import { execFile } from 'node:child_process'
+import { MptunError, systemError } from '../errors.js'
+
+/** Resolves to what the program printed. MPTUN_E_SYSTEM_PROGRAM with its own words when it fails. */
+export type Run = (program: string, args: readonly string[]) => Promise<string>
+
+/** Debian's packages of what we run. */
+const PACKAGE: Readonly<Record<string, string>> = { ip: 'iproute2', nft: 'nftables' }
+
+const MOST_BYTES = 16 << 20
+
+// Administrators' programs are not on everybody's PATH.
+const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+
+export const run: Run = (program, args) =>
+  new Promise((resolve, reject) => {
+    const env = { ...process.env, PATH, LC_ALL: 'C' }
+    const options = { env, maxBuffer: MOST_BYTES, encoding: 'utf8' as const }
+    execFile(program, [...args], options, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout)
+      else reject(failure(program, args, error, stderr))
+    })
+  })
+
+function failure(
+  program: string,
+  args: readonly string[],
+  error: Error & { code?: unknown },
+  stderr: string,
+): MptunError {
+  if (error.code === 'ENOENT') {
+    const name = PACKAGE[program] ?? program
+    return systemError(
+      'PROGRAM',
+      `the program ${program} is missing; install it: apt-get install ${name}`,
+      error,
+    )
+  }
+  const words = stderr.trim().split('\n').slice(0, 3).join('; ') || error.message
+  const remedy = /not permitted|permission denied/i.test(words)
+    ? '; this needs CAP_NET_ADMIN: run as root, or as a service with AmbientCapabilities=CAP_NET_ADMIN'
+    : ''
+  const said = `${[program, ...args].join(' ').slice(0, 200)} failed: ${words}${remedy}`
+  return new MptunError('MPTUN_E_SYSTEM_PROGRAM', said, { syscall: program, cause: error })
+}

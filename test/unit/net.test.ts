@@ -1,0 +1,277 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  addressAt,
+  contains,
+  formatAddress,
+  formatEndpoint,
+  isGlobal,
+  leadsOutside,
+  networkOf,
+  parseAddress,
+  parseCidr,
+  sizeOf,
+} from '../../src/net/address.js'
+import { judge, parseDevices } from '../../src/net/devices.js'
+import { Nat } from '../../src/net/nat.js'
+import { run } from '../../src/net/program.js'
+import { resolveEndpoints } from '../../src/net/resolve.js'
+import { addressTun, innerCidrs } from '../../src/net/tundevice.js'
+
+const cidr = (text: string) => parseCidr(text)!
+
+describe('addresses', () => {
+  it.each(['192.0.2.1', '2001:db8::1', '::', 'fd00::77:1'])('%s is read and written', (text) => {
+    expect(formatAddress(parseAddress(text)!)).toBe(text)
+  })
+
+  it.each(['', '10.1', '1.2.3.04', '0x7f.1', 'fe80::1%eth0', '::1/64', 'host'])(
+    '%j is none',
+    (text) => {
+      expect(parseAddress(text)).toBeUndefined()
+    },
+  )
+
+  it('are written with brackets before a port', () => {
+    expect(formatEndpoint(parseAddress('2001:db8::1')!, 5000)).toBe('[2001:db8::1]:5000')
+    expect(formatEndpoint('192.0.2.1', 5000)).toBe('192.0.2.1:5000')
+  })
+
+  it('belong to the network that they were counted from', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 4, maxLength: 4 }),
+        fc.integer({ min: 8, max: 30 }),
+        fc.bigInt({ min: 0n, max: (1n << 22n) - 1n }),
+        (address, prefix, index) => {
+          const network = networkOf({ family: 4, address, prefix })
+          const inside = index % sizeOf(network)
+          expect(contains(network, addressAt(network, inside))).toBe(true)
+          expect(contains(network, addressAt(network, 0n))).toBe(true)
+        },
+      ),
+      { seed: 7, numRuns: 300 },
+    )
+  })
+
+  it('count with carry', () => {
+    expect(formatAddress(addressAt(cidr('10.0.0.0/8'), 65_536n + 3n))).toBe('10.1.0.3')
+  })
+
+  it('are known by where they lead', () => {
+    const outside = (text: string) => leadsOutside(parseAddress(text)!)
+    expect(['192.168.1.5', '2001:db8::1', 'fd00::1', '100.64.0.1'].map(outside)).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ])
+    expect(['127.0.0.1', '169.254.3.3', 'fe80::1', '::1', '0.0.0.0'].map(outside)).toEqual(
+      Array(5).fill(false),
+    )
+    expect(isGlobal(parseAddress('8.8.8.8')!)).toBe(true)
+    expect(isGlobal(parseAddress('192.168.1.5')!)).toBe(false)
+    expect(isGlobal(parseAddress('100.64.0.1')!)).toBe(false)
+  })
+})
+
+describe('devices', () => {
+  const listing = JSON.stringify([
+    { ifindex: 1, ifname: 'lo', flags: ['UP', 'LOWER_UP'], addr_info: [{ local: '127.0.0.1' }] },
+    {},
+    {
+      ifindex: 3,
+      ifname: 'wwan0',
+      flags: ['UP', 'LOWER_UP'],
+      addr_info: [
+        { local: '192.0.2.5' },
+        { local: 'fe80::1' },
+        { local: '2001:db8::5', tentative: true },
+      ],
+    },
+    { ifindex: 4, ifname: 'eth1', flags: [], addr_info: [] },
+    { ifindex: 5, ifname: 'eth2', flags: ['UP'], addr_info: [{ local: '192.0.2.9' }] },
+  ])
+  const devices = parseDevices(listing)
+  const verdict = (name: string) => judge(name, devices.get(name))
+
+  it('are read from iproute2', () => {
+    expect([...devices.keys()]).toEqual(['lo', 'wwan0', 'eth1', 'eth2'])
+  })
+
+  it('can be used in the families in which they have an address', () => {
+    expect(verdict('wwan0')).toEqual({ families: [4], why: '' })
+  })
+
+  it.each([
+    ['usb0', 'does not exist yet: waiting for it'],
+    ['eth1', 'is down: waiting for ip link set eth1 up'],
+    ['eth2', 'has no carrier'],
+    ['lo', 'has no address'],
+  ])('%s cannot be used, and why', (name, why) => {
+    expect(verdict(name)).toEqual({ families: [], why: expect.stringContaining(why) })
+  })
+
+  it.each(['', '{}', '[{"ifname":1}]'])('%j is not a listing', (text) => {
+    expect(() => parseDevices(text)).toThrow(/printed something unexpected/)
+  })
+})
+
+describe('a program', () => {
+  it('that is missing is named with its package', async () => {
+    await expect(run('mptun-no-such-program', [])).rejects.toMatchObject({
+      code: 'MPTUN_E_SYSTEM_PROGRAM',
+      message: expect.stringContaining('is missing; install it: apt-get install'),
+    })
+  })
+
+  it('that fails is quoted', async () => {
+    await expect(run('ip', ['link', 'show', 'dev', 'mptun-none'])).rejects.toThrow(
+      /ip link show dev mptun-none failed: Device "mptun-none" does not exist/,
+    )
+  })
+})
+
+/** A Run that answers from a script and remembers what was asked. */
+function scripted(answers: Record<string, string | Error>) {
+  const calls: string[] = []
+  return {
+    calls,
+    run: async (program: string, args: readonly string[]) => {
+      const call = [program, ...args].join(' ')
+      calls.push(call)
+      const answer = answers[call] ?? ''
+      if (answer instanceof Error) throw answer
+      return answer
+    },
+  }
+}
+
+describe('the tunnel device', () => {
+  const inner = innerCidrs({
+    ipv4: parseAddress('10.77.0.2')!,
+    ipv4Prefix: 24,
+    ipv6: parseAddress('fd00::2')!,
+    ipv6Prefix: 64,
+  })
+
+  it('gets its addresses and routes, and loses those of another server', async () => {
+    const { run, calls } = scripted({
+      'ip -json address show dev t0': JSON.stringify([
+        {
+          addr_info: [
+            { family: 'inet', local: '10.9.0.2', prefixlen: 24, scope: 'global' },
+            { family: 'inet6', local: 'fe80::1', prefixlen: 64, scope: 'link' },
+            { family: 'inet', local: '10.77.0.2', prefixlen: 24, scope: 'global' },
+          ],
+        },
+      ]),
+    })
+    const setup = {
+      name: 't0',
+      mtuBytes: 1420,
+      addresses: inner,
+      routes: [cidr('0.0.0.0/1'), cidr('8000::/1')],
+    }
+    expect(await addressTun(run, setup)).toEqual([])
+    expect(calls).toEqual([
+      'ip -json address show dev t0',
+      'ip -4 address delete 10.9.0.2/24 dev t0',
+      'ip address replace 10.77.0.2/24 dev t0',
+      'ip address replace fd00::2/64 dev t0 nodad',
+      'ip -4 route replace 0.0.0.0/1 dev t0',
+      'ip -6 route replace 8000::/1 dev t0',
+    ])
+  })
+
+  it('has no address where the server gave none', () => {
+    const none = { ipv4: new Uint8Array(4), ipv4Prefix: 0, ipv6: new Uint8Array(16), ipv6Prefix: 0 }
+    expect(innerCidrs(none)).toEqual([])
+  })
+})
+
+describe('masquerading', () => {
+  let dir: string
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'mptun-nat-'))
+    mkdirSync(join(dir, 'ipv4'))
+    mkdirSync(join(dir, 'ipv6/conf/all'), { recursive: true })
+    writeFileSync(join(dir, 'ipv4/ip_forward'), '0\n')
+    writeFileSync(join(dir, 'ipv6/conf/all/forwarding'), '0\n')
+  })
+  afterEach(() => rmSync(dir, { recursive: true }))
+  const forward = () => readFileSync(join(dir, 'ipv4/ip_forward'), 'utf8').trim()
+  const natOf = (run: ReturnType<typeof scripted>['run']) =>
+    new Nat({
+      run,
+      tun: 'tun.1',
+      pools: [cidr('10.77.0.0/24'), cidr('fd00::/64')],
+      memoPath: join(dir, 'memo'),
+      sysctlDir: dir,
+    })
+
+  it('replaces its table in one transaction and puts forwarding back', async () => {
+    const { run, calls } = scripted({})
+    const nat = natOf(run)
+    expect(await nat.install()).toEqual([expect.stringContaining('IPv6 is not forwarded')])
+    expect(calls[0]).toMatch(
+      /^nft add table inet mptun_tun_1\ndelete table inet mptun_tun_1\ntable/,
+    )
+    expect(calls[0]).toContain('ip saddr 10.77.0.0/24 oifname != "tun.1" masquerade')
+    expect(calls[0]).toContain('ip6 saddr fd00::/64 oifname != "tun.1" masquerade')
+    expect(forward()).toBe('1')
+    await nat.remove()
+    expect(calls[1]).toBe('nft delete table inet mptun_tun_1')
+    expect(forward()).toBe('0')
+  })
+
+  it('puts forwarding back also after a daemon that was killed', async () => {
+    const { run } = scripted({})
+    await natOf(run).install()
+    const next = natOf(run)
+    await next.install()
+    await next.remove()
+    expect(forward()).toBe('0')
+  })
+
+  it('leaves forwarding on while another tunnel needs it, and where it was on', async () => {
+    const busy = scripted({ 'nft list tables': 'table inet mptun_other\n' })
+    const nat = natOf(busy.run)
+    await nat.install()
+    await nat.remove()
+    expect(forward()).toBe('1')
+    const again = natOf(scripted({}).run)
+    await again.install()
+    await again.remove()
+    expect(forward()).toBe('1')
+  })
+})
+
+describe('the name of a server', () => {
+  const ask = async (host: string) => {
+    if (host === 'vps.example.org') return ['192.0.2.1', '2001:db8::1', '192.0.2.1']
+    throw Object.assign(new Error('no'), { code: 'ENOTFOUND' })
+  }
+  const resolve = async (...hosts: string[]) => {
+    const names = hosts.map((host) => ({ host, port: 5000 }))
+    const { endpoints, faults } = await resolveEndpoints(names, ask)
+    return [endpoints.map(({ address, port }) => formatEndpoint(address, port)), faults]
+  }
+
+  it('becomes all its addresses, each once, in order', async () => {
+    expect(await resolve('192.0.2.7', 'vps.example.org', '2001:db8::1')).toEqual([
+      ['192.0.2.7:5000', '192.0.2.1:5000', '[2001:db8::1]:5000'],
+      [],
+    ])
+  })
+
+  it('that has none hides no other', async () => {
+    expect(await resolve('gone.example.org', '192.0.2.7')).toEqual([
+      ['192.0.2.7:5000'],
+      ['gone.example.org has no address now (ENOTFOUND): trying again'],
+    ])
+  })
+})

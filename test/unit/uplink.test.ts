@@ -1,0 +1,159 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readSetting } from '../../src/config/setting.js'
+import { nearest } from '../../src/config/spelling.js'
+import { formatUplink, INTENTS, uplink } from '../../src/config/uplink.js'
+import { parseAddress } from '../../src/net/address.js'
+import type { Device } from '../../src/net/devices.js'
+import { Uplinks } from '../../src/net/uplinks.js'
+
+function device(name: string, ifindex: number, ...addresses: string[]): Device {
+  const octets = addresses.map((text) => parseAddress(text)!)
+  return { name, ifindex, isUp: true, hasCarrier: true, addresses: octets }
+}
+const devices = (...list: Device[]) => new Map(list.map((each) => [each.name, each]))
+
+describe('an uplink in text', () => {
+  it('is read back as it was written', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          name: fc.constantFrom('eth0', 'wwan0', 'ppp-1', 'a.b', 'x_1'),
+          weight: fc.integer({ min: 1, max: 256 }),
+          tier: fc.integer({ min: 0, max: 255 }),
+          intent: fc.constantFrom(...INTENTS),
+        }),
+        (config) => {
+          expect(uplink(formatUplink(config))).toEqual(config)
+        },
+      ),
+      { seed: 3 },
+    )
+  })
+})
+
+describe('the watch over uplinks', () => {
+  const watch = (...names: string[]) => {
+    const uplinks = new Uplinks()
+    for (const name of names) uplinks.add(name)
+    return uplinks
+  }
+
+  it('opens a socket for each family that a device has, once', () => {
+    const uplinks = watch('eth0')
+    const present = devices(device('eth0', 3, '192.0.2.5', '2001:db8::5'))
+    expect(uplinks.update(present)).toEqual([
+      { kind: 'open', name: 'eth0', family: 4 },
+      { kind: 'open', name: 'eth0', family: 6 },
+    ])
+    expect(uplinks.update(present)).toEqual([])
+    expect(uplinks.why('eth0')).toBe('')
+  })
+
+  it('waits for a device that does not exist yet, says so once, and takes it when it comes', () => {
+    const uplinks = watch('wwan0')
+    const why = 'the device wwan0 does not exist yet: waiting for it'
+    expect(uplinks.update(devices())).toEqual([{ kind: 'waiting', name: 'wwan0', why }])
+    expect(uplinks.update(devices())).toEqual([])
+    expect(uplinks.why('wwan0')).toBe(why)
+    expect(uplinks.update(devices(device('wwan0', 9, '192.0.2.5')))).toEqual([
+      { kind: 'open', name: 'wwan0', family: 4 },
+    ])
+  })
+
+  it('gives up the socket of a device that went, and opens another when it is back', () => {
+    const uplinks = watch('wwan0')
+    uplinks.update(devices(device('wwan0', 9, '192.0.2.5')))
+    expect(uplinks.update(devices())).toMatchObject([
+      { kind: 'gone', family: 4, why: expect.stringContaining('does not exist yet') },
+      { kind: 'waiting' },
+    ])
+    expect(uplinks.update(devices(device('wwan0', 10, '192.0.2.5')))).toMatchObject([
+      { kind: 'open', family: 4 },
+    ])
+  })
+
+  it('opens another socket for a device that was replaced between two looks', () => {
+    const uplinks = watch('wwan0')
+    uplinks.update(devices(device('wwan0', 9, '192.0.2.5')))
+    expect(uplinks.update(devices(device('wwan0', 10, '192.0.2.5')))).toEqual([
+      { kind: 'open', name: 'wwan0', family: 4 },
+    ])
+  })
+
+  it('keeps the socket when the address changes within its family', () => {
+    const uplinks = watch('wwan0')
+    uplinks.update(devices(device('wwan0', 9, '192.0.2.5')))
+    expect(uplinks.update(devices(device('wwan0', 9, '198.51.100.7')))).toEqual([])
+  })
+
+  it('gives up one family and keeps the other', () => {
+    const uplinks = watch('eth0')
+    uplinks.update(devices(device('eth0', 3, '192.0.2.5', '2001:db8::5')))
+    expect(uplinks.update(devices(device('eth0', 3, '192.0.2.5')))).toEqual([
+      {
+        kind: 'gone',
+        name: 'eth0',
+        family: 6,
+        why: 'the device eth0 has no IPv6 address any more',
+      },
+    ])
+  })
+
+  it('tries again what was refused', () => {
+    const uplinks = watch('eth0')
+    const present = devices(device('eth0', 3, '192.0.2.5'))
+    uplinks.update(present)
+    uplinks.handleRefused('eth0', 4, 'no socket')
+    expect(uplinks.why('eth0')).toBe('no socket')
+    expect(uplinks.update(present)).toEqual([{ kind: 'open', name: 'eth0', family: 4 }])
+  })
+})
+
+describe('a setting', () => {
+  it.each([
+    ['mode balance-xor', { kind: 'policy', change: { mode: 'balance-xor' } }],
+    ['mode 1', { kind: 'policy', change: { mode: 'active-backup' } }],
+    ['primary none', { kind: 'policy', change: { primary: undefined } }],
+    ['updelay 500', { kind: 'policy', change: { updelayUs: 500_000 } }],
+    ['primary_reselect better', { kind: 'policy', change: { reselect: 'better' } }],
+    ['weight wwan0 3', { kind: 'uplink', name: 'wwan0', traits: { weight: 3 } }],
+    ['tier wwan0 1', { kind: 'uplink', name: 'wwan0', traits: { tier: 1 } }],
+    ['standby wwan0', { kind: 'uplink', name: 'wwan0', traits: { intent: 'standby' } }],
+    [
+      'uplink wwan0 up weight=2',
+      { kind: 'uplink', name: 'wwan0', traits: { intent: 'up', weight: 2 } },
+    ],
+    [
+      'add-uplink wwan1,weight=2',
+      { kind: 'add-uplink', uplink: { name: 'wwan1', weight: 2, tier: 0, intent: 'up' } },
+    ],
+    ['remove-uplink wwan1', { kind: 'remove-uplink', name: 'wwan1' }],
+  ])('%s is read', (text, setting) => {
+    expect(readSetting(text.split(' '))).toEqual(setting)
+  })
+
+  it.each([
+    ['mdoe balance-xor', 'found "mdoe", accepted is mode, '],
+    ['mdoe balance-xor', '(did you mean "mode"?)'],
+    ['mode', 'found 0 words behind mode, accepted is: mode MODE'],
+    ['mode a b', 'found 2 words behind mode'],
+    ['weight wwan0 300', 'weight: found "300", accepted is a whole number from 1 to 256'],
+    ['uplink wwan0 standbye', '(did you mean "standby"?)'],
+    ['__proto__ x', 'accepted is mode'],
+  ])('%s is refused', (text, part) => {
+    expect(() => readSetting(text.split(' '))).toThrow(part)
+  })
+})
+
+describe('the nearest spelling', () => {
+  it.each([
+    ['wieght', 'weight'],
+    ['MODE', 'mode'],
+    ['uplinks', 'uplink'],
+    ['xyz', undefined],
+    ['', undefined],
+  ])('of %j is %j', (word, guess) => {
+    expect(nearest(word, ['mode', 'weight', 'uplink'])).toBe(guess)
+  })
+})
