@@ -18,19 +18,20 @@ void mp_rtt_sample(struct mp_rtt *rtt, uint32_t rtt_us);
 struct mp_owd {
   bool any;
   int64_t latest_us;
-  int64_t mean_us;      /* EWMA, 1/16 */
-  uint32_t dev_us;      /* EWMA of |latest - mean|, 1/8 up, 1/16 down */
-  uint32_t jitter_us;   /* RFC 3550 section 6.4.1: EWMA 1/16 of |difference of successive delays| */
-  int64_t floor_us;     /* smallest of the present and the previous ten seconds */
-  int64_t floor_next_us;
+  int64_t mean_us;       /* EWMA, 1/16 */
+  uint32_t dev_us;       /* EWMA of |latest - mean|, 1/8 up, 1/16 down */
+  uint32_t jitter_us;    /* RFC 3550 section 6.4.1: EWMA 1/16 of |difference to the last delay| */
+  int64_t floor_us;      /* smallest of the present and the previous window of ten seconds */
+  int64_t floor_next_us; /* smallest of the present window */
   uint64_t floor_until_us;
-  uint32_t intra_us;    /* disorder inside the path: greatest recent (newest - own) send time; decays
-                           by half each second without disorder */
+  uint32_t intra_us;     /* disorder inside the path: greatest recent (newest - own) send time;
+                            decays by half each second without disorder as great. Halved by
+                            samples: of a silent path it stays */
   uint64_t newest_sent_us;
   uint64_t intra_at_us;
 };
 
-/* A datagram sent at sent_us (sender's clock) arrived at now_us (ours). */
+/* A datagram sent at sent_us (sender's clock) arrived at now_us (ours, which never runs back). */
 void mp_owd_sample(struct mp_owd *owd, uint64_t sent_us, uint64_t now_us);
 
 /* A delay that packets of this path rarely exceed: mean + 4 * dev, at least 1 ms above the mean. */
