@@ -20,7 +20,7 @@ struct bucket {
   struct bucket *older, *younger;
 
   /* Bit s mod MP_REORDER_HISTORY: sequence s, behind the turn, was delivered. */
-  _Alignas(64) uint64_t history[MP_REORDER_HISTORY / 64];
+  uint64_t history[MP_REORDER_HISTORY / 64];
 };
 
 struct mp_reorder {
@@ -39,10 +39,10 @@ struct mp_reorder {
 struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
                                    mp_reorder_deliver *deliver, void *context)
 {
-  struct mp_reorder *reorder = aligned_alloc(_Alignof(struct mp_reorder), sizeof *reorder);
+  /* Mapped by the kernel page by page: a peer with few flows costs little of its 200 KiB. */
+  struct mp_reorder *reorder = calloc(1, sizeof *reorder);
   if (!reorder)
     return NULL;
-  memset(reorder, 0, sizeof *reorder);
   reorder->pool = pool;
   reorder->deliver = deliver;
   reorder->context = context;
@@ -160,19 +160,23 @@ static void close_in(struct mp_reorder *reorder, struct bucket *bucket, uint64_t
   }
 }
 
-/* False when there is no memory to wait in: then it is the turn of `sequence`, and nothing of the
- * bucket waits. */
-static bool make_room(struct mp_reorder *reorder, struct bucket *bucket, uint64_t sequence,
+/* Afterwards it is the turn of `sequence`, or the bucket's ring reaches it. */
+static void make_room(struct mp_reorder *reorder, struct bucket *bucket, uint64_t sequence,
                       const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
   close_in(reorder, bucket, sequence, MP_HOLD_SPAN, paths);
-  while (!mp_hold_reach(&reorder->store, &bucket->hold, bucket->turn, sequence)) {
-    const bool is_empty = !bucket->hold;
-    close_in(reorder, bucket, sequence, is_empty ? 0 : bucket->hold->capacity, paths);
-    if (is_empty)
-      return false;
-  }
-  return true;
+  while (sequence != bucket->turn &&
+         !mp_hold_reach(&reorder->store, &bucket->hold, bucket->turn, sequence))
+    close_in(reorder, bucket, sequence, bucket->hold ? bucket->hold->capacity : 0, paths);
+}
+
+static void insert_turn(struct mp_reorder *reorder, struct bucket *bucket,
+                        struct mp_packet *packet,
+                        const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  deliver_turn(reorder, bucket, packet);
+  if (bucket->hold && bucket->front == bucket->turn)
+    deliver_run(reorder, bucket, paths);
 }
 
 static enum mp_reorder_verdict insert_ahead(struct mp_reorder *reorder, struct bucket *bucket,
@@ -186,8 +190,9 @@ static enum mp_reorder_verdict insert_ahead(struct mp_reorder *reorder, struct b
     mp_pool_give(reorder->pool, packet);
     return MP_REORDER_DUPLICATE;
   }
-  if (!make_room(reorder, bucket, sequence, paths)) {
-    deliver_turn(reorder, bucket, packet);
+  make_room(reorder, bucket, sequence, paths);
+  if (sequence == bucket->turn) {
+    insert_turn(reorder, bucket, packet, paths);
     return MP_REORDER_TAKEN;
   }
   const bool is_only = bucket->hold->count == 0;
@@ -240,9 +245,7 @@ enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t b
   struct bucket *bucket = &reorder->buckets[bucket_id];
   const uint32_t ahead = (flow_seq - (uint32_t)bucket->turn) & SEQ_MASK;
   if (ahead == 0) {
-    deliver_turn(reorder, bucket, packet);
-    if (bucket->hold && bucket->front == bucket->turn)
-      deliver_run(reorder, bucket, paths);
+    insert_turn(reorder, bucket, packet, paths);
     return MP_REORDER_TAKEN;
   }
   /* Nothing is behind the first packet of all. */
@@ -259,11 +262,9 @@ void mp_reorder_advance(struct mp_reorder *reorder,
     return;
   const struct mp_gap_horizon horizon = mp_gap_horizon_of(paths);
   uint64_t deadline_us = UINT64_MAX;
-  /* Buckets that get past a gap move to the end of the list, beyond `last`. */
-  const struct bucket *last = reorder->youngest;
-  struct bucket *bucket = reorder->oldest;
-  for (;;) {
-    struct bucket *following = bucket == last ? NULL : bucket->younger;
+  /* A bucket that gets past a gap moves to the end of the list and is looked at once more. */
+  for (struct bucket *bucket = reorder->oldest, *following; bucket; bucket = following) {
+    following = bucket->younger;
     while (bucket->hold) {
       if (mp_gap_is_lost(&bucket->gap, &horizon))
         reorder->stats.proved_lost++;
@@ -275,9 +276,6 @@ void mp_reorder_advance(struct mp_reorder *reorder,
     }
     if (bucket->hold && bucket->due_us < deadline_us)
       deadline_us = bucket->due_us;
-    if (!following)
-      break;
-    bucket = following;
   }
   reorder->deadline_us = deadline_us;
 }

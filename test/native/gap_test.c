@@ -1,4 +1,4 @@
-/* Whether a gap is lost (native/gap.h): the table, and the definition read word for word. */
+/* When a gap is passed (native/gap.h): the table, and the definition read word for word. */
 #include "gap.h"
 #include "test.h"
 
@@ -80,18 +80,41 @@ static void a_gap_is_lost_when_every_path_has_passed_it(void)
   }
 }
 
-static bool is_lost_by_definition(const struct mp_reorder_path *paths, struct mp_gap gap)
+static bool is_cleared_by_definition(const struct mp_reorder_path *paths, uint8_t id,
+                                     const struct mp_gap *gap)
 {
-  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    const struct mp_reorder_path *path = &paths[id];
-    const bool brought_it = id == gap.path && path->intra_us == 0;
-    const bool is_past = path->newest_sent_us > gap.sent_us + path->intra_us;
-    const bool is_empty =
-      !path->carrying && path->newest_sent_us >= path->changed_us + path->intra_us;
-    if (path->live && !brought_it && !is_past && !is_empty)
+  const struct mp_reorder_path *path = &paths[id];
+  const bool brought_it = id == gap->path && path->intra_us == 0;
+  const bool is_past = path->newest_sent_us > gap->sent_us + path->intra_us;
+  const bool is_empty =
+    !path->carrying && path->newest_sent_us >= path->changed_us + path->intra_us;
+  return !path->live || brought_it || is_past || is_empty;
+}
+
+static bool is_lost_by_definition(const struct mp_reorder_path *paths, const struct mp_gap *gap)
+{
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
+    if (!is_cleared_by_definition(paths, id, gap))
       return false;
-  }
   return true;
+}
+
+/* The packet came at 0 on our clock. */
+static uint64_t due_by_definition(const struct mp_reorder_path *paths, const struct mp_gap *gap)
+{
+  bool any = false;
+  int64_t high_us = -1000000;
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    if (!paths[id].live || (!paths[id].carrying && is_cleared_by_definition(paths, id, gap)))
+      continue;
+    any = true;
+    if (paths[id].owd_high_us > high_us)
+      high_us = paths[id].owd_high_us;
+  }
+  const int64_t skew_us = high_us - paths[gap->path].owd_high_us;
+  const int64_t expected_us = (int64_t)gap->sent_us + high_us + 2000;
+  const int64_t cap_us = (skew_us > 0 ? skew_us : 0) + 150000;
+  return any ? (uint64_t)(expected_us < cap_us ? expected_us : cap_us) : 0;
 }
 
 static uint64_t random_below(uint64_t limit)
@@ -103,25 +126,33 @@ static uint64_t random_below(uint64_t limit)
   return (z ^ (z >> 31)) % limit;
 }
 
-/* Small numbers, so that equal ones are frequent. */
+/* Small numbers, so that equal ones are frequent. Returns how many paths there are. */
+static uint8_t draw_paths(struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  const uint8_t count = (uint8_t)(1 + random_below(MP_LIMIT_PATHS));
+  memset(paths, 0, MP_LIMIT_PATHS * sizeof paths[0]);
+  for (uint8_t id = 0; id < count; id++)
+    paths[id] = (struct mp_reorder_path){
+      .live = random_below(4) > 0,
+      .carrying = random_below(4) > 0,
+      .changed_us = random_below(12),
+      .newest_sent_us = random_below(12) + random_below(2) * 8,
+      .intra_us = random_below(3) == 0 ? (uint32_t)random_below(5) : 0,
+      .owd_high_us = (int64_t)random_below(300000),
+    };
+  return count;
+}
+
 static void one_comparison_says_what_the_definition_says(void)
 {
   unsigned lost = 0;
-  for (int round = 0; round < 200000; round++) {
-    struct mp_reorder_path paths[MP_LIMIT_PATHS] = {0};
-    const uint64_t count = 1 + random_below(MP_LIMIT_PATHS);
-    for (uint64_t id = 0; id < count; id++)
-      paths[id] = (struct mp_reorder_path){
-        .live = random_below(4) > 0,
-        .carrying = random_below(4) > 0,
-        .changed_us = random_below(12),
-        .newest_sent_us = random_below(12) + random_below(2) * 8,
-        .intra_us = random_below(3) == 0 ? (uint32_t)random_below(5) : 0,
-      };
+  for (int round = 0; round < 100000; round++) {
+    struct mp_reorder_path paths[MP_LIMIT_PATHS];
+    const uint8_t count = draw_paths(paths);
     const struct mp_gap_horizon horizon = mp_gap_horizon_of(paths);
     for (uint8_t id = 0; id < count; id++) {
       const struct mp_gap gap = {.sent_us = random_below(12), .path = id};
-      const bool is_lost = is_lost_by_definition(paths, gap);
+      const bool is_lost = is_lost_by_definition(paths, &gap);
       lost += is_lost;
       REQUIRE(mp_gap_is_lost(&gap, &horizon) == is_lost);
     }
@@ -129,9 +160,22 @@ static void one_comparison_says_what_the_definition_says(void)
   CHECK(lost > 10000);
 }
 
+static void what_may_still_come_sets_the_time(void)
+{
+  for (int round = 0; round < 50000; round++) {
+    struct mp_reorder_path paths[MP_LIMIT_PATHS];
+    const uint8_t count = draw_paths(paths);
+    for (uint8_t id = 0; id < count; id++) {
+      const struct mp_gap gap = {.sent_us = random_below(12), .path = id};
+      REQUIRE(mp_gap_due(&gap, 0, paths) == due_by_definition(paths, &gap));
+    }
+  }
+}
+
 int main(void)
 {
   RUN(a_gap_is_lost_when_every_path_has_passed_it);
   RUN(one_comparison_says_what_the_definition_says);
+  RUN(what_may_still_come_sets_the_time);
   return test_end();
 }

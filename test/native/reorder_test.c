@@ -199,6 +199,38 @@ static void a_jump_loses_nothing(void)
   close_reorder();
 }
 
+/* Room is made by a delivery right up to the newcomer: then it is its turn. */
+static void what_follows_a_jump_passes_in_order(void)
+{
+  open_reorder(64);
+  use_path(0, 10 * MS);
+  const uint32_t far = 100000;
+  arrive((struct arrival){.seq = far});
+  arrive((struct arrival){.seq = far + 2});
+  EXPECT(far);
+  CHECK_EQ(arrive((struct arrival){.seq = far + 1}), MP_REORDER_TAKEN);
+  CHECK_EQ(arrive((struct arrival){.seq = far + 1}), MP_REORDER_DUPLICATE);
+  EXPECT(far + 1, far + 2);
+
+  arrive((struct arrival){.bucket = 1, .seq = far});
+  arrive((struct arrival){.bucket = 1, .seq = far + 1});
+  EXPECT(far, far + 1);
+  CHECK_EQ(arrive((struct arrival){.bucket = 1, .seq = far + 1}), MP_REORDER_DUPLICATE);
+  CHECK_EQ(stats()->held, 0);
+  close_reorder();
+}
+
+static void half_of_the_numbers_are_ahead(void)
+{
+  open_reorder(64);
+  use_path(0, 10 * MS);
+  arrive((struct arrival){.seq = 0});
+  CHECK_EQ(arrive((struct arrival){.seq = 1 + WRAP / 2}), MP_REORDER_TOO_OLD);
+  CHECK_EQ(arrive((struct arrival){.seq = 1 + WRAP / 2 - 1}), MP_REORDER_TAKEN);
+  CHECK_EQ(stats()->held, 1);
+  close_reorder();
+}
+
 static void what_is_too_far_ahead_releases_the_oldest_gap(void)
 {
   open_reorder(64);
@@ -329,6 +361,8 @@ int main(void)
   RUN(sequences_wrap);
   RUN(the_first_packet_may_have_any_number);
   RUN(a_jump_loses_nothing);
+  RUN(what_follows_a_jump_passes_in_order);
+  RUN(half_of_the_numbers_are_ahead);
   RUN(what_is_too_far_ahead_releases_the_oldest_gap);
   RUN(growth_loses_nothing);
   RUN(the_limit_releases_what_has_stood_longest);

@@ -1,0 +1,94 @@
+/* Any sequence of datagrams, path changes and ticks: reorder does what its definition says.
+ *
+ *   limit:u16, then instructions. An instruction is one octet: two bits of kind, two of bucket, four
+ *   of path; and its operands:
+ *     0 packet near the turn   distance:i16  sent:u8   behind the path's newest, 64 us a step
+ *     1 packet anywhere        sequence:u24  sent:u8
+ *     2 tick                   time:u16                16 us a step
+ *     3 path                   flags:u8  newest:u8  intra:u8  owd:i16
+ *   What is cut short ends the input. */
+#include "../native/reorder_model.h"
+#include "le.h"
+
+struct input {
+  const uint8_t *at;
+  size_t left;
+};
+
+static const uint8_t *take(struct input *input, size_t count)
+{
+  if (input->left < count)
+    return NULL;
+  const uint8_t *taken = input->at;
+  input->at += count;
+  input->left -= count;
+  return taken;
+}
+
+static void agree(const char *difference)
+{
+  if (!difference)
+    return;
+  fprintf(stderr, "reorder and its model differ: %s\n", difference);
+  abort();
+}
+
+static void change_path(struct mp_reorder_path *path, const uint8_t *operands)
+{
+  path->live = operands[0] & 1;
+  const bool carrying = operands[0] >> 1 & 1;
+  path->newest_sent_us += operands[1] * 64u;
+  if (carrying != path->carrying)
+    path->changed_us = path->newest_sent_us;
+  path->carrying = carrying;
+  path->intra_us = operands[2] * 64u;
+  path->owd_high_us = (int16_t)mp_load16(operands + 3) * 64;
+}
+
+static void insert(struct twin *twin, struct mp_reorder_path *paths, uint16_t bucket, uint8_t id,
+                   uint32_t sequence, uint8_t age, uint64_t now_us)
+{
+  paths[id].newest_sent_us += 20;
+  agree(twin_insert(twin, bucket, sequence, id, paths[id].newest_sent_us - age * 64u, paths,
+                    now_us));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+  struct input input = {data, size};
+  const uint8_t *header = take(&input, 2);
+  struct mp_reorder_path paths[MP_LIMIT_PATHS] = {0};
+  for (int id = 0; id < MP_LIMIT_PATHS; id++)
+    paths[id].newest_sent_us = 1u << 24;
+  struct twin *twin = twin_open(header ? mp_load16(header) % (MODEL_SPAN + 1) : 0);
+  uint64_t now_us = 1u << 24;
+  const uint8_t *operands;
+  for (const uint8_t *octet; (octet = take(&input, 1)) != NULL;) {
+    const uint16_t bucket = *octet >> 2 & 3;
+    const uint8_t id = *octet >> 4;
+    switch (*octet & 3) {
+    case 0:
+      if ((operands = take(&input, 3)) != NULL)
+        insert(twin, paths, bucket, id,
+               twin_sequence(twin, bucket, (int16_t)mp_load16(operands)), operands[2], now_us);
+      break;
+    case 1:
+      if ((operands = take(&input, 4)) != NULL)
+        insert(twin, paths, bucket, id, mp_load24(operands), operands[3], now_us);
+      break;
+    case 2:
+      if ((operands = take(&input, 2)) != NULL) {
+        now_us += mp_load16(operands) * 16u;
+        agree(twin_advance(twin, paths, now_us));
+      }
+      break;
+    default:
+      if ((operands = take(&input, 5)) != NULL)
+        change_path(&paths[id], operands);
+      break;
+    }
+  }
+  if (!twin_close(twin))
+    agree("packets are missing");
+  return 0;
+}
