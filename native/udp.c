@@ -250,35 +250,26 @@ static void write_message(struct mmsghdr *message, struct mp_udp_frame *frame,
 }
 
 /* sendmmsg sends a prefix. When it sends nothing, errno is about the first message alone, but for a
- * full buffer, which the rest would meet as well. */
+ * full buffer, which the rest would meet as well. ICMP errors of earlier datagrams are not among
+ * them: sockets that are not connected and lack IP_RECVERR keep none (Linux, __udp4_lib_err). */
 static void send_chosen(struct mp_udp_outbox *outbox, int fd, struct mp_datagram *datagrams,
                         unsigned count)
 {
   unsigned done = 0;
-  bool asked_again = false;
   while (done < count) {
     const int result = sendmmsg(fd, outbox->messages + done, count - done, MSG_DONTWAIT);
     if (result > 0) {
       done += (unsigned)result;
-      asked_again = false;
       continue;
     }
     if (errno == EINTR)
       continue;
-    /* An ICMP error of an earlier datagram may stand on the socket; asking takes it off, and the
-     * message it was told to was not even tried. Unconnected sockets keep none without IP_RECVERR
-     * (Linux, __udp4_lib_err), so this is met only when that changes. */
-    if (errno == ECONNREFUSED && !asked_again) {
-      asked_again = true;
-      continue;
-    }
     if (errno == EAGAIN) {
       while (done < count)
         datagrams[outbox->chosen[done++]].error = EAGAIN;
       return;
     }
     datagrams[outbox->chosen[done++]].error = errno;
-    asked_again = false;
   }
 }
 
