@@ -7,16 +7,24 @@
 
 _Static_assert((MP_ROUTE_SLOTS & (MP_ROUTE_SLOTS - 1)) == 0, "a slot is the low bits of a hash");
 
-static struct mp_route_entry entry_of(uint8_t family, const uint8_t *address, uint16_t peer)
+/* An address as words, kept in registers: a search with an entry built on the stack took 18 ns
+ * instead of 4, because the octets just stored were loaded again in another width. */
+struct key {
+  uint64_t words[2];
+  uint8_t family;
+};
+
+static struct key key_of(uint8_t family, const uint8_t *address)
 {
-  struct mp_route_entry entry = {.family = family, .peer = peer};
-  memcpy(entry.address, address, family == 4 ? 4 : 16);
-  return entry;
+  if (family == 4)
+    return (struct key){{mp_load32(address), 0}, family};
+  return (struct key){{mp_load64(address), mp_load64(address + 8)}, family};
 }
 
-static bool is_same_address(const struct mp_route_entry *a, const struct mp_route_entry *b)
+static bool has_key(const struct mp_route_entry *entry, const struct key *key)
 {
-  return a->family == b->family && memcmp(a->address, b->address, sizeof a->address) == 0;
+  return entry->family == key->family && mp_load64(entry->address) == key->words[0] &&
+         mp_load64(entry->address + 8) == key->words[1];
 }
 
 static uint32_t next_slot(uint32_t slot)
@@ -25,21 +33,21 @@ static uint32_t next_slot(uint32_t slot)
 }
 
 /* Where the search for an address begins. */
-static uint32_t home_of(const struct mp_route *route, const struct mp_route_entry *entry)
+static uint32_t home_of(const struct mp_route *route, const struct key *key)
 {
-  const uint64_t key = mp_hash_key(route->seed);
-  uint64_t state = mp_hash_word(route->seed, mp_load64(entry->address), key);
-  state = mp_hash_word(state, mp_load64(entry->address + 8), key);
+  const uint64_t factor = mp_hash_key(route->seed);
+  uint64_t state = mp_hash_word(route->seed, key->words[0], factor);
+  state = mp_hash_word(state, key->words[1], factor);
   return mp_hash_end(state) % MP_ROUTE_SLOTS;
 }
 
 /* The slot of the address, else the empty one where it would go, else MP_ROUTE_SLOTS. */
-static uint32_t search(const struct mp_route *route, const struct mp_route_entry *wanted)
+static uint32_t search(const struct mp_route *route, const struct key *key)
 {
-  uint32_t slot = home_of(route, wanted);
+  uint32_t slot = home_of(route, key);
   for (uint32_t probe = 0; probe < MP_ROUTE_SLOTS; probe++) {
     const struct mp_route_entry *entry = &route->entries[slot];
-    if (entry->family == 0 || is_same_address(entry, wanted))
+    if (entry->family == 0 || has_key(entry, key))
       return slot;
     slot = next_slot(slot);
   }
@@ -56,7 +64,8 @@ static void empty(struct mp_route *route, uint32_t hole)
     const struct mp_route_entry *entry = &route->entries[slot];
     if (entry->family == 0)
       break;
-    const uint32_t from_home = (slot - home_of(route, entry)) % MP_ROUTE_SLOTS;
+    const struct key key = key_of(6, entry->address); /* all octets, of either family */
+    const uint32_t from_home = (slot - home_of(route, &key)) % MP_ROUTE_SLOTS;
     const uint32_t from_hole = (slot - hole) % MP_ROUTE_SLOTS;
     if (from_home < from_hole)
       continue;
@@ -75,11 +84,15 @@ void mp_route_open(struct mp_route *route, uint64_t seed)
 
 bool mp_route_add(struct mp_route *route, uint8_t family, const uint8_t *address, uint16_t peer)
 {
-  const struct mp_route_entry entry = entry_of(family, address, peer);
-  const uint32_t slot = search(route, &entry);
+  const struct key key = key_of(family, address);
+  const uint32_t slot = search(route, &key);
   if (slot == MP_ROUTE_SLOTS)
     return false;
-  route->entries[slot] = entry;
+  struct mp_route_entry *entry = &route->entries[slot];
+  mp_store64(entry->address, key.words[0]);
+  mp_store64(entry->address + 8, key.words[1]);
+  entry->family = family;
+  entry->peer = peer;
   return true;
 }
 
@@ -98,8 +111,8 @@ void mp_route_remove_peer(struct mp_route *route, uint16_t peer)
 
 uint16_t mp_route_find(const struct mp_route *route, uint8_t family, const uint8_t *address)
 {
-  const struct mp_route_entry wanted = entry_of(family, address, 0);
-  const uint32_t slot = search(route, &wanted);
+  const struct key key = key_of(family, address);
+  const uint32_t slot = search(route, &key);
   if (slot == MP_ROUTE_SLOTS || route->entries[slot].family == 0)
     return route->everything;
   return route->entries[slot].peer;
