@@ -1,0 +1,175 @@
+/** Two engines with keys by hand, each in a namespace of its own, and real packets between them. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  addNamespace,
+  inNamespace,
+  ipBatch,
+  removeNamespaceSync,
+  run,
+} from '../../bench/lab/namespaces.js'
+import { COUNTER } from '../../src/boundary.js'
+
+const END = fileURLToPath(new URL('engine_end.mjs', import.meta.url))
+const SIDES = [`mplab.${process.pid}.engine-a`, `mplab.${process.pid}.engine-b`] as const
+const SERVER_PORT = 5000
+
+type Line = Record<string, unknown>
+
+/** A child that runs one end. */
+class End {
+  readonly child: ChildProcess
+  readonly lines: Line[] = []
+  #wake: (() => void) | undefined
+
+  constructor(namespace: string, options: object) {
+    const [command = '', ...args] = inNamespace(namespace, ['node', END, JSON.stringify(options)])
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    if (this.child.stdout === null) throw new Error('no output')
+    createInterface({ input: this.child.stdout }).on('line', (line) => {
+      this.lines.push(JSON.parse(line) as Line)
+      this.#wake?.()
+    })
+  }
+
+  /** The first line after `from` that fits; waits for it as long as the test may last. */
+  async until(fits: (line: Line) => boolean, from = 0): Promise<Line> {
+    for (let at = from; ; at++) {
+      while (at >= this.lines.length) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+      const line = this.lines[at] as Line
+      if (fits(line)) return line
+    }
+  }
+
+  async counter(counter: number): Promise<number> {
+    const from = this.lines.length
+    this.child.stdin?.write('stats\n')
+    await this.until(({ kind }) => kind === 'statsEnd', from)
+    const found = this.lines
+      .slice(from)
+      .find((line) => line['kind'] === 'counter' && line['counter'] === counter)
+    return Number(found?.['count'] ?? 0)
+  }
+
+  /** Ends it in order; its exit code. */
+  async end(): Promise<number | null> {
+    const closed = new Promise<number | null>((resolve) => this.child.once('close', resolve))
+    this.child.stdin?.end()
+    return closed
+  }
+}
+
+afterEach(() => {
+  for (const side of SIDES) removeNamespaceSync(side)
+})
+
+/** Two namespaces, joined by a veth; the second has two addresses of each family. */
+async function join(): Promise<void> {
+  for (const side of SIDES) await addNamespace(side, { 'net.ipv6.conf.default.accept_dad': 0 })
+  const [a, b] = SIDES
+  await run([
+    'ip',
+    '-n',
+    a,
+    'link',
+    'add',
+    'up0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'up0',
+    'netns',
+    b,
+  ])
+  await ipBatch(a, ['link set up0 up', 'addr add 192.0.2.1/24 dev up0'])
+  await ipBatch(b, [
+    'link set up0 up',
+    'addr add 192.0.2.2/24 dev up0',
+    'addr add 192.0.2.3/24 dev up0',
+  ])
+  await run(['ip', '-n', a, 'addr', 'add', '2001:db8::1/64', 'dev', 'up0', 'nodad'])
+  await run(['ip', '-n', b, 'addr', 'add', '2001:db8::2/64', 'dev', 'up0', 'nodad'])
+  await run(['ip', '-n', b, 'addr', 'add', '2001:db8::3/64', 'dev', 'up0', 'nodad'])
+}
+
+async function tunnel(family: 4 | 6, remote: string): Promise<[End, End]> {
+  await join()
+  const server = new End(SIDES[1], {
+    own: 1,
+    inner: '10.77.0.2',
+    far: '10.77.0.1',
+    ports: [{ family, port: SERVER_PORT }],
+    paths: [],
+  })
+  await server.until((line) => 'ready' in line)
+  const client = new End(SIDES[0], {
+    own: 0,
+    inner: '10.77.0.1',
+    far: '10.77.0.2',
+    ports: [{ family, device: 'up0' }],
+    paths: [{ port: 0, remote, remotePort: SERVER_PORT }],
+  })
+  await client.until(({ kind }) => kind === 'pathAlive')
+  await server.until(({ kind }) => kind === 'pathAlive')
+  return [client, server]
+}
+
+async function ping(bytes: number): Promise<{ received: number; text: string }> {
+  const { stdout } = await run(
+    inNamespace(SIDES[0], ['ping', '-i', '0.01', '-c', '50', '-s', String(bytes), '10.77.0.2']),
+    { check: false },
+  )
+  return { received: Number(/(\d+) received/.exec(stdout)?.[1] ?? 0), text: stdout }
+}
+
+describe('two engines over a veth', () => {
+  it.each([
+    [4, '192.0.2.3'],
+    [6, '2001:0db8:0000:0000:0000:0000:0000:0003'],
+  ] as const)(
+    'carry pings of all sizes over IPv%d, answered from the address that was asked',
+    async (family, remote) => {
+      const [client, server] = await tunnel(family, remote)
+      for (const bytes of [0, 56, 1372]) expect((await ping(bytes)).received).toBe(50)
+      expect(await client.counter(COUNTER.tunReadPackets.value)).toBeGreaterThanOrEqual(150)
+      expect(await server.counter(COUNTER.tunWrittenPackets.value)).toBeGreaterThanOrEqual(150)
+      expect(await client.counter(COUNTER.dropSendError.value)).toBe(0)
+      expect(await server.counter(COUNTER.dropAuth.value)).toBe(0)
+      // The server has two addresses; had it answered from the other one, the path would have moved.
+      expect(client.lines.filter(({ kind }) => kind === 'pathMoved')).toEqual([])
+      expect(await client.end()).toBe(0)
+      expect(await server.end()).toBe(0)
+    },
+  )
+
+  it('tells of links that change, and of a path whose device is gone', async () => {
+    const [client, server] = await tunnel(4, '192.0.2.2')
+    const from = client.lines.length
+    await ipBatch(SIDES[0], ['link set up0 down'])
+    await client.until(({ kind }) => kind === 'linksChanged', from)
+    await client.until(({ kind }) => kind === 'pathLost', from)
+    await ipBatch(SIDES[0], ['link set up0 up'])
+    await client.until(({ kind }) => kind === 'pathAlive', from)
+    expect((await ping(56)).received).toBe(50)
+    expect(await client.end()).toBe(0)
+    expect(await server.end()).toBe(0)
+  })
+
+  it('says so when the TUN device is deleted, and goes on', async () => {
+    const [client, server] = await tunnel(4, '192.0.2.2')
+    const name = String(client.lines.find((line) => 'ready' in line)?.['ready'])
+    await ipBatch(SIDES[0], [`link del ${name}`])
+    const failed = await client.until(({ kind }) => kind === 'failed')
+    expect(failed['errorNumber']).toBe(77) // EBADFD
+    expect(await client.counter(COUNTER.udpReadDatagrams.value)).toBeGreaterThan(0)
+    expect(await client.end()).toBe(0)
+    expect(await server.end()).toBe(0)
+  })
+})
