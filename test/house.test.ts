@@ -118,6 +118,16 @@ describe('who imports whom in TypeScript', () => {
     expectNone(faults, 'engine.ts is the only import of the addon')
   })
 
+  it('keeps the independent peer independent', () => {
+    const allowed = /^(node:crypto|node:dgram|libsodium-wrappers|\.\/\w+\.js)$/
+    const faults = FILES.filter((path) => path.startsWith('test/peer/')).flatMap((path) =>
+      importsOf(path)
+        .filter((name) => !allowed.test(name))
+        .map((name) => `${path} imports ${name}`),
+    )
+    expectNone(faults, 'test/peer is written from PROTOCOL.md: it knows nothing of src/')
+  })
+
   it('runs no shell', () => {
     const faults = sources.flatMap((path) =>
       places(path, /\b(exec|execSync)\(|\bshell:\s*true/, code(path).replace(/\.exec\(/g, '')),

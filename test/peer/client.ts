@@ -1,0 +1,357 @@
+/**
+ * A client by PROTOCOL.md alone: shakes hands, keeps several paths, carries packets, probes, echoes and control.
+ * It takes the words of the page at their least: it does not reorder, and asks only when it is told to.
+ */
+
+import { randomBytes, randomInt } from 'node:crypto'
+import { createSocket, type Socket } from 'node:dgram'
+import type { Algorithm } from './crypto.js'
+import { type Header, openDatagram, sealDatagram, TYPE } from './datagram.js'
+import {
+  AEAD_BITS,
+  type ClientState,
+  inviteId,
+  proveAddress,
+  type ResponsePayload,
+  readResponse,
+  writeInitiation,
+} from './handshake.js'
+
+export interface ClientOptions {
+  secret: Buffer
+  serverPublic: Buffer
+  server: { address: string; port: number }
+  /** Local addresses; each is one path. */
+  uplinks: readonly string[]
+  /** Secret of the invitation, when the server does not know our key yet. */
+  invitation?: Buffer
+  /** AEADs to offer, and to prefer. */
+  algorithms?: readonly Algorithm[]
+}
+
+export interface Echo {
+  rttUs: number
+  owd: number
+  heard: boolean
+  carrying: number
+  expected: number
+  received: number
+}
+
+interface Epoch {
+  localIndex: number
+  remoteIndex: number
+  algorithm: Algorithm
+  sendKey: Buffer
+  receiveKey: Buffer
+  sent: bigint[]
+  accepted: Map<number, { newest: bigint; seen: Set<bigint> }>
+}
+
+interface Path {
+  socket: Socket
+  cookieReply: Buffer | undefined
+  nextProbe: number
+  expected: number
+  received: number
+}
+
+const WINDOW = 4096n
+const PROBE_OCTETS = 31
+const HEARD = 1
+const CONTROL = { ack: 1, policy: 2, close: 3 } as const
+
+const nowUs = () => Number(process.hrtime.bigint() / 1000n)
+const waitMs = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+export class PeerClient {
+  readonly #options: ClientOptions
+  readonly #instance = randomBytes(8)
+  readonly #paths: Path[] = []
+  readonly #epochs = new Map<number, Epoch>()
+  readonly #probes = new Map<string, (echo: Echo) => void>()
+  readonly #acks = new Map<number, () => void>()
+  readonly #flowSeq = new Map<number, number>()
+  #pending: ClientState | undefined
+  #initiation: Buffer | undefined
+  #onResponse: ((payload: ResponsePayload) => void) | undefined
+  #current: Epoch | undefined
+  #timestamp = 0n
+  #nextControl = 1
+  /** Addresses that the server gave. */
+  assigned: ResponsePayload | undefined
+  /** Called with each inner packet that comes. */
+  onPacket: (packet: Buffer, header: Header) => void = () => {}
+  /** Called with each control message of the server that is not an ack. */
+  onControl: (kind: number, body: Buffer) => void = () => {}
+
+  private constructor(options: ClientOptions) {
+    this.#options = options
+  }
+
+  static async connect(options: ClientOptions): Promise<PeerClient> {
+    const client = new PeerClient(options)
+    await Promise.all(options.uplinks.map((address, path) => client.#openPath(address, path)))
+    await client.shakeHands()
+    return client
+  }
+
+  get algorithm(): Algorithm | undefined {
+    return this.#current?.algorithm
+  }
+
+  /** A new epoch: the first one, or a rekey of the session. Rejects when nobody answers five tries. */
+  async shakeHands(): Promise<void> {
+    const answered = new Promise<ResponsePayload>((resolve) => {
+      this.#onResponse = resolve
+    })
+    for (const delayMs of [250, 500, 1000, 2000, 4000]) {
+      this.#initiate()
+      const payload = await Promise.race([answered, waitMs(delayMs)])
+      if (payload === undefined) continue
+      this.assigned = payload
+      await Promise.all(this.#paths.map((_, path) => this.probe(path)))
+      return
+    }
+    throw new Error('peer: the server does not answer')
+  }
+
+  /** Sends an inner packet; `bucket` is below 1024. */
+  sendPacket(path: number, packet: Uint8Array, bucket = 0, flags = 0): void {
+    const flowSeq = this.#flowSeq.get(bucket) ?? 0
+    this.#flowSeq.set(bucket, (flowSeq + 1) % 2 ** 24)
+    void this.#send(path, TYPE.data, packet, bucket | flags, flowSeq)
+  }
+
+  /** Asks until an echo comes. */
+  async probe(path: number): Promise<Echo> {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const id = this.#paths[path]!.nextProbe++
+      const echo = new Promise<Echo>((resolve) => this.#probes.set(`${path} ${id}`, resolve))
+      const question = this.#report(path, HEARD)
+      question.writeUInt32LE(id, 0)
+      question.writeBigUInt64LE(BigInt(nowUs()), 4)
+      void this.#send(path, TYPE.probe, question)
+      const answer = await Promise.race([echo, waitMs(250)])
+      this.#probes.delete(`${path} ${id}`)
+      if (answer !== undefined) return answer
+    }
+    throw new Error(`peer: no echo on path ${path}`)
+  }
+
+  /** Repeats a control message on changing paths until it is acknowledged. */
+  async control(kind: keyof typeof CONTROL, body: Uint8Array): Promise<void> {
+    const id = this.#nextControl++
+    const acked = new Promise<true>((resolve) => this.#acks.set(id, () => resolve(true)))
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      void this.#sendControl(attempt % this.#paths.length, id, CONTROL[kind], body)
+      if (await Promise.race([acked, waitMs(250)])) return
+    }
+    throw new Error(`peer: no ack for ${kind}`)
+  }
+
+  /** Policy with weight 1 and intent up for every path. `mode` is a value of MODE. */
+  policy(mode: number, primary = 255): Promise<void> {
+    const head = Buffer.alloc(13)
+    head.writeUInt8(mode, 0)
+    head.writeUInt8(primary, 2)
+    head.writeUInt8(this.#paths.length, 12)
+    const paths = this.#paths.map((_, path) => Buffer.of(path, 0, 0, 1, 0))
+    return this.control('policy', Buffer.concat([head, ...paths]))
+  }
+
+  /** Says close on every path, and closes the sockets when it was sent. */
+  async close(): Promise<void> {
+    const id = this.#nextControl++
+    const body = Buffer.of(1)
+    await Promise.all(
+      [...this.#paths.keys()].map((path) => this.#sendControl(path, id, CONTROL.close, body)),
+    )
+    for (const { socket } of this.#paths) socket.close()
+  }
+
+  #openPath(address: string, path: number): Promise<void> {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+    this.#paths[path] = { socket, cookieReply: undefined, nextProbe: 0, expected: 0, received: 0 }
+    socket.on('message', (datagram) => this.#receive(path, datagram))
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind(0, address, () => resolve())
+    })
+  }
+
+  #initiate(): void {
+    const { secret, serverPublic, invitation, algorithms } = this.#options
+    const bits = (algorithms ?? ['chacha20-poly1305', 'aes-256-gcm']).reduce(
+      (sum, algorithm) => sum | AEAD_BITS[algorithm],
+      0,
+    )
+    const wall = BigInt(Date.now()) * 1000n
+    this.#timestamp = wall > this.#timestamp ? wall : this.#timestamp + 1n
+    const previous = this.#initiation
+    const { message, state } = writeInitiation({
+      secret,
+      serverPublic,
+      ephemeral: randomBytes(32),
+      psk: invitation ?? Buffer.alloc(32),
+      localIndex: randomInt(1, 0x10000),
+      payload: {
+        timestamp: this.#timestamp,
+        instance: this.#instance,
+        invite: invitation === undefined ? Buffer.alloc(16) : inviteId(invitation),
+        aeads: bits,
+        preferred: bits,
+        features: 0,
+      },
+    })
+    this.#pending = state
+    this.#initiation = message
+    for (const path of this.#paths) {
+      const cookie = previous && path.cookieReply
+      const proved = cookie ? proveAddress(message, previous, cookie, serverPublic) : message
+      path.cookieReply = undefined
+      void this.#transmit(path, proved)
+    }
+  }
+
+  #receive(path: number, datagram: Buffer): void {
+    switch (datagram[0]) {
+      case 2:
+        this.#takeResponse(datagram)
+        return
+      case 3:
+        this.#paths[path]!.cookieReply = datagram
+        return
+      default:
+        this.#takeSealed(path, datagram)
+    }
+  }
+
+  #takeResponse(datagram: Buffer): void {
+    const state = this.#pending
+    // Another copy has won, or this answers an earlier try.
+    if (state === undefined || datagram.readUInt16LE(4) !== state.localIndex) return
+    const { remoteIndex, payload, keys } = readResponse(state, datagram)
+    const algorithm = Object.entries(AEAD_BITS).find(([, bit]) => bit === payload.aead)?.[0]
+    if (algorithm === undefined) throw new Error(`peer: the server chose AEAD ${payload.aead}`)
+    this.#pending = undefined
+    this.#current = {
+      localIndex: state.localIndex,
+      remoteIndex,
+      algorithm: algorithm as Algorithm,
+      sendKey: keys.clientToServer,
+      receiveKey: keys.serverToClient,
+      sent: this.#paths.map(() => 0n),
+      accepted: new Map(),
+    }
+    this.#epochs.set(state.localIndex, this.#current)
+    this.#onResponse?.(payload)
+  }
+
+  #takeSealed(path: number, datagram: Buffer): void {
+    const epoch = datagram.length >= 4 && this.#epochs.get(datagram.readUInt16LE(2))
+    if (!epoch) return
+    const opened = openDatagram(
+      epoch.algorithm,
+      epoch.receiveKey,
+      datagram,
+      (id) => epoch.accepted.get(id)?.newest ?? 0n,
+    )
+    if (opened === undefined || !this.#accept(epoch, opened.header)) return
+    const { header, body } = opened
+    switch (header.type) {
+      case TYPE.data:
+        this.onPacket(body, header)
+        return
+      case TYPE.probe:
+        this.#answer(path, body)
+        return
+      case TYPE.echo:
+        this.#takeEcho(header.path, body)
+        return
+      case TYPE.control:
+        this.#takeControl(path, body)
+    }
+  }
+
+  /** The window of section 6, and the counts of section 9. */
+  #accept(epoch: Epoch, { path, pathSeq }: Header): boolean {
+    const before = epoch.accepted.get(path) ?? { newest: -1n, seen: new Set<bigint>() }
+    epoch.accepted.set(path, before)
+    if (before.seen.has(pathSeq) || pathSeq + WINDOW <= before.newest) return false
+    before.seen.add(pathSeq)
+    before.seen.delete(pathSeq - WINDOW)
+    const counts = this.#paths[path]
+    if (counts === undefined) return false
+    if (pathSeq > before.newest) {
+      counts.expected += Number(pathSeq - before.newest)
+      before.newest = pathSeq
+    }
+    counts.received += 1
+    return true
+  }
+
+  #report(path: number, flags: number): Buffer {
+    const { expected, received } = this.#paths[path]!
+    const body = Buffer.alloc(PROBE_OCTETS)
+    body.writeUInt8(flags, 20)
+    body.writeUInt16LE(2 ** this.#paths.length - 1, 21)
+    body.writeUInt32LE(expected % 2 ** 32, 23)
+    body.writeUInt32LE(received % 2 ** 32, 27)
+    return body
+  }
+
+  #answer(path: number, question: Buffer): void {
+    const answer = this.#report(path, HEARD)
+    question.copy(answer, 0, 0, 12)
+    answer.writeUInt32LE((nowUs() - Number(question.readBigUInt64LE(4))) >>> 0, 16)
+    void this.#send(path, TYPE.echo, answer)
+  }
+
+  #takeEcho(path: number, body: Buffer): void {
+    if (body.length !== PROBE_OCTETS) throw new Error(`peer: an echo of ${body.length} octets`)
+    const resolve = this.#probes.get(`${path} ${body.readUInt32LE(0)}`)
+    resolve?.({
+      rttUs: nowUs() - Number(body.readBigUInt64LE(4)) - body.readUInt32LE(12),
+      owd: body.readUInt32LE(16),
+      heard: (body.readUInt8(20) & HEARD) !== 0,
+      carrying: body.readUInt16LE(21),
+      expected: body.readUInt32LE(23),
+      received: body.readUInt32LE(27),
+    })
+  }
+
+  #takeControl(path: number, body: Buffer): void {
+    const [id, kind] = [body.readUInt32LE(0), body.readUInt8(4)]
+    if (kind === CONTROL.ack) {
+      this.#acks.get(id)?.()
+      return
+    }
+    void this.#sendControl(path, id, CONTROL.ack, Buffer.alloc(0))
+    this.onControl(kind, body.subarray(5))
+  }
+
+  #sendControl(path: number, id: number, kind: number, body: Uint8Array): Promise<void> {
+    const head = Buffer.alloc(5)
+    head.writeUInt32LE(id, 0)
+    head.writeUInt8(kind, 4)
+    return this.#send(path, TYPE.control, Buffer.concat([head, body]))
+  }
+
+  #send(id: number, type: number, body: Uint8Array, flow = 0, flowSeq = 0): Promise<void> {
+    const epoch = this.#current
+    const path = this.#paths[id]
+    if (epoch === undefined || path === undefined) throw new Error(`peer: no path ${id}`)
+    const pathSeq = epoch.sent[id]!
+    epoch.sent[id] = pathSeq + 1n
+    const { remoteIndex: receiver, algorithm, sendKey } = epoch
+    const header = { type, path: id, receiver, pathSeq, sendTime: nowUs(), flow, flowSeq }
+    return this.#transmit(path, sealDatagram(algorithm, sendKey, header, body))
+  }
+
+  /** Resolves when the datagram has left, also when the system refused it: UDP loses some anyway. */
+  #transmit({ socket }: Path, datagram: Buffer): Promise<void> {
+    const { address, port } = this.#options.server
+    return new Promise((resolve) => socket.send(datagram, port, address, () => resolve()))
+  }
+}
