@@ -2,9 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { repositoryPath } from './repository.js'
 
 /** One direction of a link. Packets and bytes since the start; bytes are IP lengths. */
 export interface DirectionStats {
@@ -57,13 +56,9 @@ interface Waiting {
   reject: (error: Error) => void
 }
 
-/** Where native/build.mjs leaves the program, seen from the sources as from dist/. */
+/** Where native/build.mjs leaves the program. */
 export function emulatorPath(): string {
-  let directory = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(directory, 'package.json')) && directory !== '/') {
-    directory = dirname(directory)
-  }
-  return join(directory, 'build', 'mptun-emulator')
+  return repositoryPath('build', 'mptun-emulator')
 }
 
 export class Emulator {

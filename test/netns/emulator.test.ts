@@ -7,13 +7,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { DirectionStats } from '../../bench/lab/emulator.js'
 import { createLab, type Lab, type LabLink } from '../../bench/lab/lab.js'
 import { removeStaleLabs } from '../../bench/lab/namespaces.js'
+import { repositoryPath } from '../../bench/lab/repository.js'
 
-const DATAGRAMS = fileURLToPath(new URL('datagrams.mjs', import.meta.url))
+const DATAGRAMS = repositoryPath('bench', 'lab', 'datagrams.mjs')
 const PORT = 7000
 const IP_UDP_HEADER_BYTES = 28
 const QUIET_MS = 300

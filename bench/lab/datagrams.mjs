@@ -4,10 +4,14 @@
 //
 //   datagrams.mjs receive PORT                           `listening`, at the end of stdin a JSON array of
 //                                                        {sequence, delayUs, atUs, from, port}
-//   datagrams.mjs send HOST PORT COUNT BYTES INTERVAL_US sends COUNT datagrams of BYTES payload
+//   datagrams.mjs send HOST PORT COUNT BYTES INTERVAL_US sends COUNT datagrams of BYTES payload, fewer when
+//                                                        SIGTERM comes, and says how many: `sent N`
 
 import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
+
+/** Timers wake up to so much late: what is due sooner is waited for awake. */
+const TIMER_SLACK_US = 1500
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n)
 
@@ -32,15 +36,26 @@ function send(host, port, count, bytes, intervalUs) {
   socket.on('error', () => {}) // a link without a device is what some tests are about
   const startUs = nowUs()
   let sequence = 0
+  let isStopped = false
+  process.on('SIGTERM', () => {
+    isStopped = true
+  })
   const sendDue = () => {
-    for (; sequence < count && startUs + sequence * intervalUs <= nowUs(); sequence++) {
+    const dueUs = () => startUs + sequence * intervalUs
+    for (; !isStopped && sequence < count && dueUs() <= nowUs(); sequence++) {
       const datagram = Buffer.alloc(bytes)
       datagram.writeUInt32LE(sequence, 0)
       datagram.writeBigUInt64LE(BigInt(nowUs()), 4)
       socket.send(datagram, port, host)
     }
-    if (sequence < count) setImmediate(sendDue)
-    else setImmediate(() => socket.close())
+    if (isStopped || sequence === count) {
+      console.log(`sent ${sequence}`)
+      setImmediate(() => socket.close())
+      return
+    }
+    const spareUs = dueUs() - nowUs() - TIMER_SLACK_US
+    if (spareUs > 0) setTimeout(sendDue, spareUs / 1000)
+    else setImmediate(sendDue)
   }
   sendDue()
 }

@@ -1,0 +1,181 @@
+/** One daemon in a lab: the real command line as a real process. */
+
+import type { ChildProcess } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { StatusReport } from '#mptun/status.js'
+import type { Lab, Side } from './lab.js'
+import type { Finished } from './namespaces.js'
+import { repositoryPath } from './repository.js'
+
+/** A whole CLI process starts within each try, so that this is polling at its own pace. */
+const POLL_MS = 50
+/** For a shared machine with two busy cores; what is waited for takes a fraction of it. */
+const WAIT_MS = 15_000
+/** A daemon that does not end by then hangs. */
+const END_MS = 5000
+const COMMAND_MS = 20_000
+
+export interface DaemonOptions {
+  role: 'server' | 'client'
+  /** Where it runs; its role by default. */
+  side?: Side
+  /** Up to 15 letters; also names its directories in the lab's. */
+  tun: string
+  /** Of the command line, after `mptun ROLE`. */
+  words?: readonly string[]
+}
+
+export interface Exit {
+  code: number | null
+  signal: NodeJS.Signals | null
+}
+
+export class Daemon {
+  readonly side: Side
+  readonly tun: string
+  readonly stateDir: string
+  readonly runDir: string
+  readonly #lab: Lab
+  readonly #role: 'server' | 'client'
+  readonly #words: readonly string[]
+  #child: ChildProcess | undefined
+  #exited: Promise<Exit> | undefined
+  #logs = ''
+
+  constructor(lab: Lab, { role, side = role, tun, words = [] }: DaemonOptions) {
+    this.#lab = lab
+    this.#role = role
+    this.#words = words
+    this.side = side
+    this.tun = tun
+    this.stateDir = join(lab.directory, `${tun}-state`)
+    this.runDir = join(lab.directory, `${tun}-run`)
+  }
+
+  /** Undefined while it does not run. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Starts the process. That it is ready is told by its status: see `until`. */
+  start(): void {
+    if (this.#child !== undefined) throw new Error(`the ${this.#role} ${this.tun} runs already`)
+    const dirs = ['--state-dir', this.stateDir, '--run-dir', this.runDir]
+    const child = this.#lab.spawn(
+      this.side,
+      [...MPTUN, this.#role, '--tun', this.tun, ...dirs, ...this.#words],
+      { stdio: ['ignore', 'ignore', 'pipe'], env: cleanEnvironment() },
+    )
+    child.stderr?.on('data', (data: Buffer) => {
+      this.#logs += data
+    })
+    this.#exited = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        this.#child = undefined
+        resolve({ code, signal })
+      })
+    })
+    this.#child = child
+  }
+
+  /** Sends a signal by pid and waits until the process is gone. */
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    const child = this.#child
+    if (child === undefined || this.#exited === undefined) {
+      throw new Error(`the ${this.#role} ${this.tun} does not run\n${this.#logs}`)
+    }
+    child.kill(signal)
+    let isHanging = false
+    const timer = setTimeout(() => {
+      isHanging = true
+      child.kill('SIGKILL')
+    }, END_MS)
+    const exit = await this.#exited
+    clearTimeout(timer)
+    if (isHanging) throw new Error(`${this.tun} ignored ${signal} for ${END_MS} ms\n${this.#logs}`)
+    return exit
+  }
+
+  async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.end(signal)
+    this.start()
+  }
+
+  /** Runs another command of the command line against this daemon's state. */
+  command(name: string, ...words: string[]): Promise<Finished> {
+    return this.#run([name, '--state-dir', this.stateDir, ...words])
+  }
+
+  /** As `mptun set WORDS`. Rejects with what the command said. */
+  async set(...words: string[]): Promise<void> {
+    await this.#run(['set', '--tun', this.tun, '--run-dir', this.runDir, ...words])
+  }
+
+  async status(): Promise<StatusReport> {
+    const { stdout } = await this.#run([...this.#statusWords(), '--json'])
+    return JSON.parse(stdout)
+  }
+
+  /** As a person sees it. */
+  async statusText(): Promise<string> {
+    return (await this.#run(this.#statusWords())).stdout
+  }
+
+  /** Asks for the status until it is as wanted, or says what it was last. */
+  async until(what: string, isSo: (status: StatusReport) => boolean): Promise<StatusReport> {
+    const deadlineMs = performance.now() + WAIT_MS
+    let last = 'no answer'
+    while (performance.now() < deadlineMs && this.#child !== undefined) {
+      try {
+        const status = await this.status()
+        if (isSo(status)) return status
+        last = JSON.stringify(status, null, 1)
+      } catch (error) {
+        last = String(error)
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+    throw new Error(`${this.tun}: waited in vain for ${what}; last: ${last}\nlog:\n${this.#logs}`)
+  }
+
+  /** Waits until a peer has so many paths that carry data. */
+  untilPaths(count: number, peer?: string): Promise<StatusReport> {
+    return this.until(`${count} paths in use`, ({ peers }) =>
+      peers.some(
+        ({ name, paths }) =>
+          (peer === undefined || name === peer) &&
+          paths.filter(({ state, inUse }) => state === 'up' && inUse).length === count,
+      ),
+    )
+  }
+
+  /** What it wrote on stderr, all its lives together. */
+  logs(): string {
+    return this.#logs
+  }
+
+  /** Of the running process, Node's own among them. */
+  threads(): string[] {
+    return this.pid === undefined ? [] : readdirSync(`/proc/${this.pid}/task`)
+  }
+
+  #statusWords(): string[] {
+    return ['status', '--tun', this.tun, '--run-dir', this.runDir]
+  }
+
+  #run(words: readonly string[]): Promise<Finished> {
+    return this.#lab.exec(this.side, [...MPTUN, ...words], {
+      timeoutMs: COMMAND_MS,
+      env: cleanEnvironment(),
+    })
+  }
+}
+
+const MPTUN = [process.execPath, repositoryPath('dist', 'cli.js')]
+
+/** What is printed must not depend on who looks: no colours, no journal, no options of a test runner. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const { JOURNAL_STREAM, NODE_OPTIONS, FORCE_COLOR, ...env } = process.env
+  return { ...env, NO_COLOR: '1' }
+}

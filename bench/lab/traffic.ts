@@ -1,0 +1,267 @@
+/** Measured traffic between two sides of a lab: iperf3, numbered datagrams, ping. */
+
+import type { ChildProcess } from 'node:child_process'
+import { type Arrival, judgeStream, type StreamReport } from './arrivals.js'
+import type { Lab, Side } from './lab.js'
+import { repositoryPath } from './repository.js'
+
+export type Congestion = 'cubic' | 'bbr'
+
+/** From whom to whom; `address` is the receiver's. */
+export interface Way {
+  from: Side
+  to: Side
+  address: string
+}
+
+export interface TcpReport {
+  /** Payload that arrived. */
+  mbit: number
+  retransmits: number
+  /** As the sender's kernel tells. */
+  congestion: string
+}
+
+export interface UdpReport {
+  /** Payload that arrived. */
+  mbit: number
+  sent: number
+  lost: number
+  outOfOrder: number
+}
+
+const IPERF_PORT = 5201
+const IPERF_CONNECT_MS = 3000
+/** What iperf3 may take beyond the time of its traffic before it counts as hung. */
+const IPERF_SPARE_S = 15
+
+interface IperfSum {
+  bits_per_second: number
+  retransmits?: number
+  packets?: number
+  lost_packets?: number
+  out_of_order?: number
+}
+
+interface IperfEnd {
+  sum?: IperfSum
+  sum_sent?: IperfSum
+  sum_received?: IperfSum
+  sender_tcp_congestion?: string
+  streams?: { udp?: { out_of_order?: number } }[]
+}
+
+/** One or more TCP connections with as much as they can carry. */
+export async function runTcp(
+  lab: Lab,
+  way: Way,
+  options: { seconds: number; congestion: Congestion; connections?: number; omitSeconds?: number },
+): Promise<TcpReport> {
+  const { seconds, congestion, connections = 1, omitSeconds = 0 } = options
+  const words = ['-C', congestion, '-P', String(connections), '-O', String(omitSeconds)]
+  const end = await runIperf(lab, way, seconds + omitSeconds, ['-t', String(seconds), ...words])
+  return {
+    mbit: (end.sum_received?.bits_per_second ?? Number.NaN) / 1e6,
+    retransmits: end.sum_sent?.retransmits ?? Number.NaN,
+    congestion: end.sender_tcp_congestion ?? '',
+  }
+}
+
+/** UDP at a rate of payload, in datagrams of `payloadBytes`. */
+export async function runUdp(
+  lab: Lab,
+  way: Way,
+  options: { seconds: number; mbit: number; payloadBytes?: number },
+): Promise<UdpReport> {
+  const { seconds, mbit, payloadBytes = 1200 } = options
+  const words = ['-u', '-b', `${mbit}M`, '-l', String(payloadBytes), '--pacing-timer', '500']
+  const end = await runIperf(lab, way, seconds, ['-t', String(seconds), ...words])
+  const received = end.sum_received ?? end.sum
+  return {
+    mbit: (received?.bits_per_second ?? Number.NaN) / 1e6,
+    sent: end.sum_sent?.packets ?? end.sum?.packets ?? Number.NaN,
+    lost: received?.lost_packets ?? Number.NaN,
+    outOfOrder: end.streams?.[0]?.udp?.out_of_order ?? Number.NaN,
+  }
+}
+
+/** The receiver listens, as a user's server would: a client behind the tunnel's NAT could not be called. */
+async function runIperf(
+  lab: Lab,
+  { from, to, address }: Way,
+  seconds: number,
+  words: readonly string[],
+): Promise<IperfEnd> {
+  const port = String(IPERF_PORT)
+  const server = lab.spawn(to, ['iperf3', '-s', '-1', '-p', port, '--forceflush'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  try {
+    await line(server, /^Server listening/)
+    const connect = ['--connect-timeout', String(IPERF_CONNECT_MS)]
+    const { stdout } = await lab.exec(
+      from,
+      ['iperf3', '-c', address, '-p', port, '-J', ...connect, ...words],
+      { check: false, timeoutMs: (seconds + IPERF_SPARE_S) * 1000 },
+    )
+    const { end, error } = parse(stdout)
+    if (error !== undefined || end === undefined) {
+      throw new Error(`iperf3 to ${address}: ${error ?? 'it was stopped before its end'}`)
+    }
+    return end
+  } finally {
+    await ended(server)
+  }
+}
+
+function parse(stdout: string): { end?: IperfEnd; error?: string } {
+  try {
+    return JSON.parse(stdout)
+  } catch {
+    return {}
+  }
+}
+
+/** Resolves with the first line of a program's output that matches; rejects when it ends without. */
+function line(child: ChildProcess, pattern: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const look = (data: Buffer) => {
+      text += data
+      const found = text.split('\n').find((each) => pattern.test(each))
+      if (found === undefined) return
+      child.stdout?.off('data', look)
+      resolve(found)
+    }
+    child.stdout?.on('data', look)
+    child.once('error', reject)
+    child.once('close', (code) =>
+      reject(new Error(`${child.spawnargs.join(' ')}: exit ${code}: ${text.trim()}`)),
+    )
+  })
+}
+
+/** Ends a program that may have ended by itself. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const closed = new Promise((resolve) => child.once('close', resolve))
+  child.kill()
+  await closed
+}
+
+const DATAGRAMS = repositoryPath('bench', 'lab', 'datagrams.mjs')
+const FOREVER = 2 ** 31
+
+/** After the last datagram was sent: longer than any lab's delay and queue. */
+const DRAIN_MS = 800
+
+export interface StreamOptions {
+  packetsPerS: number
+  payloadBytes?: number
+  /** Without it the stream goes on until `end`. */
+  count?: number
+  /** Of the receiver; streams at the same time need different ones. */
+  port?: number
+}
+
+/** A constant-rate stream of numbered UDP datagrams under way. */
+export interface Stream {
+  /** Stops sending, waits for what is under way, and reports. */
+  end(): Promise<StreamReport>
+  /** Waits until `count` datagrams are sent, then as `end`. */
+  finish(): Promise<StreamReport>
+}
+
+export async function startStream(lab: Lab, way: Way, options: StreamOptions): Promise<Stream> {
+  const { packetsPerS, payloadBytes = 200, count = FOREVER, port = 7000 } = options
+  const run = [process.execPath, DATAGRAMS]
+  const receiver = lab.spawn(way.to, [...run, 'receive', String(port)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  await line(receiver, /^listening$/)
+  const output = collect(receiver)
+  const numbers = [port, count, payloadBytes, Math.round(1e6 / packetsPerS)].map(String)
+  const sender = lab.spawn(way.from, [...run, 'send', way.address, ...numbers], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const sent = collect(sender)
+  const report = async () => {
+    const [, total] = /^sent (\d+)$/m.exec(await sent) ?? []
+    if (total === undefined) throw new Error('the sender of a stream ended without its count')
+    await pause(DRAIN_MS)
+    receiver.stdin?.end()
+    return judgeStream(Number(total), JSON.parse(await output) as Arrival[])
+  }
+  return {
+    end() {
+      sender.kill('SIGTERM')
+      return report()
+    },
+    finish: report,
+  }
+}
+
+/** All that a program prints from here on, once it has ended. */
+function collect(child: ChildProcess): Promise<string> {
+  let text = ''
+  child.stdout?.on('data', (data: Buffer) => {
+    text += data
+  })
+  return new Promise((resolve) => child.once('close', () => resolve(text)))
+}
+
+export interface PingReport {
+  sent: number
+  received: number
+  duplicates: number
+  /** Between two answers next to each other. */
+  longestGapMs: number
+  /** NaN without an answer. */
+  medianMs: number
+  maxMs: number
+}
+
+export interface Ping {
+  end(): Promise<PingReport>
+}
+
+/** Pings until `end`. `device` binds it, where two tunnels lead to the same network. */
+export async function startPing(
+  lab: Lab,
+  way: Omit<Way, 'to'>,
+  options: { intervalMs: number; device?: string },
+): Promise<Ping> {
+  const interval = String(options.intervalMs / 1000)
+  const device = options.device === undefined ? [] : ['-I', options.device]
+  const child = lab.spawn(way.from, ['ping', '-D', '-i', interval, ...device, way.address], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const output = collect(child)
+  await line(child, /^PING/)
+  return {
+    async end() {
+      child.kill('SIGINT') // at which ping prints its sums
+      return judgePing(await output)
+    },
+  }
+}
+
+/** Reads what `ping -D` of iputils printed. */
+export function judgePing(text: string): PingReport {
+  const [, sent = Number.NaN] = /^(\d+) packets transmitted/m.exec(text) ?? []
+  const answers = [...text.matchAll(/^\[([\d.]+)\].* time=([\d.]+) ms(.*)$/gm)]
+  const timesS = answers.map(([, at]) => Number(at))
+  const rtts = answers.map(([, , rtt]) => Number(rtt)).sort((a, b) => a - b)
+  const duplicates = answers.filter(([, , , rest]) => rest?.includes('DUP')).length
+  const gaps = timesS.slice(1).map((at, index) => (at - timesS[index]!) * 1000)
+  return {
+    sent: Number(sent),
+    received: answers.length - duplicates,
+    duplicates,
+    longestGapMs: Math.max(0, ...gaps),
+    medianMs: rtts[Math.floor(rtts.length / 2)] ?? Number.NaN,
+    maxMs: rtts.at(-1) ?? Number.NaN,
+  }
+}
+
+export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
