@@ -268,9 +268,13 @@ bool mp_tunnel_command(struct mp_tunnel *tunnel, uint8_t *record, const uint8_t 
       tunnel->ports.port_open(tunnel->ports.context, command->port, command->family, command->fd);
     break;
   }
-  case MP_CMD_PORT_CLOSE:
-    port_close(tunnel, ((const struct mp_cmd_port_close *)(const void *)record)->port);
+  case MP_CMD_PORT_CLOSE: {
+    const struct mp_cmd_port_close *command = (const void *)record;
+    sensible = command->port < MP_CROSSING_PORTS;
+    if (sensible)
+      port_close(tunnel, command->port);
     break;
+  }
   case MP_CMD_DATAGRAM_SEND:
     sensible = datagram_send(tunnel, (const void *)record, payload, payload_bytes);
     break;

@@ -105,7 +105,7 @@ const TUN_REMEDY: Readonly<Record<string, string>> = {
   EPERM: NEEDS_NET_ADMIN,
   EACCES: NEEDS_NET_ADMIN,
   EBUSY: 'another process has it: stop that, or choose another name',
-  EINVAL: 'a device of another kind has this name: choose another',
+  EINVAL: 'the name is not allowed, or a device of another kind has it: choose another',
 }
 const UDP_REMEDY: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process has this port: stop that, or choose another port',

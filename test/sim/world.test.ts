@@ -210,6 +210,16 @@ describe('a world', () => {
     expect(new Set(lost)).toEqual(new Set([1]))
   })
 
+  it('refuses commands that make no sense, whatever they name', () => {
+    const { client } = pair(8, [{}])
+    const refused = 'command: Bad message'
+    const open = { port: 32, family: 4, fd: 0 }
+    expect(() => client.command({ kind: 'portOpen', fields: open })).toThrow(refused)
+    expect(() => client.command({ kind: 'portClose', fields: { port: 200 } })).toThrow(refused)
+    expect(() => client.command({ kind: 'probeNow', fields: { peer: 1024 } })).toThrow(refused)
+    expect(() => client.command({ kind: 'pathAdd', fields: { path: 16 } })).toThrow(refused)
+  })
+
   it('closes for good', () => {
     const { world, client } = pair(9, [{}])
     world.close()
