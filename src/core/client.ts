@@ -2,7 +2,7 @@
  * The client: uplinks become paths to one server. Shakes hands on every uplink at once, again before
  * keys are old and whenever no path is left, for ever.
  */
-import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
+import type { EngineEvent, EventOf } from '../boundary.js'
 import { CROSSING } from '../boundary.js'
 import { Codec } from '../layout.js'
 import { CLOSE, CLOSE_REASON, LIMIT, MESSAGE, TIMER } from '../wire.js'
@@ -12,24 +12,11 @@ import { aeadName } from './epochs.js'
 import { INSTANCE_BYTES } from './handshake.js'
 import { type Credential, type Established, Initiator } from './initiator.js'
 import { Peer } from './peer.js'
-import {
-  DEFAULT_PATH_POLICY,
-  DEFAULT_POLICY,
-  encodePolicy,
-  type Intent,
-  type PathPolicy,
-  type Policy,
-} from './policy.js'
+import { DEFAULT_POLICY, encodePolicy, type Policy } from './policy.js'
 import { Tunnel } from './tunnel.js'
+import { type Family, type ServerEndpoint, Uplink, type UplinkPolicy } from './uplink.js'
 
-export type Family = 4 | 6
-
-/** Where the server listens: 4 or 16 octets and a port. */
-export interface ServerEndpoint {
-  readonly family: Family
-  readonly address: Uint8Array
-  readonly port: number
-}
+export type { Family, ServerEndpoint, UplinkPolicy } from './uplink.js'
 
 export interface ClientOptions extends CoreOptions {
   readonly serverPublicKey: Uint8Array
@@ -37,26 +24,8 @@ export interface ClientOptions extends CoreOptions {
   readonly invitation?: Credential
 }
 
-export type UplinkPolicy = Partial<Omit<PathPolicy, 'path'>>
-
-interface Uplink {
-  readonly name: string
-  readonly path: number
-  intent: Intent
-  tier: number
-  weight: number
-  readonly ports: Map<Family, number>
-  /** Which of the server's endpoints it tries; moves on when one does not answer. */
-  endpointIndex: number
-  triesOnEndpoint: number
-  /** Why it has no socket. */
-  unavailable: string
-  /** Where C sends for it now. */
-  endpoint: Endpoint | undefined
-}
-
-/** Tries of one endpoint before an uplink turns to the next: about 2 s. */
-const TRIES_PER_ENDPOINT = 3
+/** A new session must have a path alive by then, or it was agreed with a server that is gone. */
+const FIRST_PATH_WITHIN_US = 5_000_000
 /** A server that has revoked us is asked this rarely. */
 const REVOKED_RETRY_US = 60_000_000
 const SERVER = 0
@@ -72,6 +41,8 @@ export class Client extends Tunnel {
   #invitation: Credential | undefined
   #endpoints: readonly ServerEndpoint[] = []
   #policy: Policy = DEFAULT_POLICY
+  /** Name of an uplink that need not exist yet. */
+  #primary: string | undefined
   /** What the session is called, by us and by the server; anew whenever there is none. */
   #instance: Uint8Array | undefined
   #serverInstance: Uint8Array | undefined
@@ -79,6 +50,7 @@ export class Client extends Tunnel {
   #established: Established | undefined
   #rekeyAtUs = Number.POSITIVE_INFINITY
   #startAtUs = Number.POSITIVE_INFINITY
+  #firstPathByUs = Number.POSITIVE_INFINITY
 
   constructor(options: ClientOptions) {
     super(options)
@@ -96,17 +68,24 @@ export class Client extends Tunnel {
     this.#server.publishProbing()
   }
 
+  get policy(): Policy {
+    return this.#policy
+  }
+
   /** The server's addresses, best first. May change while it runs. */
   setEndpoints(nowUs: number, endpoints: readonly ServerEndpoint[]): void {
     this.#endpoints = endpoints
-    for (const uplink of this.#uplinks.values()) this.#attach(nowUs, uplink)
+    for (const uplink of this.#uplinks.values()) {
+      uplink.setServers(endpoints)
+      this.#attach(nowUs, uplink)
+    }
     this.#startIfLost(nowUs, 'the addresses of the server are known')
   }
 
   /** Mode and options; paths follow from the uplinks. */
   setPolicy(nowUs: number, policy: Omit<Policy, 'paths' | 'primary'>, primary?: string): void {
-    const path = primary === undefined ? undefined : this.#uplinks.get(primary)?.path
-    this.#policy = { ...policy, primary: path, paths: this.#policy.paths }
+    this.#policy = { ...this.#policy, ...policy }
+    this.#primary = primary
     this.#publishPolicy(nowUs)
   }
 
@@ -114,23 +93,16 @@ export class Client extends Tunnel {
   setUplink(nowUs: number, name: string, wanted: UplinkPolicy): boolean {
     const known = this.#uplinks.get(name)
     if (known !== undefined) {
-      Object.assign(known, wanted)
+      known.setPolicy(wanted)
       this.#publishPolicy(nowUs)
       return true
     }
     const path = this.#freePath()
     if (path === undefined) return false
-    this.#uplinks.set(name, {
-      name,
-      path,
-      ...DEFAULT_PATH_POLICY,
-      ...wanted,
-      ports: new Map(),
-      endpointIndex: 0,
-      triesOnEndpoint: 0,
-      unavailable: 'waiting for the device',
-      endpoint: undefined,
-    })
+    const uplink = new Uplink(name, path, wanted)
+    uplink.setServers(this.#endpoints)
+    this.#uplinks.set(name, uplink)
+    this.#server.setPath(nowUs, path, name, undefined)
     this.#publishPolicy(nowUs)
     return true
   }
@@ -139,10 +111,10 @@ export class Client extends Tunnel {
     const uplink = this.#uplinks.get(name)
     if (uplink === undefined) return false
     this.#uplinks.delete(name)
-    // The plan without it goes first, so that nothing is sent into a closed socket.
-    this.#publishPolicy(nowUs)
+    // The plan without it goes first, so that nothing is sent into a closed socket, not even the news.
     this.#server.removePath(uplink.path)
-    for (const port of uplink.ports.values()) this.#closePort(port)
+    this.#publishPolicy(nowUs)
+    for (const port of uplink.ports) this.#closePort(port)
     return true
   }
 
@@ -151,11 +123,9 @@ export class Client extends Tunnel {
     const uplink = this.#uplinks.get(name)
     const port = this.#freePort()
     if (uplink === undefined || port === undefined) return false
-    const before = uplink.ports.get(family)
     this.#usedPorts.add(port)
     this.context.command({ kind: 'portOpen', fields: { port, family, fd } })
-    uplink.ports.set(family, port)
-    uplink.unavailable = ''
+    const before = uplink.setPort(family, port)
     this.#attach(nowUs, uplink)
     if (before !== undefined) this.#closePort(before)
     this.#startIfLost(nowUs, `uplink ${name} is there`)
@@ -165,11 +135,8 @@ export class Client extends Tunnel {
   /** The uplink's device or its addresses of this family are gone. `why` is a sentence for status. */
   handleSocketGone(nowUs: number, name: string, family: Family, why: string): void {
     const uplink = this.#uplinks.get(name)
-    if (uplink === undefined) return
-    const port = uplink.ports.get(family)
-    uplink.ports.delete(family)
-    if (uplink.ports.size === 0) uplink.unavailable = why
-    if (port === undefined) return
+    const port = uplink?.removePort(family, why)
+    if (uplink === undefined || port === undefined) return
     this.#attach(nowUs, uplink)
     this.#closePort(port)
   }
@@ -207,20 +174,22 @@ export class Client extends Tunnel {
       if (answer.refused !== 'index') this.refuse(event, answer.refused)
       return
     }
-    this.#establish(nowUs, uplink, answer)
+    this.#establish(nowUs, answer)
   }
 
-  protected handleConfirmed(nowUs: number, peer: Peer, fresh: boolean): void {
+  protected handleConfirmed(nowUs: number, peer: Peer, isNew: boolean): void {
     const established = this.#established
     if (established === undefined) return
     const { payload } = established
     this.#rekeyAtUs = nowUs + TIMER.rekeyAfterUs.value
-    if (!fresh) {
+    this.#firstPathByUs = nowUs + FIRST_PATH_WITHIN_US
+    if (!isNew) {
       this.context.fact({ kind: 'session-rekeyed', peer: peer.name })
       return
     }
+    for (const uplink of this.#uplinks.values()) uplink.handleDead(nowUs)
     const aead = aeadName(payload.aead)
-    this.context.fact({ kind: 'session-up', peer: peer.name, aead, fresh })
+    this.context.fact({ kind: 'session-up', peer: peer.name, aead })
     const { ipv4, ipv4Prefix, ipv6, ipv6Prefix, serverIpv4, serverIpv6 } = payload
     this.context.fact({
       kind: 'addresses',
@@ -231,7 +200,10 @@ export class Client extends Tunnel {
   }
 
   protected handleControl(nowUs: number, peer: Peer, { kind, body }: ControlMessage): void {
+    if (kind === 'ack') this.#handleEnrolled(peer)
     if (kind !== 'close' || body.length !== closeCodec.size) return
+    // The same word comes over every path; the first has ended the session.
+    if (peer.epochs.aead === undefined) return
     const isRevoked = closeCodec.decode(body).reason === CLOSE_REASON.revoked.value
     const why = isRevoked
       ? 'the server has revoked this key: ask for a new invitation'
@@ -248,18 +220,28 @@ export class Client extends Tunnel {
     }
   }
 
-  /** The server starts no path; a path id that we have given up is left alone. */
+  /** The server starts no path: this one was given up, unless it has come back since. */
   protected handlePathSeen(_nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
+    if (this.#uplinkOfPath(event.path)?.isAttached) return
     this.context.command({ kind: 'pathRemove', fields: { peer: peer.id, path: event.path } })
   }
 
-  protected handlePeerChanged(nowUs: number, peer: Peer, event: EngineEvent): void {
-    if (event.kind === 'pathAlive' && this.#invitation !== undefined) {
-      // The server has heard us under the new keys: the secret has done its work.
-      this.#invitation = undefined
-      this.context.fact({ kind: 'peer-enrolled', peer: peer.name })
+  protected handlePeerChanged(nowUs: number, _peer: Peer, event: EngineEvent): void {
+    if (event.kind !== 'pathAlive' && event.kind !== 'pathLost') return
+    const uplink = this.#uplinkOfPath(event.path)
+    if (event.kind === 'pathAlive') {
+      uplink?.handleAlive()
+      return
     }
-    if (event.kind === 'pathLost') this.#startIfLost(nowUs, 'no path to the server is left')
+    uplink?.handleDead(nowUs)
+    this.#startIfLost(nowUs, 'no path to the server is left')
+  }
+
+  /** The server's core, not only its C, has answered: it has bound our key, and the secret has done its work. */
+  #handleEnrolled(peer: Peer): void {
+    if (this.#invitation === undefined) return
+    this.#invitation = undefined
+    this.context.fact({ kind: 'peer-enrolled', peer: peer.name })
   }
 
   protected handleRoleTimeout(nowUs: number): void {
@@ -272,6 +254,13 @@ export class Client extends Tunnel {
       this.#initiator.start(nowUs)
     }
     if (nowUs >= this.#startAtUs) this.#start(nowUs, 'trying again')
+    if (nowUs >= this.#firstPathByUs) {
+      this.#firstPathByUs = Number.POSITIVE_INFINITY
+      this.#startIfLost(nowUs, 'no path to the server came alive')
+    }
+    for (const uplink of this.#uplinks.values()) {
+      if (uplink.handleTimeout(nowUs)) this.#attach(nowUs, uplink)
+    }
     const dueUs = this.#initiator.nextTimeout()
     if (dueUs !== undefined && nowUs >= dueUs) this.#attempt(nowUs)
   }
@@ -280,7 +269,9 @@ export class Client extends Tunnel {
     return Math.min(
       this.#rekeyAtUs,
       this.#startAtUs,
+      this.#firstPathByUs,
       this.#initiator.nextTimeout() ?? Number.POSITIVE_INFINITY,
+      ...[...this.#uplinks.values()].map((uplink) => uplink.nextTimeout()),
     )
   }
 
@@ -292,7 +283,7 @@ export class Client extends Tunnel {
 
   #startIfLost(nowUs: number, why: string): void {
     const isUnderWay = this.#initiator.nextTimeout() !== undefined
-    const canSend = [...this.#uplinks.values()].some(({ ports }) => ports.size > 0)
+    const canSend = [...this.#uplinks.values()].some(({ ports }) => ports.length > 0)
     if (isUnderWay || !canSend || this.#endpoints.length === 0) return
     if (this.#server.epochs.aead !== undefined && this.#server.hasPathUp) return
     if (Number.isFinite(this.#startAtUs)) return
@@ -303,7 +294,8 @@ export class Client extends Tunnel {
   #attempt(nowUs: number): void {
     if (this.#pendingIndex !== undefined) this.context.giveIndex(this.#pendingIndex)
     this.#pendingIndex = this.context.takeIndex()
-    if (this.#server.epochs.aead === undefined) this.#instance = undefined
+    const hasSession = this.#server.epochs.aead !== undefined
+    if (!hasSession) this.#instance = undefined
     this.#instance ??= this.context.options.randomBytes(INSTANCE_BYTES)
     this.#initiator.attempt(nowUs, {
       instance: this.#instance,
@@ -312,25 +304,21 @@ export class Client extends Tunnel {
       ...(this.#invitation === undefined ? {} : { invitation: this.#invitation }),
     })
     for (const uplink of this.#uplinks.values()) {
-      if (uplink.triesOnEndpoint++ >= TRIES_PER_ENDPOINT) {
-        uplink.triesOnEndpoint = 1
-        uplink.endpointIndex++
-      }
-      const endpoint = this.#endpointOf(uplink)
+      if (!hasSession) uplink.countTry()
+      const endpoint = uplink.target()
       const payload = this.#initiator.messageFor(nowUs, uplink.path)
       if (endpoint === undefined || payload === undefined) continue
       this.context.command({ kind: 'datagramSend', fields: endpoint, payload })
     }
   }
 
-  #establish(nowUs: number, uplink: Uplink, established: Established): void {
+  #establish(nowUs: number, established: Established): void {
     const { localIndex, remoteIndex, payload, keys } = established
     this.#pendingIndex = undefined
     this.#established = established
     const before = this.#serverInstance
     const fresh = !payload.instance.every((octet, i) => octet === before?.[i])
     this.#serverInstance = payload.instance
-    uplink.triesOnEndpoint = 0
     this.#server.epochs.install(nowUs, {
       localIndex,
       remoteIndex,
@@ -339,21 +327,14 @@ export class Client extends Tunnel {
       fresh,
       confirmed: true,
     })
-    for (const each of this.#uplinks.values()) this.#attach(nowUs, each)
+    for (const uplink of this.#uplinks.values()) this.#attach(nowUs, uplink)
   }
 
   /** Gives C a path for the uplink, where it has a socket and the server an address that match. */
   #attach(nowUs: number, uplink: Uplink): void {
-    const endpoint = this.#endpointOf(uplink)
-    if (endpoint === undefined || this.#server.epochs.isEmpty) return
-    const known = uplink.endpoint
-    const unchanged =
-      known !== undefined &&
-      known.port === endpoint.port &&
-      known.remotePort === endpoint.remotePort &&
-      known.remote.every((octet, i) => octet === endpoint.remote[i])
-    if (unchanged) return
-    uplink.endpoint = endpoint
+    if (this.#server.epochs.isEmpty) return
+    const endpoint = uplink.attach(nowUs)
+    if (endpoint === undefined) return
     this.#server.setPath(nowUs, uplink.path, uplink.name, endpoint)
     this.context.command({
       kind: 'pathAdd',
@@ -361,33 +342,21 @@ export class Client extends Tunnel {
     })
   }
 
-  /** The endpoint that the uplink tries now, among those of a family for which it has a socket. */
-  #endpointOf(uplink: Uplink): Endpoint | undefined {
-    const possible = this.#endpoints.filter(({ family }) => uplink.ports.has(family))
-    const chosen = possible[uplink.endpointIndex % possible.length]
-    const port = chosen && uplink.ports.get(chosen.family)
-    if (chosen === undefined || port === undefined) return undefined
-    const remote = new Uint8Array(16)
-    remote.set(chosen.address)
-    const { family, port: remotePort } = chosen
-    return { port, family, remotePort, remote, scope: 0, local: new Uint8Array(16) }
-  }
-
   #publishPolicy(nowUs: number): void {
-    const paths = [...this.#uplinks.values()].map(({ path, intent, tier, weight }) => ({
-      path,
-      intent,
-      tier,
-      weight,
-    }))
-    this.#policy = { ...this.#policy, paths }
+    const paths = [...this.#uplinks.values()].map(({ policy }) => policy)
+    const primary = this.#primary === undefined ? undefined : this.#uplinks.get(this.#primary)?.path
+    this.#policy = { ...this.#policy, primary, paths }
     this.#server.setPolicy(this.#policy)
     if (this.#server.epochs.aead === undefined) return
     this.#server.channel.send(nowUs, 'policy', encodePolicy(this.#policy))
   }
 
   #uplinkOf(port: number): Uplink | undefined {
-    return [...this.#uplinks.values()].find(({ ports }) => [...ports.values()].includes(port))
+    return [...this.#uplinks.values()].find(({ ports }) => ports.includes(port))
+  }
+
+  #uplinkOfPath(path: number): Uplink | undefined {
+    return [...this.#uplinks.values()].find((uplink) => uplink.path === path)
   }
 
   #freePath(): number | undefined {
