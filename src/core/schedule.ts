@@ -15,6 +15,9 @@ export interface Plan {
   readonly table: Uint8Array
 }
 
+/** The plan of a user who takes out every path that there is. */
+export const NOTHING_CARRIES: Plan = { kind: 'order', order: [], table: new Uint8Array() }
+
 /**
  * The plan of a mode. `members` are the paths that may carry data, at least one; `active` is the
  * one that active-backup has chosen among them.
@@ -59,9 +62,10 @@ function fitted(weights: readonly number[]): number[] {
   const divisor = weights.reduce(greatestCommonDivisor)
   const reduced = weights.map((weight) => weight / divisor)
   const sum = reduced.reduce((a, b) => a + b, 0)
-  const room = CROSSING.planSlots.value
-  if (sum <= room) return reduced
-  return reduced.map((weight) => Math.max(1, Math.floor((weight * room) / sum)))
+  if (sum <= CROSSING.planSlots.value) return reduced
+  // Rounding, and the one slot that nobody is denied, add less than a slot a path.
+  const room = CROSSING.planSlots.value - weights.length
+  return reduced.map((weight) => Math.max(1, Math.round((weight * room) / sum)))
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
