@@ -52,15 +52,20 @@ export class ControlChannel {
     for (const path of paths) this.#write(id, kind, body, path)
   }
 
-  /** The message, when it is new and known. Whatever is well-formed is acknowledged, so that the other side comes to rest. */
+  /**
+   * The message, when it is new and known, or the ack of one that waited for it. Whatever is
+   * well-formed is acknowledged, so that the other side comes to rest.
+   */
   handle(bytes: Uint8Array, path: number): ControlMessage | undefined {
     if (bytes.length < codec.size) return undefined
     const { id, kind: value } = codec.decode(bytes)
     const kind = controlKind(value)
     const body = bytes.slice(codec.size)
     if (kind === 'ack') {
-      this.#pending = this.#pending.filter((pending) => pending.id !== id)
-      return undefined
+      const waiting = this.#pending.filter((pending) => pending.id !== id)
+      const isAwaited = waiting.length < this.#pending.length
+      this.#pending = waiting
+      return isAwaited ? { kind, body } : undefined
     }
     this.#write(id, 'ack', new Uint8Array(), path)
     if (kind === undefined || id <= this.#newestTaken) return undefined
@@ -68,7 +73,16 @@ export class ControlChannel {
     return { kind, body }
   }
 
-  /** The session began anew, and with it the count of the other side. */
+  /** A path works again: what was given up while there was none is tried anew. */
+  handleAlive(nowUs: number): void {
+    for (const pending of this.#pending) {
+      if (pending.tries < MOST_TRIES) continue
+      pending.tries = 0
+      this.#transmit(nowUs, pending)
+    }
+  }
+
+  /** The session began anew, and with it the count of the other side; ours goes on. */
   restart(): void {
     this.#newestTaken = 0
     this.#pending = []
@@ -78,7 +92,6 @@ export class ControlChannel {
     for (const pending of this.#pending) {
       if (nowUs >= pending.repeatAtUs) this.#transmit(nowUs, pending)
     }
-    this.#pending = this.#pending.filter(({ tries }) => tries <= MOST_TRIES)
   }
 
   nextTimeout(): number {
@@ -87,10 +100,8 @@ export class ControlChannel {
 
   #transmit(nowUs: number, pending: Pending): void {
     pending.tries++
-    pending.repeatAtUs = nowUs + REPEAT_US
-    if (pending.tries <= MOST_TRIES) {
-      this.#write(pending.id, pending.kind, pending.body, CROSSING.noPath.value)
-    }
+    pending.repeatAtUs = pending.tries < MOST_TRIES ? nowUs + REPEAT_US : Number.POSITIVE_INFINITY
+    this.#write(pending.id, pending.kind, pending.body, CROSSING.noPath.value)
   }
 
   #write(id: number, kind: ControlKind, body: Uint8Array, path: number): void {
