@@ -59,6 +59,11 @@ export class PathLife {
     if (this.state !== 'down') this.#enter(nowUs, 'down')
   }
 
+  /** Ends the hold-down early, because there is no path to be spared its trouble. It is not forgiven. */
+  release(nowUs: number): void {
+    if (this.#upAtUs !== undefined) this.#upAtUs = Math.min(this.#upAtUs, nowUs)
+  }
+
   /** The other side began anew: nothing that was before counts. */
   restart(nowUs: number): void {
     this.#holdDownUs = 0

@@ -3,6 +3,7 @@
  * follows from them.
  */
 import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
+import { TIMER } from '../wire.js'
 import { chooseActive } from './backup.js'
 import { ControlChannel, type ControlMessage } from './channel.js'
 import type { Context } from './context.js'
@@ -10,7 +11,7 @@ import { Epochs } from './epochs.js'
 import type { Fact } from './facts.js'
 import { lossSentence, PathLife } from './path.js'
 import { DEFAULT_POLICY, type PathPolicy, type Policy, pathPolicy } from './policy.js'
-import { compilePlan, encodePlan, type Plan } from './schedule.js'
+import { compilePlan, encodePlan, NOTHING_CARRIES, type Plan } from './schedule.js'
 import type { PathSnapshot, PeerSnapshot } from './snapshot.js'
 import { PathStats, type PeerMeasurements, peerMeasurements } from './stats.js'
 
@@ -31,7 +32,8 @@ export interface PeerOptions {
 
 /** Silence of so many probe intervals takes a path out: two lost probes and a half for jitter. */
 const SILENT_INTERVALS = 2.5
-const IDLE_AFTER_US = 10_000_000
+/** What a field of 32 bits holds: the other side may wish for a longer delay than can be told to C. */
+const LONGEST_US = 2 ** 32 - 1
 
 export class Peer {
   readonly id: number
@@ -82,13 +84,17 @@ export class Peer {
         peer: this.id,
         intervalUs,
         keepaliveUs,
-        silenceUs: Math.round(SILENT_INTERVALS * intervalUs) + this.#policy.downdelayUs,
-        idleAfterUs: IDLE_AFTER_US,
+        silenceUs: Math.min(
+          LONGEST_US,
+          Math.round(SILENT_INTERVALS * intervalUs) + this.#policy.downdelayUs,
+        ),
+        idleAfterUs: TIMER.idleAfterUs.value,
         initiator: this.#initiator ? 1 : 0,
       },
     })
   }
 
+  /** How its paths are to be used from now on. */
   setPolicy(policy: Policy): void {
     const before = this.#policy
     this.#policy = policy
@@ -99,15 +105,10 @@ export class Peer {
     this.#replan()
   }
 
-  /** Makes a path known, or gives it another endpoint. */
-  setPath(nowUs: number, path: number, label: string, endpoint: Endpoint): void {
-    const known = this.#paths.get(path)
-    if (known !== undefined) {
-      known.label = label
-      known.endpoint = endpoint
-      return
-    }
-    this.#paths.set(path, { life: new PathLife(nowUs), stats: new PathStats(), label, endpoint })
+  /** Makes a path known, or gives it another endpoint; undefined: it has none yet. */
+  setPath(nowUs: number, path: number, label: string, endpoint: Endpoint | undefined): void {
+    const known = this.#paths.get(path) ?? { life: new PathLife(nowUs), stats: new PathStats() }
+    this.#paths.set(path, { ...known, label, endpoint: endpoint && placeOf(endpoint) })
   }
 
   removePath(path: number): void {
@@ -127,6 +128,7 @@ export class Peer {
       case 'pathLost': {
         const why = lossSentence(event.why, event.errorNumber)
         this.#change(event.path, (life) => life.handleLost(nowUs, why, this.#policy.updelayUs))
+        this.#releaseIfAlone(nowUs)
         this.#replan()
         return undefined
       }
@@ -151,7 +153,10 @@ export class Peer {
   restart(nowUs: number): void {
     this.#planBytes = undefined
     this.channel.restart()
-    for (const path of this.#paths.keys()) this.#change(path, (life) => life.restart(nowUs))
+    for (const [path, { stats }] of this.#paths) {
+      stats.restart()
+      this.#change(path, (life) => life.restart(nowUs))
+    }
   }
 
   handleTimeout(nowUs: number): void {
@@ -179,9 +184,10 @@ export class Peer {
   #handleMoved(event: EventOf<'pathMoved'>): void {
     const entry = this.#paths.get(event.path)
     if (entry === undefined) return
-    entry.endpoint = event
+    const endpoint = placeOf(event)
+    entry.endpoint = endpoint
     const { label } = entry
-    this.#fact({ kind: 'path-moved', peer: this.name, path: event.path, label, endpoint: event })
+    this.#fact({ kind: 'path-moved', peer: this.name, path: event.path, label, endpoint })
   }
 
   #handleAlive(nowUs: number, path: number): void {
@@ -189,6 +195,17 @@ export class Peer {
     if (this.#paths.get(path)?.life.state === 'up') this.#allow(path)
     this.#change(path, (life) => life.handleAlive(nowUs, this.#policy.updelayUs))
     this.#raise(nowUs, path)
+    this.#releaseIfAlone(nowUs)
+    this.channel.handleAlive(nowUs)
+  }
+
+  /** Without any other path the first that is alive is used at once (bonding.rst, "updelay"). */
+  #releaseIfAlone(nowUs: number): void {
+    for (const [path, { life }] of this.#paths) {
+      if (this.#members().length > 0) return
+      life.release(nowUs)
+      this.#raise(nowUs, path)
+    }
   }
 
   #raise(nowUs: number, path: number): void {
@@ -229,13 +246,17 @@ export class Peer {
     return members.filter((member) => member.tier === tier)
   }
 
-  /** Publishes the plan that follows from policy and paths. Without any path up the old one stays: it may still work. */
+  /**
+   * Publishes the plan that follows from policy and paths. Without any path up the old one stays: it
+   * may still work. When paths are up and none of them is to be used, nothing carries.
+   */
   #replan(): void {
     const members = this.#members()
-    if (members.length === 0) return
+    if (members.length === 0) {
+      if (this.hasPathUp) this.#publish(NOTHING_CARRIES)
+      return
+    }
     const active = chooseActive(this.#policy, members, this.#active)
-    const plan = compilePlan(this.#policy, members, active)
-    const payload = encodePlan(plan, this.#policy)
     if (this.#policy.mode !== 'active-backup') {
       this.#active = undefined
     } else if (active !== this.#active) {
@@ -243,6 +264,11 @@ export class Peer {
       const label = this.#paths.get(active)?.label ?? ''
       this.#fact({ kind: 'active-path', peer: this.name, path: active, label })
     }
+    this.#publish(compilePlan(this.#policy, members, active))
+  }
+
+  #publish(plan: Plan): void {
+    const payload = encodePlan(plan, this.#policy)
     if (this.#planBytes !== undefined && equal(this.#planBytes, payload)) return
     this.#plan = plan
     this.#planBytes = payload
@@ -280,6 +306,11 @@ export class Peer {
   #fact(fact: Fact): void {
     this.#context.fact(fact)
   }
+}
+
+/** The endpoint in a record that carries more. */
+function placeOf({ port, family, remotePort, remote, scope, local }: Endpoint): Endpoint {
+  return { port, family, remotePort, remote, scope, local }
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

@@ -59,13 +59,15 @@ export class PathStats {
   #samples: Timed[] = []
 
   handleSample(nowUs: number, sample: PathSample): void {
-    const last = this.#samples.at(-1)
-    // A path that began anew counts from zero again.
-    if (last !== undefined && sample.txDatagrams < last.sample.txDatagrams) this.#samples = []
     this.#samples.push({ atUs: nowUs, sample })
     while (this.#samples.length > 2 && this.#samples[1]!.atUs <= nowUs - WINDOW_US) {
       this.#samples.shift()
     }
+  }
+
+  /** The path began anew, and counts from zero again. */
+  restart(): void {
+    this.#samples = []
   }
 
   measurements(): PathMeasurements | undefined {
