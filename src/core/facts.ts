@@ -16,7 +16,6 @@ export type Fact =
       readonly kind: 'session-up'
       readonly peer: string
       readonly aead: string
-      readonly fresh: boolean
     }
   | { readonly kind: 'session-rekeyed'; readonly peer: string }
   | { readonly kind: 'session-down'; readonly peer: string; readonly why: string }

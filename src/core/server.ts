@@ -63,6 +63,7 @@ export class Server extends Tunnel {
   readonly #clients = new Map<string, Client>()
   #override: Partial<Policy>
   #nextPort = 0
+  #nextPeer = 0
 
   constructor(options: ServerOptions) {
     super(options)
@@ -129,12 +130,12 @@ export class Server extends Tunnel {
     }
   }
 
-  protected handleConfirmed(_nowUs: number, peer: Peer, fresh: boolean): void {
+  protected handleConfirmed(_nowUs: number, peer: Peer, isNew: boolean): void {
     const client = this.#clientOf(peer)
     if (client === undefined || !this.#enrol(client)) return
-    if (fresh) {
+    if (isNew) {
       const aead = aeadName(client.aead)
-      this.context.fact({ kind: 'session-up', peer: peer.name, aead, fresh })
+      this.context.fact({ kind: 'session-up', peer: peer.name, aead })
     } else {
       this.context.fact({ kind: 'session-rekeyed', peer: peer.name })
     }
@@ -151,10 +152,10 @@ export class Server extends Tunnel {
     const policy = decodePolicy(body)
     if (policy === undefined) return
     client.policy = policy
-    peer.setPolicy({ ...policy, ...this.#override })
     for (const path of peer.pathIds) {
       if (!policy.paths.some((each) => each.path === path)) peer.removePath(path)
     }
+    peer.setPolicy({ ...policy, ...this.#override })
   }
 
   protected handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
@@ -165,9 +166,12 @@ export class Server extends Tunnel {
 
   protected handleRoleTimeout(nowUs: number): void {
     for (const client of [...this.#clients.values()]) {
-      client.peer.epochs.handleTimeout(nowUs)
-      if (client.peer.epochs.isEmpty)
-        this.#forget(client, 'nothing was heard until its keys expired')
+      const { epochs, name } = client.peer
+      if (epochs.handleTimeout(nowUs)) {
+        const why = 'nothing was heard until its keys expired'
+        this.context.fact({ kind: 'session-down', peer: name, why })
+      }
+      if (epochs.isEmpty) this.#forget(client, '')
     }
   }
 
@@ -236,6 +240,7 @@ export class Server extends Tunnel {
     invite: Uint8Array | undefined,
   ): Client | undefined {
     const key = formatKey(publicKey)
+    if (invite !== undefined) this.#forgetTrying(invite, key)
     const known = this.#clients.get(key)
     if (known !== undefined) {
       known.invite = invite
@@ -260,6 +265,15 @@ export class Server extends Tunnel {
     peer.publishProbing()
     peer.setPolicy({ ...DEFAULT_POLICY, ...this.#override })
     return client
+  }
+
+  /** One key at a time tries an invitation, so that its holder cannot fill the server with keys. */
+  #forgetTrying(invite: Uint8Array, except: string): void {
+    for (const client of [...this.#clients.values()]) {
+      const isTrying = client.peer.epochs.aead === undefined && client.key !== except
+      if (!isTrying || !client.invite?.every((octet, i) => octet === invite[i])) continue
+      this.#forget(client, 'its invitation is tried by another key')
+    }
   }
 
   #addPeer(peer: number, registered: RegisteredPeer | undefined): void {
@@ -298,6 +312,8 @@ export class Server extends Tunnel {
       this.context.fact({ kind: 'session-down', peer: peer.name, why })
     }
     peer.epochs.dropAll()
+    // Of a key that never proved anything, not even its time is kept.
+    if (client.invite !== undefined) this.#responder.forget(client.publicKey)
     this.#clients.delete(client.key)
     this.peers.delete(peer.id)
     this.context.command({ kind: 'peerRemove', fields: { peer: peer.id } })
@@ -317,8 +333,15 @@ export class Server extends Tunnel {
     return [...this.#clients.values()].find((client) => client.peer === peer)
   }
 
+  /** The slot that was left longest ago: events of its former peer may still be under way. */
   #freePeer(): number | undefined {
-    for (let id = 0; id < CROSSING.peers.value; id++) if (!this.peers.has(id)) return id
+    const limit = CROSSING.peers.value
+    for (let i = 0; i < limit; i++) {
+      const id = (this.#nextPeer + i) % limit
+      if (this.peers.has(id)) continue
+      this.#nextPeer = id + 1
+      return id
+    }
     return undefined
   }
 }

@@ -97,7 +97,8 @@ export abstract class Tunnel {
   abstract close(): void
 
   protected abstract handleHandshake(nowUs: number, event: EventOf<'handshake'>): void
-  protected abstract handleConfirmed(nowUs: number, peer: Peer, fresh: boolean): void
+  /** Keys came into use: of a new session, or the next ones of a session that goes on. */
+  protected abstract handleConfirmed(nowUs: number, peer: Peer, isNew: boolean): void
   protected abstract handleControl(nowUs: number, peer: Peer, message: ControlMessage): void
   protected abstract handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void
   /** Called after every event of a peer. */
@@ -120,10 +121,11 @@ export abstract class Tunnel {
     const peer = this.peers.get(event.peer)
     if (peer === undefined) return // removed while the event was under way
     if (event.kind === 'epochConfirmed') {
+      const isFirst = peer.epochs.aead === undefined
       const confirmed = peer.epochs.handleConfirmed(event.localIndex)
       if (confirmed === undefined) return
       if (confirmed.fresh) peer.restart(nowUs)
-      this.handleConfirmed(nowUs, peer, confirmed.fresh)
+      this.handleConfirmed(nowUs, peer, isFirst || confirmed.fresh)
       return
     }
     if (event.kind === 'pathSeen') this.handlePathSeen(nowUs, peer, event)
