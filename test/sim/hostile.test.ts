@@ -23,6 +23,7 @@ async function open() {
   for (const link of two.links) link.capture('forward', 4000)
   two.runFor(15 * SECOND) // past a rekey, so that handshakes are among what is caught
   const caught = two.links.flatMap((link) => link.captured('forward')).map(({ bytes }) => bytes)
+  two.runFor(SECOND) // so that all of it has arrived: what is caught is only good for replays
   const answers: { to: Uint8Array; bytes: number }[] = []
   const { node } = two.server
   const command = node.command.bind(node)
