@@ -1,121 +1,20 @@
 /** Worlds in virtual time: nodes that run the real C, links by the law of the emulator, and flows that account for every packet. */
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { CROSSING, type EngineCommand, type EngineEvent } from '../../src/boundary.js'
 import { type EnginePort, EventReader, encodeCommand } from '../../src/crossing.js'
-import { contractDigest } from '../../src/digest.js'
+import {
+  addon,
+  type Capture,
+  type FlowStats,
+  type LinkCounters,
+  type LinkShape,
+  type RawEnd,
+  type RawShape,
+  type WorldHandle,
+} from './addon.js'
 
-/** One direction of a link, as native/link.h has it; what is left out is a perfect wire's. */
-export interface LinkShape {
-  readonly rateBytesPerS?: number
-  /** Delivery opportunities in milliseconds (mahimahi), in place of a rate. */
-  readonly trace?: Uint32Array
-  readonly delayUs?: number
-  readonly jitterUs?: number
-  /** Jitter within +- jitterUs in place of a normal distribution. */
-  readonly jitterUniform?: boolean
-  readonly loss?: number
-  /** Mean length of a run of losses, packets. */
-  readonly lossBurst?: number
-  readonly duplicate?: number
-  readonly queueBytes?: number
-  readonly queueUs?: number
-  readonly limitPackets?: number
-  readonly overheadBytes?: number
-  readonly down?: boolean
-}
+export type { Capture, FlowStats, LinkCounters, LinkShape } from './addon.js'
 
 export type Direction = 'forward' | 'backward'
-
-interface RawEnd {
-  node: number
-  port: number
-  address: Uint8Array
-  udpPort: number
-}
-
-type World0 = object
-type RawShape = Omit<LinkShape, 'down' | 'jitterUniform'> & { down: number; jitterUniform: number }
-
-interface SimAddon {
-  digest(): string
-  worldOpen(seed: number): World0
-  worldClose(world: World0): void
-  worldState(world: World0): { nowUs: number; moments: number; digest: string }
-  runUntil(world: World0, us: number): number
-  nodeAdd(world: World0): number
-  command(world: World0, node: number, record: Uint8Array, payload?: Uint8Array): number
-  readEvents(world: World0, node: number, into: Uint8Array): number
-  linkAdd(
-    world: World0,
-    link: {
-      a: RawEnd
-      b: RawEnd
-      nat: { address: Uint8Array; udpPort: number } | null
-      forward: RawShape
-      backward: RawShape
-    },
-  ): number
-  linkSet(world: World0, link: number, direction: number, shape: RawShape): number
-  linkDown(world: World0, link: number, direction: number, down: boolean): number
-  linkRebind(world: World0, link: number, address: Uint8Array, udpPort: number): number
-  linkCounters(world: World0, link: number, direction: number): LinkCounters
-  portFail(world: World0, node: number, port: number, errno: number): number
-  inject(
-    world: World0,
-    node: number,
-    port: number,
-    address: Uint8Array,
-    udpPort: number,
-    bytes: Uint8Array,
-  ): number
-  captureStart(world: World0, link: number, direction: number, limit: number): number
-  captureTake(world: World0, link: number, direction: number): Capture[]
-  flowAdd(world: World0, flow: Record<string, number | Uint8Array>): number
-  flowStop(world: World0, flow: number): number
-  flowStats(world: World0, flow: number, restart: boolean): FlowStats
-}
-
-export interface LinkCounters {
-  readonly offered: number
-  readonly offeredBytes: number
-  readonly accepted: number
-  readonly acceptedBytes: number
-  readonly lost: number
-  readonly full: number
-  readonly refused: number
-  readonly cut: number
-}
-
-export interface Capture {
-  readonly atUs: number
-  readonly bytes: Uint8Array
-}
-
-/** Totals since the flow began; from `reordered` on since the last restart. */
-export interface FlowStats {
-  readonly sent: number
-  /** Without copies. */
-  readonly received: number
-  /** Of inner packets, headers included. */
-  readonly receivedBytes: number
-  /** sent - received: what is still under way counts. */
-  readonly lost: number
-  readonly duplicated: number
-  /** Delivered with a changed payload, or to another node. */
-  readonly damaged: number
-  /** RFC 4737: came after a packet with a greater sequence. */
-  readonly reordered: number
-  /** Between arrivals; one that lasts counts while the flow is sending. */
-  readonly longestGapUs: number
-  readonly delayMinUs: number
-  readonly delayMeanUs: number
-  readonly delayP50Us: number
-  readonly delayP99Us: number
-  readonly delayMaxUs: number
-  /** Packets by the path that delivered them first. */
-  readonly byPath: readonly number[]
-}
 
 export interface EndOptions {
   readonly node: SimNode
@@ -155,13 +54,6 @@ export interface FlowOptions {
   readonly count?: number
 }
 
-const addon = createRequire(import.meta.url)(
-  fileURLToPath(new URL('../../build/mptun-sim.node', import.meta.url)),
-) as SimAddon
-if (addon.digest() !== contractDigest()) {
-  throw new Error('build/mptun-sim.node was built from another contract: npm run build')
-}
-
 /** The octets of an IPv4 address. */
 export const ipv4 = (text: string): Uint8Array => Uint8Array.from(text.split('.'), Number)
 
@@ -190,11 +82,11 @@ export interface Pilot {
 export class SimNode implements EnginePort {
   readonly id: number
   pilot: Pilot | undefined
-  readonly #world: World0
+  readonly #world: WorldHandle
   readonly #reader: EventReader
   #own: EngineEvent[] = []
 
-  constructor(world: World0) {
+  constructor(world: WorldHandle) {
     this.#world = world
     this.id = addon.nodeAdd(world)
     this.#reader = new EventReader((into) => addon.readEvents(world, this.id, into))
@@ -249,10 +141,10 @@ export class SimNode implements EnginePort {
 }
 
 export class SimLink {
-  readonly #world: World0
+  readonly #world: WorldHandle
   readonly #id: number
 
-  constructor(world: World0, options: LinkOptions) {
+  constructor(world: WorldHandle, options: LinkOptions) {
     const { a, b, nat, forward = {}, backward = forward } = options
     this.#world = world
     this.#id = addon.linkAdd(world, {
@@ -308,10 +200,10 @@ const both = (directions: Direction[]): Direction[] =>
   directions.length > 0 ? directions : ['forward', 'backward']
 
 export class SimFlow {
-  readonly #world: World0
+  readonly #world: WorldHandle
   readonly #id: number
 
-  constructor(world: World0, options: FlowOptions, nowUs: number) {
+  constructor(world: WorldHandle, options: FlowOptions, nowUs: number) {
     const { fromNode, toNode, from, to, packetsPerSecond } = options
     this.#world = world
     this.#id = addon.flowAdd(world, {
@@ -346,7 +238,7 @@ export class SimFlow {
 
 export class World {
   readonly nodes: SimNode[] = []
-  readonly #world: World0
+  readonly #world: WorldHandle
 
   /** The same seed and the same calls give the same world, to the last bit. */
   constructor(seed: number) {

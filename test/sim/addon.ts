@@ -1,0 +1,126 @@
+/** build/mptun-sim.node as it is: world.ts makes objects of it. */
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { contractDigest } from '../../src/digest.js'
+
+/** One direction of a link, as native/link.h has it; what is left out is a perfect wire's. */
+export interface LinkShape {
+  readonly rateBytesPerS?: number
+  /** Delivery opportunities in milliseconds (mahimahi), in place of a rate. */
+  readonly trace?: Uint32Array
+  readonly delayUs?: number
+  readonly jitterUs?: number
+  /** Jitter within +- jitterUs in place of a normal distribution. */
+  readonly jitterUniform?: boolean
+  readonly loss?: number
+  /** Mean length of a run of losses, packets. */
+  readonly lossBurst?: number
+  readonly duplicate?: number
+  readonly queueBytes?: number
+  readonly queueUs?: number
+  readonly limitPackets?: number
+  readonly overheadBytes?: number
+  readonly down?: boolean
+}
+
+export interface RawEnd {
+  node: number
+  port: number
+  address: Uint8Array
+  udpPort: number
+}
+
+/** A world of the addon; opaque. */
+export type WorldHandle = object
+export type RawShape = Omit<LinkShape, 'down' | 'jitterUniform'> & {
+  down: number
+  jitterUniform: number
+}
+
+/** Functions as native/sim/binding.c exports them. */
+interface SimAddon {
+  digest(): string
+  worldOpen(seed: number): WorldHandle
+  worldClose(world: WorldHandle): void
+  worldState(world: WorldHandle): { nowUs: number; moments: number; digest: string }
+  runUntil(world: WorldHandle, us: number): number
+  nodeAdd(world: WorldHandle): number
+  command(world: WorldHandle, node: number, record: Uint8Array, payload?: Uint8Array): number
+  readEvents(world: WorldHandle, node: number, into: Uint8Array): number
+  linkAdd(
+    world: WorldHandle,
+    link: {
+      a: RawEnd
+      b: RawEnd
+      nat: { address: Uint8Array; udpPort: number } | null
+      forward: RawShape
+      backward: RawShape
+    },
+  ): number
+  linkSet(world: WorldHandle, link: number, direction: number, shape: RawShape): number
+  linkDown(world: WorldHandle, link: number, direction: number, down: boolean): number
+  linkRebind(world: WorldHandle, link: number, address: Uint8Array, udpPort: number): number
+  linkCounters(world: WorldHandle, link: number, direction: number): LinkCounters
+  portFail(world: WorldHandle, node: number, port: number, errno: number): number
+  inject(
+    world: WorldHandle,
+    node: number,
+    port: number,
+    address: Uint8Array,
+    udpPort: number,
+    bytes: Uint8Array,
+  ): number
+  captureStart(world: WorldHandle, link: number, direction: number, limit: number): number
+  captureTake(world: WorldHandle, link: number, direction: number): Capture[]
+  flowAdd(world: WorldHandle, flow: Record<string, number | Uint8Array>): number
+  flowStop(world: WorldHandle, flow: number): number
+  flowStats(world: WorldHandle, flow: number, restart: boolean): FlowStats
+}
+
+export interface LinkCounters {
+  readonly offered: number
+  readonly offeredBytes: number
+  readonly accepted: number
+  readonly acceptedBytes: number
+  readonly lost: number
+  readonly full: number
+  readonly refused: number
+  readonly cut: number
+}
+
+export interface Capture {
+  readonly atUs: number
+  readonly bytes: Uint8Array
+}
+
+/** Totals since the flow began; from `reordered` on since the last restart. */
+export interface FlowStats {
+  readonly sent: number
+  /** Without copies. */
+  readonly received: number
+  /** Of inner packets, headers included. */
+  readonly receivedBytes: number
+  /** sent - received: what is still under way counts. */
+  readonly lost: number
+  readonly duplicated: number
+  /** Delivered with a changed payload, or to another node. */
+  readonly damaged: number
+  /** RFC 4737: came after a packet with a greater sequence. */
+  readonly reordered: number
+  /** Between arrivals; one that lasts counts while the flow is sending. */
+  readonly longestGapUs: number
+  readonly delayMinUs: number
+  readonly delayMeanUs: number
+  readonly delayP50Us: number
+  readonly delayP99Us: number
+  readonly delayMaxUs: number
+  /** Packets by the path that delivered them first. */
+  readonly byPath: readonly number[]
+}
+
+export const addon = createRequire(import.meta.url)(
+  fileURLToPath(new URL('../../build/mptun-sim.node', import.meta.url)),
+) as SimAddon
+if (addon.digest() !== contractDigest()) {
+  throw new Error('build/mptun-sim.node was built from another contract: npm run build')
+}
