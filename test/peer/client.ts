@@ -77,6 +77,7 @@ export class PeerClient {
   #onResponse: ((payload: ResponsePayload) => void) | undefined
   #current: Epoch | undefined
   #timestamp = 0n
+  #last: { path: Path; datagram: Buffer } | undefined
   #nextControl = 1
   /** Addresses that the server gave. */
   assigned: ResponsePayload | undefined
@@ -121,6 +122,11 @@ export class PeerClient {
     const flowSeq = this.#flowSeq.get(bucket) ?? 0
     this.#flowSeq.set(bucket, (flowSeq + 1) % 2 ** 24)
     void this.#send(path, TYPE.data, packet, bucket | flags, flowSeq)
+  }
+
+  /** The last packet's datagram once more, octet by octet: a replay. */
+  sendAgain(): void {
+    if (this.#last !== undefined) void this.#transmit(this.#last.path, this.#last.datagram)
   }
 
   /** Asks until an echo comes. */
@@ -346,7 +352,9 @@ export class PeerClient {
     epoch.sent[id] = pathSeq + 1n
     const { remoteIndex: receiver, algorithm, sendKey } = epoch
     const header = { type, path: id, receiver, pathSeq, sendTime: nowUs(), flow, flowSeq }
-    return this.#transmit(path, sealDatagram(algorithm, sendKey, header, body))
+    const datagram = sealDatagram(algorithm, sendKey, header, body)
+    if (type === TYPE.data) this.#last = { path, datagram }
+    return this.#transmit(path, datagram)
   }
 
   /** Resolves when the datagram has left, also when the system refused it: UDP loses some anyway. */

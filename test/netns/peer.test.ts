@@ -1,0 +1,198 @@
+/**
+ * A client that was written from PROTOCOL.md alone, against the product's server: its core, its C and a real TUN,
+ * each side in a namespace of its own with two addresses, which are two paths.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import {
+  addNamespace,
+  inNamespace,
+  ipBatch,
+  removeNamespaceSync,
+  run,
+} from '../../bench/lab/namespaces.js'
+import { FLOW_FLAG, MODE } from '../../src/wire.js'
+import type { Algorithm } from '../peer/crypto.js'
+import { publicOf } from '../peer/crypto.js'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const SIDES = [`mplab.${process.pid}.peer-a`, `mplab.${process.pid}.peer-b`] as const
+const PORT = 5000
+
+type Line = Record<string, unknown>
+
+class Program {
+  readonly child: ChildProcess
+  readonly lines: Line[] = []
+  #wake: (() => void) | undefined
+
+  constructor(namespace: string, path: string, options: object) {
+    const argv = ['node', `${ROOT}${path}`, JSON.stringify(options)]
+    const [command = '', ...args] = inNamespace(namespace, argv)
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    createInterface({ input: this.child.stdout! }).on('line', (line) => {
+      this.lines.push(JSON.parse(line) as Line)
+      this.#wake?.()
+    })
+  }
+
+  /** The first line after `from` that fits; waits for it as long as the test may last. */
+  async until(fits: (line: Line) => boolean, from = 0): Promise<Line> {
+    for (let at = from; ; at++) {
+      while (at >= this.lines.length) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+      if (fits(this.lines[at]!)) return this.lines[at]!
+    }
+  }
+
+  /** Writes a line and waits for the answer that fits. */
+  ask(line: unknown, fits: (line: Line) => boolean): Promise<Line> {
+    const from = this.lines.length
+    this.child.stdin?.write(`${JSON.stringify(line)}\n`)
+    return this.until(fits, from)
+  }
+
+  async end(): Promise<number | null> {
+    const closed = new Promise<number | null>((resolve) => this.child.once('close', resolve))
+    this.child.stdin?.end()
+    return closed
+  }
+}
+
+/** The ones' complement sum of RFC 1071. */
+function checksum(octets: Buffer): number {
+  let sum = 0
+  for (let at = 0; at < octets.length; at += 2) sum += octets.readUInt16BE(at)
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  return ~sum & 0xffff
+}
+
+/** An ICMP echo request to the server's inner address. */
+function echoRequest(sequence: number, source = [10, 71, 0, 2]): string {
+  const icmp = Buffer.from([8, 0, 0, 0, 0x12, 0x34, sequence >> 8, sequence & 0xff])
+  icmp.writeUInt16BE(checksum(icmp), 2)
+  const ip = Buffer.from([0x45, 0, 0, 28, 0, 0, 0x40, 0, 64, 1, 0, 0, ...source, 10, 71, 0, 1])
+  ip.writeUInt16BE(checksum(ip), 10)
+  return Buffer.concat([ip, icmp]).toString('hex')
+}
+
+/** Whether a line is the answer to that request. */
+const answers = (sequence: number) => (line: Line) => {
+  const packet = Buffer.from(String(line['packet'] ?? ''), 'hex')
+  return packet.length === 28 && packet[20] === 0 && packet.readUInt16BE(26) === sequence
+}
+
+beforeAll(async () => {
+  // Types are only stripped: test/tsconfig.json has checked them.
+  const compiled = ['--outDir', 'build/peer', '--rootDir', 'test', '--ignoreConfig', '--noCheck']
+  const language = ['--target', 'es2023', '--module', 'nodenext', '--types', 'node']
+  await run(['node_modules/.bin/tsc', ...compiled, ...language, 'test/netns/peer_end.ts'])
+})
+
+afterEach(() => {
+  for (const side of SIDES) removeNamespaceSync(side)
+})
+
+async function join(): Promise<void> {
+  // Nothing but our own packets is to come through the TUN.
+  for (const side of SIDES) await addNamespace(side, { 'net.ipv6.conf.all.disable_ipv6': 1 })
+  const [a, b] = SIDES
+  const veth = ['link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up0', 'netns', b]
+  await run(['ip', '-n', a, ...veth])
+  await ipBatch(a, [
+    'link set up0 up',
+    'addr add 192.0.2.1/24 dev up0',
+    'addr add 192.0.2.2/24 dev up0',
+  ])
+  await ipBatch(b, ['link set up0 up', 'addr add 192.0.2.9/24 dev up0'])
+}
+
+const BOTH: Algorithm[] = ['chacha20-poly1305', 'aes-256-gcm']
+
+describe.each([
+  ['aes-256-gcm or what the server prefers', BOTH],
+  ['chacha20-poly1305', BOTH.slice(0, 1)],
+])('a stranger that follows PROTOCOL.md, with %s', (_, algorithms) => {
+  it('is invited, probes, agrees, carries packets on two paths, rekeys and leaves', async () => {
+    await join()
+    const [serverSecret, clientSecret, invitation] = [1, 2, 3].map(() => randomBytes(32))
+    const server = new Program(SIDES[1], 'test/netns/peer_server.mjs', {
+      secret: serverSecret!.toString('hex'),
+      invitation: invitation!.toString('hex'),
+      device: 'mptun0',
+      port: PORT,
+    })
+    await server.until(({ ready }) => ready === true)
+    const client = new Program(SIDES[0], 'build/peer/netns/peer_end.js', {
+      secret: clientSecret!.toString('hex'),
+      serverPublic: publicOf(serverSecret!).toString('hex'),
+      invitation: invitation!.toString('hex'),
+      server: { address: '192.0.2.9', port: PORT },
+      uplinks: ['192.0.2.1', '192.0.2.2'],
+      algorithms,
+    })
+
+    const connected = await client.until(({ done }) => done === 'connect')
+    expect(connected).toMatchObject({ ipv4: '0a470002', ipv4Prefix: 24, serverIpv4: '0a470001' })
+    expect(algorithms).toContain(connected['algorithm'])
+    await server.until(({ kind }) => kind === 'peer-enrolled')
+    const up = await server.until(({ kind }) => kind === 'session-up')
+    expect(up).toMatchObject({ peer: 'stranger', aead: connected['algorithm'] })
+    for (const path of [0, 1]) {
+      await server.until((line) => line['path'] === path && line['to'] === 'up')
+    }
+
+    for (const path of [0, 1]) {
+      const echo = await client.ask(['probe', path], ({ done }) => done === 'probe')
+      expect(echo).toMatchObject({ heard: true })
+      expect(echo['rttUs']).toBeGreaterThan(0)
+      expect(echo['received']).toBe(echo['expected'])
+    }
+
+    // Every answer comes on both paths, as copies of one packet.
+    const isPolicy = ({ done }: Line) => done === 'policy'
+    await client.ask(['policy', MODE.broadcast.value], isPolicy)
+    const from = client.lines.length
+    const first = await client.ask(['send', 0, echoRequest(1), 5], answers(1))
+    const second = await client.until(
+      (line) => answers(1)(line) && line['path'] !== first['path'],
+      from,
+    )
+    expect(second['flowSeq']).toBe(first['flowSeq'])
+    const flags = [first, second].map(({ flow }) => Number(flow) & FLOW_FLAG.duplicate.value)
+    expect(flags.toSorted()).toEqual([0, FLOW_FLAG.duplicate.value])
+
+    // Every answer comes on the path that the client has named, whatever path the question took.
+    await client.ask(['policy', MODE['active-backup'].value, 1], isPolicy)
+    await server.until((line) => line['kind'] === 'policy' && line['mode'] === 'active-backup')
+    const third = await client.ask(['send', 0, echoRequest(2), 5], answers(2))
+    expect(third['path']).toBe(1)
+
+    // A replay and a packet in somebody else's name come to nothing.
+    await client.ask(['again'], ({ done }) => done === 'again')
+    await client.ask(['send', 1, echoRequest(3, [10, 71, 0, 77]), 5], ({ done }) => done === 'send')
+    const fourth = await client.ask(['send', 1, echoRequest(4), 5], answers(4))
+    expect(fourth['flow']).toBe(third['flow'])
+    expect(Number(fourth['flowSeq'])).toBe(Number(third['flowSeq']) + 1)
+    const { counters } = await server.ask('', ({ kind }) => kind === 'stats')
+    expect(counters).toMatchObject({ dropReplay: 1, dropInnerSource: 1 })
+    expect(Object.keys(counters as object)).not.toContain('dropAuth')
+
+    // New keys, the same session: the order of packets goes on.
+    await client.ask(['rekey'], ({ done }) => done === 'rekey')
+    await server.until(({ kind }) => kind === 'session-rekeyed')
+    const fifth = await client.ask(['send', 0, echoRequest(5), 5], answers(5))
+    expect(Number(fifth['flowSeq'])).toBe(Number(fourth['flowSeq']) + 1)
+
+    expect(await client.end()).toBe(0)
+    const down = await server.until(({ kind }) => kind === 'session-down')
+    expect(down['why']).toBe('the client was shut down')
+    expect(await server.end()).toBe(0)
+  })
+})
