@@ -1,0 +1,239 @@
+/** What `mptun status` shows: one object for programs, and its text for people. */
+
+import { styleText } from 'node:util'
+import { COUNTER } from './boundary.js'
+import { REFUSAL, type Refusal } from './core/handshake.js'
+
+export interface StatusReport {
+  readonly version: string
+  readonly role: 'server' | 'client'
+  readonly tun: string
+  readonly mtuBytes: number
+  /** Inner addresses of this side with their prefixes; empty until the server has told them. */
+  readonly addresses: readonly string[]
+  readonly uptimeS: number
+  /** Client: where the server is looked for. Server: where it listens. */
+  readonly endpoints: readonly string[]
+  readonly peers: readonly PeerReport[]
+  /** Of C, those that are not zero. */
+  readonly counters: Readonly<Record<string, number>>
+  /** Handshake messages that were not acted upon. */
+  readonly refusals: Readonly<Record<string, number>>
+}
+
+export interface PeerReport {
+  readonly name: string
+  /** Undefined: no session. */
+  readonly sessionS: number | undefined
+  readonly aead: string | undefined
+  readonly inUse: boolean
+  readonly mode: string
+  readonly addresses: readonly string[]
+  readonly paths: readonly PathReport[]
+  /** Inner packets and what became of their order; undefined until measured. */
+  readonly order: OrderReport | undefined
+}
+
+export interface OrderReport {
+  readonly txPackets: number
+  readonly rxPackets: number
+  /** Waiting now, and packets that ever had to wait for others. */
+  readonly held: number
+  readonly heldTotal: number
+  readonly provedLost: number
+  readonly deadlinePassed: number
+  readonly late: number
+  readonly duplicates: number
+}
+
+export interface PathReport {
+  readonly path: number | undefined
+  /** Name of the uplink on a client. */
+  readonly label: string
+  readonly endpoint: string | undefined
+  readonly state: string
+  readonly sinceS: number | undefined
+  /** Data may be on it. */
+  readonly inUse: boolean
+  /** A sentence when it is not in use, else empty. */
+  readonly why: string
+  readonly intent: string
+  readonly tier: number
+  readonly weight: number
+  readonly measured: PathMeasured | undefined
+}
+
+export interface PathMeasured {
+  readonly rttMs: number
+  readonly smoothedRttMs: number
+  readonly rttVariationMs: number
+  readonly leastRttMs: number
+  readonly jitterMs: number
+  /** One-way delay above the quickest path's. */
+  readonly outSkewMs: number
+  readonly inSkewMs: number
+  /** Ratios from 0 to 1: over the last seconds, and since the session began. */
+  readonly outLoss: number
+  readonly inLoss: number
+  readonly outLossTotal: number
+  readonly inLossTotal: number
+  readonly outBytesPerS: number
+  readonly inBytesPerS: number
+  readonly outBytes: number
+  readonly inBytes: number
+  /** Of the peer's packets in the last seconds, 0 to 1. */
+  readonly outShare: number
+  readonly inShare: number
+  readonly sendErrors: number
+}
+
+/** The text of a report. @param color whether the terminal takes escape sequences. */
+export function renderStatus(report: StatusReport, color: boolean): string {
+  const paint: Paint = (style, text) => (color ? styleText(style, text) : text)
+  const { role, tun, addresses, mtuBytes, uptimeS, endpoints, version } = report
+  const lines = [
+    `${paint('bold', tun)}  ${role}  ${addresses.join(' ') || 'no inner address yet'}  mtu ${mtuBytes}  running ${duration(uptimeS)}  mptun ${version}`,
+    `${role === 'client' ? 'server at' : 'listening on'} ${endpoints.join(', ') || 'nothing yet'}`,
+    ...report.peers.flatMap((peer) => ['', ...renderPeer(peer, paint)]),
+    ...(report.peers.length === 0 ? ['', 'no peers'] : []),
+    ...renderCounts(report, paint),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+type Paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'red', text: string) => string
+
+function renderPeer(peer: PeerReport, paint: Paint): string[] {
+  const { name, sessionS, aead, mode, addresses, inUse, order, paths } = peer
+  const session =
+    sessionS === undefined
+      ? paint('red', 'no session')
+      : `${paint('green', 'session')} ${duration(sessionS)}  ${aead}  ${mode}${inUse ? '' : '  idle'}`
+  return [
+    [paint('bold', name), ...addresses, session].join('  '),
+    ...renderPaths(paths, paint),
+    ...(order === undefined || order.txPackets + order.rxPackets === 0
+      ? []
+      : [
+          `  packets out ${order.txPackets} in ${order.rxPackets}; order: ${order.heldTotal} waited, ${order.provedLost} proved lost, ${order.deadlinePassed} timed out, ${order.late} late, ${order.duplicates} duplicates`,
+        ]),
+  ]
+}
+
+const COLUMNS = [
+  'path',
+  'state',
+  'since',
+  'rtt',
+  'jitter',
+  'loss out/in',
+  'all out/in',
+  'out',
+  'in',
+  'share out/in',
+  'use',
+  'endpoint',
+]
+
+function renderPaths(paths: readonly PathReport[], paint: Paint): string[] {
+  if (paths.length === 0) return ['  no paths yet']
+  const rows = [COLUMNS, ...paths.map(pathRow)]
+  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
+  const [head = '', ...body] = rows.map((row) =>
+    `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd(),
+  )
+  const reasons = paths.filter(({ inUse }) => !inUse)
+  return [
+    paint('dim', head),
+    ...body.map((line, i) => (paths[i]!.inUse ? line : paint('yellow', line))),
+    ...reasons.map(({ label, why }) => `  ${label} is not in use: ${why || 'no reason is known'}`),
+  ]
+}
+
+function pathRow({ label, state, sinceS, measured, endpoint, intent, tier, weight }: PathReport) {
+  const use = [
+    `weight ${weight}`,
+    ...(tier === 0 ? [] : [`tier ${tier}`]),
+    ...(intent === 'up' ? [] : [intent]),
+  ].join(' ')
+  const numbers =
+    measured === undefined
+      ? Array<string>(7).fill('-')
+      : [
+          `${milliseconds(measured.smoothedRttMs)}`,
+          `${milliseconds(measured.jitterMs)}`,
+          `${percent(measured.outLoss)} ${percent(measured.inLoss)}`,
+          `${percent(measured.outLossTotal)} ${percent(measured.inLossTotal)}`,
+          bitRate(measured.outBytesPerS),
+          bitRate(measured.inBytesPerS),
+          `${percent(measured.outShare)} ${percent(measured.inShare)}`,
+        ]
+  const since = sinceS === undefined ? '-' : duration(sinceS)
+  return [label, state, since, ...numbers, use, endpoint ?? '-']
+}
+
+function renderCounts({ counters, refusals }: StatusReport, paint: Paint): string[] {
+  const counts = [
+    ...Object.entries(counters).map(([name, count]) => [
+      name,
+      String(count),
+      (COUNTER as Readonly<Record<string, { doc: string }>>)[name]?.doc ?? '',
+    ]),
+    ...Object.entries(refusals).map(([name, count]) => [
+      `refused ${name}`,
+      String(count),
+      `handshake: ${REFUSAL[name as Refusal] ?? ''}`,
+    ]),
+  ]
+  if (counts.length === 0) return []
+  const width = Math.max(...counts.map(([name]) => name!.length))
+  const digits = Math.max(...counts.map(([, count]) => count!.length))
+  return [
+    '',
+    paint('dim', 'counters'),
+    ...counts.map(
+      ([name, count, doc]) =>
+        `  ${name!.padEnd(width)}  ${count!.padStart(digits)}  ${paint('dim', doc!)}`,
+    ),
+  ]
+}
+
+/** Two units at most: `3 s`, `2 min 5 s`, `4 h 10 min`, `12 d 3 h`. */
+export function duration(totalS: number): string {
+  const whole = Math.max(0, Math.floor(totalS))
+  const parts: [number, string][] = [
+    [Math.floor(whole / 86_400), 'd'],
+    [Math.floor(whole / 3600) % 24, 'h'],
+    [Math.floor(whole / 60) % 60, 'min'],
+    [whole % 60, 's'],
+  ]
+  const first = parts.findIndex(([count]) => count > 0)
+  if (first < 0) return '0 s'
+  return parts
+    .slice(first, first + 2)
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(' ')
+}
+
+/** Bytes per second as people count lines: bits, in steps of 1000. */
+export function bitRate(bytesPerS: number): string {
+  const units = ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s']
+  let rate = bytesPerS * 8
+  let unit = 0
+  // 999.5 would be written as 1000.
+  while (rate >= 999.5 && unit < units.length - 1) {
+    rate /= 1000
+    unit++
+  }
+  return `${rate >= 100 || unit === 0 ? rate.toFixed(0) : rate.toPrecision(3)} ${units[unit]}`
+}
+
+function milliseconds(ms: number): string {
+  return `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`
+}
+
+function percent(ratio: number): string {
+  const value = ratio * 100
+  return `${value === 0 || value >= 9.95 ? value.toFixed(0) : value.toFixed(1)}%`
+}
