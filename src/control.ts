@@ -9,7 +9,10 @@ import { dirname, join } from 'node:path'
 import { bugError, type ErrorCode, MptunError, systemError } from './errors.js'
 
 export type ControlRequest =
-  | { readonly verb: 'status' | 'down' | 'reload' }
+  | {
+      /** refresh: a command has changed the state directory. reload: that, and the configuration. */
+      readonly verb: 'status' | 'refresh' | 'reload' | 'down'
+    }
   /** As readSetting takes them. */
   | { readonly verb: 'set'; readonly words: readonly string[] }
 
@@ -50,14 +53,15 @@ export function parseRequest(line: string): ControlRequest | string {
   if (surplus !== undefined) return `unknown key "${surplus}"`
   switch (verb) {
     case 'status':
-    case 'down':
+    case 'refresh':
     case 'reload':
+    case 'down':
       return { verb }
     case 'set':
       if (areWords(words)) return { verb, words }
       return `"words" is not a list of at most ${MOST_WORDS} texts`
     default:
-      return 'unknown verb, expected status, set, reload or down'
+      return 'unknown verb, expected status, set, refresh, reload or down'
   }
 }
 

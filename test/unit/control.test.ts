@@ -149,7 +149,7 @@ describe('a request', () => {
     ['{"verb":"set","words":[1]}', '"words" is not a list of at most 16 texts'],
     ['[]', 'expected one JSON object in one line'],
     ['null', 'expected one JSON object in one line'],
-    ['{"verb":["status"]}', 'unknown verb, expected status, set, reload or down'],
+    ['{"verb":["status"]}', 'unknown verb, expected status, set, refresh, reload or down'],
   ])('%s is %j', (line, result) => {
     expect(parseRequest(line)).toEqual(result)
   })

@@ -1,0 +1,283 @@
+/**
+ * One tunnel from start to end. Order of the start: control socket (nobody else has the name), TUN device,
+ * engine, role; the end undoes it backwards, whatever was reached.
+ */
+
+import { join } from 'node:path'
+import sodium from 'libsodium-wrappers'
+import { readSetting } from '../config/setting.js'
+import type { TunnelConfig } from '../config/tunnel.js'
+import { type ControlRequest, type ControlServer, controlPath, serveControl } from '../control.js'
+import type { CoreOptions } from '../core/context.js'
+import type { Fact } from '../core/facts.js'
+import { KEY_BYTES, keyPairOf } from '../core/keys.js'
+import { configError, MptunError, systemError } from '../errors.js'
+import { isJournalStream, Log } from '../log.js'
+import { clearTun } from '../net/tundevice.js'
+import type { StatusReport } from '../status.js'
+import { Store } from '../store.js'
+import { ClientRole } from './client.js'
+import { sleep } from './clock.js'
+import { lineOf } from './facts.js'
+import { Loop } from './loop.js'
+import type { ClosableEngine, Machine } from './machine.js'
+import { reportCounts } from './report.js'
+import type { Role } from './role.js'
+import { ServerRole } from './server.js'
+
+export interface DaemonOptions {
+  readonly machine: Machine
+  readonly config: TunnelConfig
+  /** Reads the configuration again, for reload. */
+  readonly readConfig: () => Promise<TunnelConfig>
+  readonly version: string
+}
+
+/** Answers of C take microseconds; a machine under load may take longer. */
+const ANSWER_WITHIN_US = 500_000
+
+export class Daemon {
+  readonly #options: DaemonOptions
+  readonly #machine: Machine
+  readonly #log: Log
+  readonly #startedUs: number
+  #config: TunnelConfig
+  #control: ControlServer | undefined
+  #engine: ClosableEngine | undefined
+  #tun = ''
+  #role: Role | undefined
+  #loop: Loop | undefined
+  #token = 0
+  readonly #answers = new Map<number, () => void>()
+  #isEnding = false
+  /** Told once, when the daemon has to end: with an error when it failed. */
+  #onEnd: (error: unknown) => void = () => undefined
+
+  constructor(options: DaemonOptions) {
+    const { machine, config } = options
+    this.#options = options
+    this.#machine = machine
+    this.#config = config
+    this.#startedUs = machine.clock.nowUs()
+    this.#log = new Log({
+      format: config.logFormat,
+      isJournal: isJournalStream(process.env['JOURNAL_STREAM']),
+      write: (line) => process.stderr.write(line),
+      nowUs: machine.clock.nowUs,
+      wallUs: machine.clock.wallUs,
+    })
+  }
+
+  /** Runs until end is called or something fails, and leaves nothing behind. Rejects with what failed. */
+  async run(): Promise<void> {
+    const ended = new Promise<unknown>((resolve) => {
+      this.#onEnd = resolve
+    })
+    let failure: unknown
+    try {
+      await this.#start()
+      failure = await ended
+    } catch (error) {
+      failure = error
+    }
+    if (failure !== undefined) this.#log.write('daemon.failed', { why: messageOf(failure) })
+    await this.#stop()
+    if (failure !== undefined) throw failure
+  }
+
+  /** Asks for the end. */
+  end(): void {
+    if (!this.#isEnding) this.#log.write('daemon.stopping')
+    this.#isEnding = true
+    this.#onEnd(undefined)
+  }
+
+  /** Reads configuration and state again. Rejects with what is wrong with it; then all stays as it was. */
+  async reload(): Promise<{ readonly restart: readonly string[] }> {
+    try {
+      const config = await this.#options.readConfig()
+      await this.#role?.reload(config)
+      const restart = needsRestart(this.#config, config)
+      this.#config = config
+      this.#log.write('daemon.reloaded', { restart: restart.join(',') || undefined })
+      return { restart }
+    } catch (error) {
+      this.#log.write('daemon.reload-refused', { why: messageOf(error) })
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
+    const machine = this.#machine
+    const { tun: name, stateDir, runDir, role } = this.#config
+    await sodium.ready
+    const store = new Store(stateDir)
+    store.prepare()
+    const path = controlPath(runDir, name)
+    this.#control = await serveControl(path, (request) => this.#handleRequest(request))
+    const core = this.#coreOptions(store)
+    const tun = machine.openTun(name)
+    this.#tun = tun.name
+    this.#engine = machine.openEngine(tun, () => this.#loop?.wake())
+    const around = { machine, store, log: this.#log, tun: tun.name, core }
+    this.#role =
+      this.#config.role === 'server'
+        ? new ServerRole({ ...around, natMemoPath: join(runDir, `${name}.forward`) }, this.#config)
+        : new ClientRole(around, this.#config)
+    this.#loop = new Loop({
+      core: this.#role.core,
+      engine: this.#engine,
+      clock: machine.clock,
+      onFact: (nowUs, fact) => this.#handleFact(nowUs, fact),
+      onFailure: (error) => this.#onEnd(error),
+    })
+    await this.#role.start(this.#loop)
+    this.#log.write('daemon.started', { role, device: tun.name, version: this.#options.version })
+  }
+
+  #coreOptions(store: Store): CoreOptions {
+    const { clock, randomBytes, aeads } = this.#machine
+    const offered = aeads()
+    if (offered.available === 0) {
+      throw systemError(
+        'CRYPTO',
+        `no cipher works in this Node: ${offered.why}; use a release from nodejs.org`,
+      )
+    }
+    const secretKey = store.readKey() ?? store.keepKey(randomBytes(KEY_BYTES))
+    const { probeIntervalUs, keepaliveUs } = this.#config
+    return {
+      staticKey: keyPairOf(secretKey),
+      randomBytes,
+      aeads: offered,
+      wallOffsetUs: clock.wallUs() - clock.nowUs(),
+      probing: { intervalUs: probeIntervalUs, keepaliveUs },
+    }
+  }
+
+  #handleFact(nowUs: number, fact: Fact): void {
+    const line = lineOf(fact)
+    if (line !== undefined) this.#log.write(...line)
+    if (fact.kind === 'stats') this.#answers.get(fact.token)?.()
+    if (fact.kind === 'engine-failed') {
+      this.#onEnd(
+        new MptunError(
+          'MPTUN_E_SYSTEM_ENGINE',
+          `the engine stopped: ${fact.syscall} failed with errno ${fact.errno}`,
+          {
+            syscall: fact.syscall,
+          },
+        ),
+      )
+    }
+    this.#role?.handleFact(nowUs, fact)
+  }
+
+  async #handleRequest(request: ControlRequest): Promise<unknown> {
+    if (this.#role === undefined || this.#loop === undefined) {
+      throw systemError('STARTING', 'the daemon is still starting; try again')
+    }
+    switch (request.verb) {
+      case 'status':
+        return this.#report()
+      case 'refresh':
+        return this.#role.refresh()
+      case 'reload':
+        return this.reload()
+      case 'down':
+        // After the answer is on its way.
+        setImmediate(() => this.end())
+        return undefined
+      case 'set': {
+        const setting = readSetting(request.words)
+        this.#role.set(setting)
+        this.#log.write('setting.changed', { setting: request.words.join(' ') })
+        return undefined
+      }
+    }
+  }
+
+  async #report(): Promise<StatusReport> {
+    await this.#barrier()
+    const nowUs = this.#machine.clock.nowUs()
+    const role = this.#role!
+    return {
+      version: this.#options.version,
+      role: this.#config.role,
+      tun: this.#tun,
+      mtuBytes: this.#config.mtuBytes,
+      uptimeS: Math.floor((nowUs - this.#startedUs) / 1e6),
+      ...role.report(nowUs),
+      ...reportCounts(role.core.snapshot()),
+    }
+  }
+
+  /** Resolves when C has done all that it was told before, and has told what it measured. */
+  async #barrier(): Promise<void> {
+    const token = ++this.#token
+    const answered = new Promise<void>((resolve) => {
+      this.#answers.set(token, resolve)
+    })
+    this.#role!.core.requestStats(token)
+    this.#loop!.wake()
+    await Promise.race([answered, sleep(this.#machine.clock, ANSWER_WITHIN_US)])
+    this.#answers.delete(token)
+  }
+
+  /** Never throws: each step is tried, whatever became of those before. */
+  async #stop(): Promise<void> {
+    const steps: (() => unknown)[] = [
+      async () => {
+        if (this.#role === undefined || this.#loop === undefined) return
+        this.#role.core.close()
+        await this.#barrier()
+      },
+      () => this.#loop?.stop(),
+      () => this.#engine?.close(),
+      () => this.#role?.stop(),
+      () => (this.#tun === '' ? undefined : clearTun(this.#machine.run, this.#tun)),
+      () => this.#control?.close(),
+    ]
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        this.#log.write('daemon.failed', { why: messageOf(error) })
+      }
+    }
+    this.#log.write('daemon.stopped')
+  }
+}
+
+/** Words that a running daemon cannot change. */
+const FIXED = [
+  'tun',
+  'mtuBytes',
+  'stateDir',
+  'runDir',
+  'logFormat',
+  'probeIntervalUs',
+  'keepaliveUs',
+] as const
+const FIXED_SERVER = ['listen', 'pool', 'pool6', 'nat'] as const
+const WORD: Readonly<Record<string, string>> = {
+  mtuBytes: 'mtu',
+  stateDir: 'state-dir',
+  runDir: 'run-dir',
+  logFormat: 'log-format',
+  probeIntervalUs: 'probe-interval',
+  keepaliveUs: 'keepalive',
+}
+
+/** Words that differ and take effect at the next start. */
+function needsRestart(before: TunnelConfig, after: TunnelConfig): string[] {
+  if (before.role !== after.role) throw configError('ROLE', 'a daemon keeps its role')
+  const keys: readonly string[] = before.role === 'server' ? [...FIXED, ...FIXED_SERVER] : FIXED
+  const text = (config: TunnelConfig, key: string) =>
+    JSON.stringify((config as unknown as Record<string, unknown>)[key])
+  return keys.filter((key) => text(before, key) !== text(after, key)).map((key) => WORD[key] ?? key)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

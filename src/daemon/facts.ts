@@ -1,0 +1,46 @@
+/** What the core tells, as lines of the log. */
+
+import type { Endpoint } from '../boundary.js'
+import type { Fact } from '../core/facts.js'
+import { REFUSAL } from '../core/handshake.js'
+import type { LogEvent, LogFields } from '../log.js'
+import { formatEndpoint } from '../net/address.js'
+
+/** The line of a fact, or nothing for those that are only for the daemon. */
+export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
+  switch (fact.kind) {
+    case 'session-up':
+      return ['session.up', { peer: fact.peer, aead: fact.aead }]
+    case 'session-rekeyed':
+      return ['session.rekeyed', { peer: fact.peer }]
+    case 'session-down':
+      return ['session.down', { peer: fact.peer, why: fact.why }]
+    case 'handshake-started':
+      return ['handshake.started', { why: fact.why }]
+    case 'handshake-refused':
+      return [
+        'handshake.refused',
+        { why: fact.why, meaning: REFUSAL[fact.why], from: endpointText(fact.from) },
+      ]
+    case 'peer-enrolled':
+      return ['peer.enrolled', { peer: fact.peer }]
+    case 'path-state': {
+      const { peer, path, label, from, to, why } = fact
+      return ['path.state', { peer, path, uplink: label, from, to, why: why || undefined }]
+    }
+    case 'path-moved': {
+      const { peer, path, label, endpoint } = fact
+      return ['path.moved', { peer, path, uplink: label, to: endpointText(endpoint) }]
+    }
+    case 'active-path':
+      return ['path.active', { peer: fact.peer, path: fact.path, uplink: fact.label }]
+    case 'policy':
+      return ['policy.changed', { peer: fact.peer, mode: fact.mode }]
+    default:
+      return undefined
+  }
+}
+
+export function endpointText({ family, remote, remotePort }: Endpoint): string {
+  return formatEndpoint(remote.subarray(0, family === 4 ? 4 : 16), remotePort)
+}

@@ -1,0 +1,95 @@
+/** From the core's snapshot, in microseconds and counts, to the report in people's units. */
+
+import type { PathSnapshot, PeerSnapshot, TunnelSnapshot } from '../core/snapshot.js'
+import type { Loss, PathMeasurements } from '../core/stats.js'
+import type { PathMeasured, PathReport, PeerReport } from '../status.js'
+import { endpointText } from './facts.js'
+
+export function reportCounts({ counters, refusals }: TunnelSnapshot) {
+  const present = Object.entries(counters).filter(([, count]) => count !== undefined && count > 0)
+  return { counters: Object.fromEntries(present) as Record<string, number>, refusals }
+}
+
+export function reportPeer(
+  nowUs: number,
+  peer: PeerSnapshot,
+  addresses: readonly string[],
+): PeerReport {
+  const { name, aead, sessionSinceUs, inUse, policy, paths, measurements } = peer
+  const total = (key: 'txDataInWindow' | 'rxDataInWindow') =>
+    paths.reduce((sum, path) => sum + (path.measurements?.[key] ?? 0), 0)
+  const totals = { out: total('txDataInWindow'), in: total('rxDataInWindow') }
+  const { inUse: _inUse, ...order } = measurements ?? { inUse }
+  return {
+    name,
+    sessionS: sessionSinceUs === undefined ? undefined : secondsSince(nowUs, sessionSinceUs),
+    aead,
+    inUse,
+    mode: policy.mode,
+    addresses,
+    paths: paths.map((path) => reportPath(nowUs, path, totals)),
+    order: measurements === undefined ? undefined : (order as PeerReport['order']),
+  }
+}
+
+interface Totals {
+  readonly out: number
+  readonly in: number
+}
+
+function reportPath(nowUs: number, path: PathSnapshot, totals: Totals): PathReport {
+  const { label, endpoint, state, sinceUs, inPlan, why, intent, tier, weight, measurements } = path
+  return {
+    path: path.path,
+    label,
+    endpoint: endpoint && endpointText(endpoint),
+    state,
+    sinceS: secondsSince(nowUs, sinceUs),
+    inUse: inPlan,
+    why,
+    intent,
+    tier,
+    weight,
+    measured: measurements && reportMeasured(measurements, totals),
+  }
+}
+
+function reportMeasured(of: PathMeasurements, totals: Totals): PathMeasured {
+  return {
+    rttMs: milliseconds(of.rttUs),
+    smoothedRttMs: milliseconds(of.srttUs),
+    rttVariationMs: milliseconds(of.rttvarUs),
+    leastRttMs: milliseconds(of.minRttUs),
+    jitterMs: milliseconds(of.jitterUs),
+    outSkewMs: milliseconds(of.txSkewUs),
+    inSkewMs: milliseconds(of.rxSkewUs),
+    outLoss: ratio(of.txLoss),
+    inLoss: ratio(of.rxLoss),
+    outLossTotal: ratio(of.txLossTotal),
+    inLossTotal: ratio(of.rxLossTotal),
+    outBytesPerS: Math.round(of.txBytesPerS),
+    inBytesPerS: Math.round(of.rxBytesPerS),
+    outBytes: of.txBytes,
+    inBytes: of.rxBytes,
+    outShare: share(of.txDataInWindow, totals.out),
+    inShare: share(of.rxDataInWindow, totals.in),
+    sendErrors: of.txErrors,
+  }
+}
+
+function secondsSince(nowUs: number, sinceUs: number): number {
+  return Math.max(0, Math.floor((nowUs - sinceUs) / 1e6))
+}
+
+function milliseconds(us: number): number {
+  return us / 1000
+}
+
+function ratio({ lost, expected }: Loss): number {
+  return share(lost, expected)
+}
+
+/** Four digits: more would be noise. */
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 10_000
+}

@@ -1,0 +1,198 @@
+/** The server's daemon: listening sockets, pools and masquerading, and who may come in. */
+
+import { DEFAULT_PORT } from '../config/options.js'
+import type { Setting } from '../config/setting.js'
+import type { ServerConfig, TunnelConfig } from '../config/tunnel.js'
+import type { Listen } from '../config/values.js'
+import type { RandomBytes } from '../core/keys.js'
+import { Server } from '../core/server.js'
+import { configError, MptunError } from '../errors.js'
+import { type Cidr, formatAddress, formatCidr, formatEndpoint, networkOf } from '../net/address.js'
+import { Nat } from '../net/nat.js'
+import { addressTun, innerCidrs, raiseTun } from '../net/tundevice.js'
+import { StoreRegistry } from '../registry.js'
+import type { PeerReport, StatusReport } from '../status.js'
+import type { Loop } from './loop.js'
+import { reportPeer } from './report.js'
+import { policyOf, type Role, type Surroundings } from './role.js'
+
+export interface ServerSurroundings extends Surroundings {
+  /** Where masquerading keeps what it has to put back. */
+  readonly natMemoPath: string
+}
+
+export class ServerRole implements Role {
+  readonly core: Server
+  readonly #around: ServerSurroundings
+  readonly #registry: StoreRegistry
+  readonly #listening: string[] = []
+  readonly #nat: Nat | undefined
+  #config: ServerConfig
+  #loop: Loop | undefined
+
+  constructor(around: ServerSurroundings, config: ServerConfig) {
+    const { machine, store, log, tun } = around
+    this.#around = around
+    this.#config = config
+    const ipv6 = config.pool6 ?? store.readPool6() ?? store.keepPool6(ownPool6(machine.randomBytes))
+    const pools = { ipv4: config.pool, ipv6 }
+    this.#registry = new StoreRegistry({
+      store,
+      pools,
+      nowS: () => machine.clock.wallUs() / 1e6,
+      onFault: ({ message }) => log.write('state.unreadable', { why: message }),
+    })
+    this.core = new Server({
+      ...around.core,
+      registry: this.#registry,
+      override: policyOf(config.policy),
+    })
+    this.#nat = config.nat
+      ? new Nat({
+          run: machine.run,
+          tun,
+          pools: [pools.ipv4, pools.ipv6],
+          memoPath: around.natMemoPath,
+        })
+      : undefined
+  }
+
+  async start(loop: Loop): Promise<void> {
+    this.#loop = loop
+    const { machine, log, tun } = this.#around
+    for (const name of this.#registry.settle()) log.write('pool.moved', { peer: name })
+    this.#listen()
+    loop.wake()
+    const { mtuBytes } = this.#config
+    const addresses = innerCidrs(this.#registry.server)
+    await raiseTun(machine.run, tun, mtuBytes)
+    const faults = await addressTun(machine.run, { name: tun, mtuBytes, addresses, routes: [] })
+    for (const why of faults) log.write('addresses.failed', { why })
+    log.write('addresses.set', { device: tun, addresses: addresses.map(formatCidr).join(',') })
+    if (this.#nat === undefined) return
+    const missing = await this.#nat.install()
+    log.write('nat.installed', { device: tun })
+    for (const why of missing) log.write('nat.incomplete', { why })
+  }
+
+  handleFact(): void {
+    // Sessions, peers and paths are the core's own affair; the device has its addresses from the start.
+  }
+
+  set(setting: Setting): void {
+    if (setting.kind !== 'policy') {
+      throw configError(
+        'SETTING',
+        'uplinks belong to clients: run this on the client; a server takes mode, xmit-hash-policy, primary-reselect, updelay and downdelay',
+      )
+    }
+    if ('primary' in setting.change) {
+      throw configError('SETTING', 'primary names an uplink of a client: run this on the client')
+    }
+    const policy = { ...this.#config.policy, ...setting.change }
+    this.#config = { ...this.#config, policy }
+    this.core.setOverride(policyOf(policy))
+    this.#loop?.wake()
+  }
+
+  refresh(): void {
+    this.#endRevoked()
+    this.#loop?.wake()
+  }
+
+  async reload(config: TunnelConfig): Promise<void> {
+    if (config.role !== 'server') return
+    this.#config = config
+    this.core.setOverride(policyOf(config.policy))
+    this.refresh()
+  }
+
+  report(nowUs: number): Pick<StatusReport, 'addresses' | 'endpoints' | 'peers'> {
+    const live = this.core
+      .snapshot()
+      .peers.map((peer) => reportPeer(nowUs, peer, this.#addresses(peer.name)))
+    const names = new Set(live.map(({ name }) => name))
+    const absent = this.#registry
+      .names()
+      .filter((name) => !names.has(name))
+      .map((name) => absentPeer(name, this.#addresses(name)))
+    return {
+      addresses: innerCidrs(this.#registry.server).map(formatCidr),
+      endpoints: this.#listening,
+      peers: [...live, ...absent],
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#nat?.remove()
+  }
+
+  #addresses(name: string): string[] {
+    const record = this.#readable(() => this.#around.store.readPeer(name))
+    return record === undefined ? [] : [record.ipv4, record.ipv6].map(formatAddress)
+  }
+
+  /** Ends sessions of names that the store knows no more. */
+  #endRevoked(): void {
+    const { store, log } = this.#around
+    this.#registry.refresh()
+    const known = new Set(this.#registry.names())
+    for (const id of store.inviteIds()) {
+      const invite = this.#readable(() => store.readInvite(id))
+      if (invite !== undefined) known.add(invite.name)
+    }
+    for (const { name } of this.core.snapshot().peers) {
+      if (!known.has(name) && this.core.revoke(name)) log.write('peer.revoked', { peer: name })
+    }
+  }
+
+  #listen(): void {
+    const { machine, log } = this.#around
+    const wanted =
+      this.#config.listen.length > 0 ? this.#config.listen : defaults(machine.hasIpv6())
+    for (const { address, port } of wanted) {
+      const family = address.length === 4 ? 4 : 6
+      const { fd } = machine.openUdp({ family, address: formatAddress(address), port })
+      this.core.listen(family, fd)
+      const text = formatEndpoint(address, port)
+      this.#listening.push(text)
+      log.write('listen.opened', { at: text })
+    }
+  }
+
+  #readable<T>(read: () => T | undefined): T | undefined {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof MptunError)) throw error
+      this.#around.log.write('state.unreadable', { why: error.message })
+      return undefined
+    }
+  }
+}
+
+function defaults(hasIpv6: boolean): Listen[] {
+  const any = (octets: number) => ({ address: new Uint8Array(octets), port: DEFAULT_PORT })
+  return hasIpv6 ? [any(4), any(16)] : [any(4)]
+}
+
+/** A unique local prefix: fd, 40 random bits, subnet 0 (RFC 4193, section 3.2). */
+function ownPool6(randomBytes: RandomBytes): Cidr {
+  const address = new Uint8Array(16)
+  address[0] = 0xfd
+  address.set(randomBytes(5), 1)
+  return networkOf({ family: 6, address, prefix: 64 })
+}
+
+function absentPeer(name: string, addresses: readonly string[]): PeerReport {
+  return {
+    name,
+    sessionS: undefined,
+    aead: undefined,
+    inUse: false,
+    mode: '',
+    addresses,
+    paths: [],
+    order: undefined,
+  }
+}
