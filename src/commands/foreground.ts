@@ -1,0 +1,62 @@
+/** What `server` and `client` share: the configuration, the signals, and the daemon in the foreground. */
+
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { fromCommandLine, fromFile, type GivenOptions } from '../config/file.js'
+import type { Role } from '../config/options.js'
+import { resolveConfig, type TunnelConfig } from '../config/tunnel.js'
+import { configError } from '../errors.js'
+import { givenWords } from './options.js'
+import { programVersion } from './version.js'
+
+/** Resolves when the daemon has ended and nothing is left of it. */
+export async function runForeground(command: Command, role: Role): Promise<void> {
+  const file = command.getOptionValue('config') as string | undefined
+  const line = fromCommandLine(givenWords(command, role))
+  const readConfig = () => readTunnelConfig(role, file, line)
+  const config = await readConfig()
+  // Loaded when the configuration is known to be right: a refusal comes at once.
+  const { Daemon } = await import('../daemon/daemon.js')
+  const { systemMachine } = await import('../daemon/machine.js')
+  const version = programVersion()
+  const daemon = new Daemon({ machine: systemMachine, config, readConfig, version })
+
+  let isAsked = false
+  const end = () => {
+    // The first one is asked politely, the second one means it.
+    if (isAsked) process.exit(FORCED)
+    isAsked = true
+    daemon.end()
+  }
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+  process.on('SIGHUP', () => {
+    daemon.reload().catch(() => undefined) // told in the log
+  })
+  await daemon.run()
+}
+
+/** The system's doing: whatever was set up may still be there. */
+const FORCED = 2
+
+async function readTunnelConfig(
+  role: Role,
+  file: string | undefined,
+  line: GivenOptions,
+): Promise<TunnelConfig> {
+  const given = file === undefined ? [line] : [await fromFile(role, file, await read(file)), line]
+  return role === 'server' ? resolveConfig(role, ...given) : resolveConfig(role, ...given)
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    const code = (error as { code?: string }).code
+    throw configError(
+      'FILE',
+      `--config: ${file} cannot be read (${code}); give a TOML file`,
+      'config',
+    )
+  }
+}

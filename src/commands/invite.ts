@@ -1,0 +1,111 @@
+import { randomFillSync } from 'node:crypto'
+import { networkInterfaces } from 'node:os'
+import { Command } from 'commander'
+import { DEFAULT_PORT } from '../config/options.js'
+import {
+  type HostPort,
+  hostPort,
+  type Listen,
+  lifetime,
+  listen,
+  peerName,
+} from '../config/values.js'
+import { systemClock } from '../daemon/clock.js'
+import { configError } from '../errors.js'
+import { formatAddress, isGlobal, parseAddress } from '../net/address.js'
+import type { StatusReport } from '../status.js'
+import type { Store } from '../store.js'
+import { examples, reading, type TunOptions, withTun } from './options.js'
+import { askIfRunning, openStore, ownKey } from './state.js'
+
+interface InviteOptions extends TunOptions {
+  readonly endpoint?: readonly HostPort[]
+  readonly expires: number
+}
+
+const DEFAULT_LIFETIME = '24h'
+/** More make a line that nobody copies; formatInvite takes as many. */
+const MOST_ENDPOINTS = 8
+
+export function inviteCommand(): Command {
+  const readEndpoint = reading(hostPort)
+  return withTun(new Command('invite'))
+    .description('print one line that lets a client in, once')
+    .argument('<NAME>', 'what the server calls the client', reading(peerName))
+    .option(
+      '--endpoint <HOST:PORT>',
+      "where clients reach this server, may be repeated (default this machine's global addresses)",
+      (text: string, before?: readonly HostPort[]) => [...(before ?? []), readEndpoint(text)],
+    )
+    .option(
+      '--expires <TIME>',
+      `how long it is good for, such as 30m, 24h or 7d (default ${DEFAULT_LIFETIME})`,
+      reading(lifetime),
+      lifetime(DEFAULT_LIFETIME),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'mptun invite barge',
+        'mptun invite barge --endpoint vps.example.org:5000 --expires 7d',
+        'mptun invite van | ssh van sudo mptun join -',
+      ),
+    )
+    .action(async (name: string, options: InviteOptions) => {
+      const store = await openStore(options.stateDir)
+      const { publicKey } = await ownKey(store)
+      const endpoints = options.endpoint ?? (await ownEndpoints(options))
+      const { formatInvite, inviteId } = await import('../core/invite.js')
+      const secret = randomFillSync(new Uint8Array(32))
+      const nowS = Math.floor(systemClock.wallUs() / 1e6)
+      const expires = nowS + options.expires / 1_000_000
+      const line = formatInvite({ endpoints, name, serverPublicKey: publicKey, secret, expires })
+      tidy(store, name, nowS)
+      store.writeInvite(Buffer.from(inviteId(secret)).toString('hex'), { name, secret, expires })
+      process.stdout.write(`${line}\n`)
+    })
+}
+
+/** Whoever is invited anew gets one line that works; those that expired are nobody's. */
+function tidy(store: Store, name: string, nowS: number): void {
+  for (const id of store.inviteIds()) {
+    const invite = store.readInvite(id)
+    if (invite === undefined || (invite.name !== name && invite.expires > nowS)) continue
+    store.removeInvite(id)
+    if (invite.name === name) process.stderr.write(`the earlier invitation for ${name} is void\n`)
+  }
+  if (store.readPeer(name) !== undefined) {
+    process.stderr.write(`${name} is enrolled; whoever uses this line takes its place\n`)
+  }
+}
+
+/** Where a daemon listens, or would by default, on addresses that are reached from everywhere. */
+async function ownEndpoints(options: TunOptions): Promise<readonly HostPort[]> {
+  const report = (await askIfRunning(options, { verb: 'status' })) as StatusReport | undefined
+  const listening: readonly Listen[] =
+    report?.role === 'server'
+      ? report.endpoints.map(listen)
+      : [4, 16].map((octets) => ({ address: new Uint8Array(octets), port: DEFAULT_PORT }))
+  const endpoints = listening.flatMap(({ address, port }) =>
+    (isUnspecified(address) ? globalAddresses(address.length) : [address])
+      .filter(isGlobal)
+      .map((each) => ({ host: formatAddress(each), port })),
+  )
+  if (endpoints.length > 0) return endpoints.slice(0, MOST_ENDPOINTS)
+  throw configError(
+    'ENDPOINT',
+    'this machine has no address that is reached from everywhere; say where clients reach it: --endpoint HOST:PORT',
+    'endpoint',
+  )
+}
+
+function isUnspecified(address: Uint8Array): boolean {
+  return address.every((octet) => octet === 0)
+}
+
+function globalAddresses(octets: number): Uint8Array[] {
+  return Object.values(networkInterfaces())
+    .flatMap((infos) => infos ?? [])
+    .map(({ address }) => parseAddress(address))
+    .filter((address) => address?.length === octets) as Uint8Array[]
+}

@@ -1,0 +1,85 @@
+/** Options of the command line, made from the list of words that the configuration file has too. */
+
+import { type Command, InvalidArgumentError } from 'commander'
+import {
+  DEFAULT_RUN_DIR,
+  DEFAULT_STATE_DIR,
+  DEFAULT_TUN,
+  type Option,
+  optionsOf,
+  type Role,
+  RUN_DIR,
+  STATE_DIR,
+  TUN,
+} from '../config/options.js'
+import { deviceName, path, type Reader, Unacceptable } from '../config/values.js'
+
+export interface DirOptions {
+  readonly stateDir: string
+  readonly runDir: string
+}
+
+export interface TunOptions extends DirOptions {
+  readonly tun: string
+}
+
+/** --state-dir and --run-dir, which every command has. */
+export function withDirs(command: Command): Command {
+  return command
+    .option(flags(STATE_DIR), docOf(STATE_DIR), reading(path), DEFAULT_STATE_DIR)
+    .option(flags(RUN_DIR), docOf(RUN_DIR), reading(path), DEFAULT_RUN_DIR)
+    .configureHelp({ sortOptions: false })
+}
+
+/** And --tun, of commands that talk to a daemon. */
+export function withTun(command: Command): Command {
+  return withDirs(command.option(flags(TUN), docOf(TUN), reading(deviceName), DEFAULT_TUN))
+}
+
+/** All words of a role. */
+export function withConfig(command: Command, role: Role): Command {
+  for (const option of optionsOf(role)) {
+    if (option.many) command.option(flags(option), option.doc, collect)
+    else command.option(flags(option), option.doc)
+  }
+  return command
+}
+
+/** What was given of them, by word. */
+export function givenWords(command: Command, role: Role): Record<string, unknown> {
+  const words = new Set(optionsOf(role).map(({ word }) => word))
+  const given = command.options
+    .filter(({ long }) => words.has(long?.slice(2) ?? ''))
+    .map((option) => [option.long!.slice(2), command.getOptionValue(option.attributeName())])
+  return Object.fromEntries(given)
+}
+
+/** A reader of the configuration for commander, which says itself where the value stood. */
+export function reading<T>(reader: Reader<T>): (text: string) => T {
+  return (text) => {
+    try {
+      return reader(text)
+    } catch (error) {
+      if (error instanceof Unacceptable) throw new InvalidArgumentError(error.message)
+      throw error
+    }
+  }
+}
+
+export function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value]
+}
+
+function flags({ word, value }: Option): string {
+  return value === undefined ? `--${word}` : `--${word} <${value}>`
+}
+
+/** commander tells these defaults itself. */
+function docOf({ doc }: Option): string {
+  return doc.replace(/ \(default .*\)$/, '')
+}
+
+/** Examples under the help of a command. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
+}

@@ -1,0 +1,30 @@
+import { Command } from 'commander'
+import { suggestion } from '../config/spelling.js'
+import { peerName } from '../config/values.js'
+import { configError } from '../errors.js'
+import { examples, reading, type TunOptions, withTun } from './options.js'
+import { askIfRunning, openStore } from './state.js'
+
+export function revokeCommand(): Command {
+  return withTun(new Command('revoke'))
+    .description("forget a client's key and its invitations, and end its sessions at once")
+    .argument('<NAME>', 'as mptun peers lists it', reading(peerName))
+    .addHelpText('after', examples('mptun revoke barge'))
+    .action(async (name: string, options: TunOptions) => {
+      const store = await openStore(options.stateDir)
+      const invites = store.inviteIds().filter((id) => store.readInvite(id)?.name === name)
+      const wasPeer = store.removePeer(name)
+      for (const id of invites) store.removeInvite(id)
+      if (!wasPeer && invites.length === 0) {
+        const names = store.peerNames()
+        throw configError(
+          'PEER',
+          `found no peer and no invitation "${name}"${suggestion(name, names)}; there are: ${names.join(', ') || 'none'}`,
+        )
+      }
+      const isTold = (await askIfRunning(options, { verb: 'refresh' })) !== undefined
+      process.stdout.write(
+        `${name} is revoked${isTold ? ', its sessions are ended' : `; no daemon runs for ${options.tun}`}\n`,
+      )
+    })
+}

@@ -1,0 +1,39 @@
+/** The state directory and its key, as the commands that read and write it use them. */
+
+import { randomFillSync } from 'node:crypto'
+import { askControl, type ControlRequest, controlPath } from '../control.js'
+import type { KeyPair } from '../core/keys.js'
+import { MptunError } from '../errors.js'
+import type { Store } from '../store.js'
+import type { TunOptions } from './options.js'
+
+/** Opens the store; libsodium, which keys need, is ready afterwards. */
+export async function openStore(stateDir: string): Promise<Store> {
+  const [{ default: sodium }, { Store }] = await Promise.all([
+    import('libsodium-wrappers'),
+    import('../store.js'),
+  ])
+  await sodium.ready
+  return new Store(stateDir)
+}
+
+/** The key of this machine, made now when there is none. */
+export async function ownKey(store: Store): Promise<KeyPair> {
+  const { KEY_BYTES, keyPairOf } = await import('../core/keys.js')
+  store.prepare()
+  const secretKey = store.readKey() ?? store.keepKey(randomFillSync(new Uint8Array(KEY_BYTES)))
+  return keyPairOf(secretKey)
+}
+
+/** Asks the daemon if there is one; undefined when none runs. */
+export async function askIfRunning(
+  { runDir, tun }: TunOptions,
+  request: ControlRequest,
+): Promise<unknown> {
+  try {
+    return await askControl(controlPath(runDir, tun), request)
+  } catch (error) {
+    if (error instanceof MptunError && error.code === 'MPTUN_E_SYSTEM_NO_DAEMON') return undefined
+    throw error
+  }
+}
