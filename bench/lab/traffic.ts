@@ -34,6 +34,7 @@ const IPERF_PORT = 5201
 const IPERF_CONNECT_MS = 3000
 /** What iperf3 may take beyond the time of its traffic before it counts as hung. */
 const IPERF_SPARE_S = 15
+const END_MS = 1000
 
 interface IperfSum {
   bits_per_second: number
@@ -94,7 +95,7 @@ async function runIperf(
 ): Promise<IperfEnd> {
   const port = String(IPERF_PORT)
   const server = lab.spawn(to, ['iperf3', '-s', '-1', '-p', port, '--forceflush'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
   try {
     await line(server, /^Server listening/)
@@ -141,12 +142,13 @@ function line(child: ChildProcess, pattern: RegExp): Promise<string> {
   })
 }
 
-/** Ends a program that may have ended by itself. */
+/** Waits for the end of a program, which is due, and ends it when it does not come. */
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const closed = new Promise((resolve) => child.once('close', resolve))
-  child.kill()
+  const timer = setTimeout(() => child.kill(), END_MS)
   await closed
+  clearTimeout(timer)
 }
 
 const DATAGRAMS = repositoryPath('bench', 'lab', 'datagrams.mjs')
