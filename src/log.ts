@@ -75,7 +75,7 @@ export interface LogOptions {
 /** At most one line per event and subject in so long. */
 const QUIET_US = 1_000_000
 /** Fields that make a subject: what repeats about one of these says nothing new. */
-const SUBJECT = ['peer', 'uplink', 'path', 'to', 'why', 'at'] as const
+const SUBJECT = ['peer', 'uplink', 'path', 'to', 'why', 'at', 'setting'] as const
 /** Subjects that are remembered; strangers cannot make more. */
 const MOST_SUBJECTS = 4096
 

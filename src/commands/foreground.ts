@@ -33,6 +33,9 @@ export async function runForeground(command: Command, role: Role): Promise<void>
   process.on('SIGHUP', () => {
     daemon.reload().catch(() => undefined) // told in the log
   })
+  // What nobody has caught: the daemon takes its device and rules away before it ends.
+  process.removeAllListeners('uncaughtException')
+  process.once('uncaughtException', (error) => daemon.fail(error))
   await daemon.run()
 }
 

@@ -40,6 +40,8 @@ export class ClientRole implements Role {
   #loop: Loop | undefined
   #endpoints: readonly ServerEndpoint[] = []
   #inner: InnerAddresses | undefined
+  /** What the device has, as it was told last. */
+  #addressed = ''
   #resolveRetryUs = RESOLVE_RETRY_US
 
   /** MPTUN_E_CONFIG_NOT_JOINED when there is no server to go to. */
@@ -153,6 +155,7 @@ export class ClientRole implements Role {
     this.#applyPolicy()
     this.#resolve()
     const { machine, tun } = this.#around
+    await raiseTun(machine.run, tun, config.mtuBytes)
     await dropRoutes(machine.run, tun, dropped)
     if (this.#inner !== undefined) this.#address()
     await this.#look()
@@ -318,11 +321,11 @@ export class ClientRole implements Role {
       const { mtuBytes, routes } = this.#config
       const faults = await addressTun(machine.run, { name: tun, mtuBytes, addresses, routes })
       for (const why of faults) log.write('addresses.failed', { why })
-      log.write('addresses.set', {
-        device: tun,
-        addresses: texts(addresses),
-        routes: texts(routes) || undefined,
-      })
+      const set = { addresses: texts(addresses), routes: texts(routes) || undefined }
+      // Every new session tells the same addresses again.
+      if (JSON.stringify(set) === this.#addressed) return
+      this.#addressed = JSON.stringify(set)
+      log.write('addresses.set', { device: tun, ...set })
     })
   }
 }

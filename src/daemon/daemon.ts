@@ -49,6 +49,7 @@ export class Daemon {
   #loop: Loop | undefined
   #token = 0
   readonly #answers = new Map<number, () => void>()
+  #isStarted = false
   #isEnding = false
   /** Told once, when the daemon has to end: with an error when it failed. */
   #onEnd: (error: unknown) => void = () => undefined
@@ -80,8 +81,12 @@ export class Daemon {
     } catch (error) {
       failure = error
     }
-    if (failure !== undefined) this.#log.write('daemon.failed', { why: messageOf(failure) })
+    // A start that fails is told by whoever started it.
+    if (failure !== undefined && this.#isStarted) {
+      this.#log.write('daemon.failed', { why: messageOf(failure) })
+    }
     await this.#stop()
+    if (this.#isStarted) this.#log.write('daemon.stopped')
     if (failure !== undefined) throw failure
   }
 
@@ -90,6 +95,11 @@ export class Daemon {
     if (!this.#isEnding) this.#log.write('daemon.stopping')
     this.#isEnding = true
     this.#onEnd(undefined)
+  }
+
+  /** Ends it because something went wrong that nobody has caught. */
+  fail(error: unknown): void {
+    this.#onEnd(error)
   }
 
   /** Reads configuration and state again. Rejects with what is wrong with it; then all stays as it was. */
@@ -115,15 +125,11 @@ export class Daemon {
     store.prepare()
     const path = controlPath(runDir, name)
     this.#control = await serveControl(path, (request) => this.#handleRequest(request))
-    const core = this.#coreOptions(store)
+    this.#role = this.#makeRole(store)
+    // Not before everything that can be refused has been looked at.
     const tun = machine.openTun(name)
     this.#tun = tun.name
     this.#engine = machine.openEngine(tun, () => this.#loop?.wake())
-    const around = { machine, store, log: this.#log, tun: tun.name, core }
-    this.#role =
-      this.#config.role === 'server'
-        ? new ServerRole({ ...around, natMemoPath: join(runDir, `${name}.forward`) }, this.#config)
-        : new ClientRole(around, this.#config)
     this.#loop = new Loop({
       core: this.#role.core,
       engine: this.#engine,
@@ -132,7 +138,17 @@ export class Daemon {
       onFailure: (error) => this.#onEnd(error),
     })
     await this.#role.start(this.#loop)
+    this.#isStarted = true
     this.#log.write('daemon.started', { role, device: tun.name, version: this.#options.version })
+  }
+
+  #makeRole(store: Store): Role {
+    const { runDir, tun } = this.#config
+    const core = this.#coreOptions(store)
+    const around = { machine: this.#machine, store, log: this.#log, tun, core }
+    return this.#config.role === 'server'
+      ? new ServerRole({ ...around, natMemoPath: join(runDir, `${tun}.forward`) }, this.#config)
+      : new ClientRole(around, this.#config)
   }
 
   #coreOptions(store: Store): CoreOptions {
@@ -245,23 +261,13 @@ export class Daemon {
         this.#log.write('daemon.failed', { why: messageOf(error) })
       }
     }
-    this.#log.write('daemon.stopped')
   }
 }
 
 /** Words that a running daemon cannot change. */
-const FIXED = [
-  'tun',
-  'mtuBytes',
-  'stateDir',
-  'runDir',
-  'logFormat',
-  'probeIntervalUs',
-  'keepaliveUs',
-] as const
+const FIXED = ['tun', 'stateDir', 'runDir', 'logFormat', 'probeIntervalUs', 'keepaliveUs'] as const
 const FIXED_SERVER = ['listen', 'pool', 'pool6', 'nat'] as const
 const WORD: Readonly<Record<string, string>> = {
-  mtuBytes: 'mtu',
   stateDir: 'state-dir',
   runDir: 'run-dir',
   logFormat: 'log-format',

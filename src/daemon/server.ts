@@ -105,6 +105,7 @@ export class ServerRole implements Role {
     this.#config = config
     this.core.setOverride(policyOf(config.policy))
     this.refresh()
+    await raiseTun(this.#around.machine.run, this.#around.tun, config.mtuBytes)
   }
 
   report(nowUs: number): Pick<StatusReport, 'addresses' | 'endpoints' | 'peers'> {
