@@ -67,7 +67,8 @@ function offsets(prefix: string, layout: Layout): string {
   return `enum {\n${lines.join('\n')}\n  MP_${prefix}_BYTES = ${placed.size},\n};\n`
 }
 
-function header(): string {
+/** The text of native/contract.h. */
+export function contractHeader(): string {
   const commands = Object.entries(boundary.COMMAND)
   const events = Object.entries(boundary.EVENT)
   const counters = Object.values(boundary.COUNTER).map(({ value }) => value)
@@ -116,7 +117,7 @@ function header(): string {
 
 function main(): void {
   const file = fileURLToPath(new URL('../native/contract.h', import.meta.url))
-  const wanted = header()
+  const wanted = contractHeader()
   if (!process.argv.includes('--check')) {
     writeFileSync(file, wanted)
     return

@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest'
+import type { EventOf } from '../../src/boundary.js'
+import { COUNTER } from '../../src/boundary.js'
+import { counterName, PathStats, peerMeasurements } from '../../src/core/stats.js'
+import { SECOND } from './core_fixture.js'
+
+const sample = (changes: Partial<EventOf<'pathStats'>>): EventOf<'pathStats'> => ({
+  kind: 'pathStats',
+  peer: 0,
+  path: 0,
+  usable: 1,
+  heard: 1,
+  heardByPeer: 1,
+  token: 0,
+  rttUs: 0,
+  srttUs: 0,
+  rttvarUs: 0,
+  minRttUs: 0,
+  jitterUs: 0,
+  rxSkewUs: 0,
+  txSkewUs: 0,
+  silentUs: 0,
+  txDatagrams: 0,
+  txBytes: 0,
+  txData: 0,
+  txErrors: 0,
+  rxDatagrams: 0,
+  rxBytes: 0,
+  rxData: 0,
+  rxExpected: 0,
+  peerExpected: 0,
+  peerReceived: 0,
+  ...changes,
+})
+
+/** A path that does the same every second: a sample for each of these seconds. */
+function steady(stats: PathStats, seconds: readonly number[]): void {
+  for (const s of seconds) {
+    stats.handleSample(
+      s * SECOND,
+      sample({
+        txDatagrams: 110 * s,
+        txBytes: 100_000 * s,
+        txData: 100 * s,
+        rxDatagrams: 99 * s,
+        rxBytes: 50_000 * s,
+        rxData: 90 * s,
+        rxExpected: 100 * s,
+        peerExpected: 110 * s,
+        peerReceived: 88 * s,
+      }),
+    )
+  }
+}
+
+describe('measurements of a path', () => {
+  it('are none before the first sample', () => {
+    expect(new PathStats().measurements()).toBeUndefined()
+  })
+
+  it('have totals but no rates after the first', () => {
+    const stats = new PathStats()
+    steady(stats, [5])
+    expect(stats.measurements()).toMatchObject({
+      txBytesPerS: 0,
+      rxBytesPerS: 0,
+      txBytes: 500_000,
+      rxBytes: 250_000,
+      txDataInWindow: 0,
+      rxLoss: { expected: 0, lost: 0 },
+      rxLossTotal: { expected: 500, lost: 5 },
+      txLossTotal: { expected: 550, lost: 110 },
+    })
+  })
+
+  it('are rates, shares and losses over the last ten seconds', () => {
+    const stats = new PathStats()
+    steady(
+      stats,
+      Array.from({ length: 60 }, (_, s) => s),
+    )
+    expect(stats.measurements()).toMatchObject({
+      txBytesPerS: 100_000,
+      rxBytesPerS: 50_000,
+      txDataInWindow: 1000,
+      rxDataInWindow: 900,
+      rxLoss: { expected: 1000, lost: 10 },
+      txLoss: { expected: 1100, lost: 220 },
+    })
+  })
+
+  it('forget what was before the window', () => {
+    const stats = new PathStats()
+    stats.handleSample(0, sample({ txBytes: 0 }))
+    stats.handleSample(SECOND, sample({ txBytes: 1_000_000 }))
+    for (let s = 2; s <= 11; s++) stats.handleSample(s * SECOND, sample({ txBytes: 1_000_000 }))
+    expect(stats.measurements()).toMatchObject({ txBytesPerS: 0, txBytes: 1_000_000 })
+  })
+
+  it('span the gap between two samples when they are rare', () => {
+    const stats = new PathStats()
+    steady(stats, [0, 1, 2, 3602])
+    expect(stats.measurements()).toMatchObject({ txBytesPerS: 100_000 })
+  })
+
+  it('keep no more samples than the window has, however long they come', () => {
+    const stats = new PathStats()
+    stats.handleSample(0, sample({}))
+    for (let s = 1; s <= 10_000; s++) stats.handleSample(s * SECOND, sample({ rxExpected: s }))
+    expect(stats.measurements()?.rxLoss.expected).toBe(10)
+  })
+
+  it('take what C measures as it is', () => {
+    const stats = new PathStats()
+    const measured = {
+      rttUs: 1,
+      srttUs: 2,
+      rttvarUs: 3,
+      minRttUs: 4,
+      jitterUs: 5,
+      rxSkewUs: 6,
+      txSkewUs: 7,
+      silentUs: 8,
+      txErrors: 9,
+    }
+    stats.handleSample(0, sample({ ...measured, usable: 0 }))
+    expect(stats.measurements()).toMatchObject({ ...measured, usable: false })
+  })
+
+  it('show no negative loss when datagrams overtake each other over the edge of the window', () => {
+    const stats = new PathStats()
+    stats.handleSample(0, sample({ rxExpected: 10, rxDatagrams: 5 }))
+    stats.handleSample(SECOND, sample({ rxExpected: 12, rxDatagrams: 12 }))
+    expect(stats.measurements()?.rxLoss).toEqual({ expected: 2, lost: 0 })
+  })
+
+  it('begin anew with the session', () => {
+    const stats = new PathStats()
+    steady(stats, [1, 2, 3])
+    stats.restart()
+    expect(stats.measurements()).toBeUndefined()
+    stats.handleSample(4 * SECOND, sample({ txBytes: 10 }))
+    stats.handleSample(5 * SECOND, sample({ txBytes: 30 }))
+    expect(stats.measurements()).toMatchObject({ txBytesPerS: 20, txBytes: 30 })
+  })
+})
+
+it('measurements of a peer are what C counts', () => {
+  const counts = {
+    held: 1,
+    txPackets: 2,
+    rxPackets: 3,
+    heldTotal: 4,
+    provedLost: 5,
+    deadlinePassed: 6,
+    late: 7,
+    duplicates: 8,
+  }
+  const event: EventOf<'peerStats'> = { kind: 'peerStats', peer: 9, token: 9, inUse: 1, ...counts }
+  expect(peerMeasurements(event)).toEqual({ inUse: true, ...counts })
+  expect(peerMeasurements({ ...event, inUse: 0 }).inUse).toBe(false)
+})
+
+it('a counter has the name of the contract, or none', () => {
+  expect(counterName(COUNTER.dropReplay.value)).toBe('dropReplay')
+  expect(counterName(9999)).toBeUndefined()
+})
