@@ -37,6 +37,8 @@ export class Client extends Tunnel {
   readonly #initiator: Initiator
   readonly #server: Peer
   readonly #uplinks = new Map<string, Uplink>()
+  /** Taken away and still listened to; an uplink of the same name begins as another path. */
+  readonly #leaving = new Set<Uplink>()
   readonly #usedPorts = new Set<number>()
   #invitation: Credential | undefined
   #endpoints: readonly ServerEndpoint[] = []
@@ -97,7 +99,7 @@ export class Client extends Tunnel {
       this.#publishPolicy(nowUs)
       return true
     }
-    const path = this.#freePath()
+    const path = this.#freePath() ?? this.#hurry(nowUs)
     if (path === undefined) return false
     const uplink = new Uplink(name, path, wanted)
     uplink.setServers(this.#endpoints)
@@ -107,15 +109,27 @@ export class Client extends Tunnel {
     return true
   }
 
+  /** Takes an uplink away. Nothing is lost: it is listened to until the server has stopped using it. */
   removeUplink(nowUs: number, name: string): boolean {
     const uplink = this.#uplinks.get(name)
     if (uplink === undefined) return false
     this.#uplinks.delete(name)
+    if (this.#server.epochs.aead === undefined || !uplink.isAttached) {
+      this.#dropUplink(nowUs, uplink)
+      return true
+    }
+    uplink.leave(nowUs)
+    this.#leaving.add(uplink)
+    this.#publishPolicy(nowUs)
+    return true
+  }
+
+  #dropUplink(nowUs: number, uplink: Uplink): void {
+    this.#leaving.delete(uplink)
     // The plan without it goes first, so that nothing is sent into a closed socket, not even the news.
     this.#server.removePath(uplink.path)
     this.#publishPolicy(nowUs)
     for (const port of uplink.ports) this.#closePort(port)
-    return true
   }
 
   /** The outside opened a socket on the uplink's device; C owns it from here on. */
@@ -152,9 +166,12 @@ export class Client extends Tunnel {
     const reasons = new Map(
       [...this.#uplinks.values()].map(({ path, unavailable }) => [path, unavailable]),
     )
+    const leaving = new Set([...this.#leaving].map(({ path }) => path))
     const peers = snapshot.peers.map((peer) => ({
       ...peer,
-      paths: peer.paths.map((path) => ({ ...path, why: reasons.get(path.path) || path.why })),
+      paths: peer.paths
+        .filter(({ path }) => !leaving.has(path))
+        .map((path) => ({ ...path, why: reasons.get(path.path) || path.why })),
     }))
     return { ...snapshot, peers }
   }
@@ -258,6 +275,9 @@ export class Client extends Tunnel {
       this.#firstPathByUs = Number.POSITIVE_INFINITY
       this.#startIfLost(nowUs, 'no path to the server came alive')
     }
+    for (const uplink of this.#leaving) {
+      if (nowUs >= uplink.leavesAtUs) this.#dropUplink(nowUs, uplink)
+    }
     for (const uplink of this.#uplinks.values()) {
       if (uplink.handleTimeout(nowUs)) this.#attach(nowUs, uplink)
     }
@@ -272,6 +292,7 @@ export class Client extends Tunnel {
       this.#firstPathByUs,
       this.#initiator.nextTimeout() ?? Number.POSITIVE_INFINITY,
       ...[...this.#uplinks.values()].map((uplink) => uplink.nextTimeout()),
+      ...[...this.#leaving].map(({ leavesAtUs }) => leavesAtUs),
     )
   }
 
@@ -343,7 +364,7 @@ export class Client extends Tunnel {
   }
 
   #publishPolicy(nowUs: number): void {
-    const paths = [...this.#uplinks.values()].map(({ policy }) => policy)
+    const paths = [...this.#uplinks.values(), ...this.#leaving].map(({ policy }) => policy)
     const primary = this.#primary === undefined ? undefined : this.#uplinks.get(this.#primary)?.path
     this.#policy = { ...this.#policy, primary, paths }
     this.#server.setPolicy(this.#policy)
@@ -360,8 +381,14 @@ export class Client extends Tunnel {
   }
 
   #freePath(): number | undefined {
-    const used = new Set([...this.#uplinks.values()].map(({ path }) => path))
-    return free(LIMIT.paths.value, used)
+    const used = [...this.#uplinks.values(), ...this.#leaving].map(({ path }) => path)
+    return free(LIMIT.paths.value, new Set(used))
+  }
+
+  /** Makes room for a path at the cost of those that leave. */
+  #hurry(nowUs: number): number | undefined {
+    for (const uplink of this.#leaving) this.#dropUplink(nowUs, uplink)
+    return this.#freePath()
   }
 
   #freePort(): number | undefined {

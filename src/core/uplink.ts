@@ -19,6 +19,11 @@ export type UplinkPolicy = Partial<Omit<PathPolicy, 'path'>>
 
 /** Initiations to one address before the next is tried: about 2 s. */
 const MOST_TRIES = 3
+/**
+ * An uplink that was taken away still receives for so long: until the server has heard of it and what
+ * is under way has arrived. Chosen: one repetition of the news over slow uplinks.
+ */
+const LEAVE_US = 1_000_000
 /** A lost path in use is probed seven times meanwhile (native/health.c); above every round trip. */
 const TURN_AFTER_US = 3_000_000
 
@@ -38,6 +43,8 @@ export class Uplink {
   #attached: Endpoint | undefined
   #tries = 0
   #turnAtUs = Number.POSITIVE_INFINITY
+  /** Set when it was taken away. */
+  leavesAtUs = Number.POSITIVE_INFINITY
 
   constructor(name: string, path: number, wanted: UplinkPolicy) {
     this.name = name
@@ -64,6 +71,12 @@ export class Uplink {
     this.#intent = intent ?? this.#intent
     this.#tier = tier ?? this.#tier
     this.#weight = weight ?? this.#weight
+  }
+
+  /** It was taken away: nothing more is sent on it. */
+  leave(nowUs: number): void {
+    this.#intent = 'down'
+    this.leavesAtUs = nowUs + LEAVE_US
   }
 
   /** The server's addresses, best first. */
