@@ -1,12 +1,12 @@
-/** One daemon in a lab: the real command line as a real process. */
+/** One daemon on a site: the real command line as a real process. */
 
 import type { ChildProcess } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StatusReport } from '#mptun/status.js'
-import type { Lab, Side } from './lab.js'
 import type { Finished } from './namespaces.js'
 import { repositoryPath } from './repository.js'
+import type { Side, Site } from './site.js'
 
 /** A whole CLI process starts within each try, so that this is polling at its own pace. */
 const POLL_MS = 50
@@ -20,10 +20,12 @@ export interface DaemonOptions {
   role: 'server' | 'client'
   /** Where it runs; its role by default. */
   side?: Side
-  /** Up to 15 letters; also names its directories in the lab's. */
+  /** Up to 15 letters; also names its directories in the site's. */
   tun: string
   /** Of the command line, after `mptun ROLE`. */
   words?: readonly string[]
+  /** Another command line than the product's. */
+  program?: readonly string[]
 }
 
 export interface Exit {
@@ -36,21 +38,23 @@ export class Daemon {
   readonly tun: string
   readonly stateDir: string
   readonly runDir: string
-  readonly #lab: Lab
+  readonly #site: Site
   readonly #role: 'server' | 'client'
   readonly #words: readonly string[]
+  readonly #program: readonly string[]
   #child: ChildProcess | undefined
   #exited: Promise<Exit> | undefined
   #logs = ''
 
-  constructor(lab: Lab, { role, side = role, tun, words = [] }: DaemonOptions) {
-    this.#lab = lab
+  constructor(site: Site, { role, side = role, tun, words = [], program = MPTUN }: DaemonOptions) {
+    this.#site = site
     this.#role = role
     this.#words = words
+    this.#program = program
     this.side = side
     this.tun = tun
-    this.stateDir = join(lab.directory, `${tun}-state`)
-    this.runDir = join(lab.directory, `${tun}-run`)
+    this.stateDir = join(site.directory, `${tun}-state`)
+    this.runDir = join(site.directory, `${tun}-run`)
   }
 
   /** Undefined while it does not run. */
@@ -62,9 +66,9 @@ export class Daemon {
   start(): void {
     if (this.#child !== undefined) throw new Error(`the ${this.#role} ${this.tun} runs already`)
     const dirs = ['--state-dir', this.stateDir, '--run-dir', this.runDir]
-    const child = this.#lab.spawn(
+    const child = this.#site.spawn(
       this.side,
-      [...MPTUN, this.#role, '--tun', this.tun, ...dirs, ...this.#words],
+      [...this.#program, this.#role, '--tun', this.tun, ...dirs, ...this.#words],
       { stdio: ['ignore', 'ignore', 'pipe'], env: cleanEnvironment() },
     )
     child.stderr?.on('data', (data: Buffer) => {
@@ -165,13 +169,14 @@ export class Daemon {
   }
 
   #run(words: readonly string[]): Promise<Finished> {
-    return this.#lab.exec(this.side, [...MPTUN, ...words], {
+    return this.#site.exec(this.side, [...this.#program, ...words], {
       timeoutMs: COMMAND_MS,
       env: cleanEnvironment(),
     })
   }
 }
 
+/** What a user runs. */
 const MPTUN = [process.execPath, repositoryPath('dist', 'cli.js')]
 
 /** What is printed must not depend on who looks: no colours, no journal, no options of a test runner. */

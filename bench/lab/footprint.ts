@@ -1,6 +1,6 @@
 /** What programs have put into a namespace, to compare before with after. */
 
-import type { Lab, Side } from './lab.js'
+import type { Side, Site } from './site.js'
 
 const VIEWS: readonly (readonly string[])[] = [
   ['ip', '-o', 'link'],
@@ -16,8 +16,8 @@ const VIEWS: readonly (readonly string[])[] = [
 ]
 
 /** Devices, addresses, routes, rules, sockets, filters and forwarding, each under its command. */
-export async function footprint(lab: Lab, side: Side): Promise<Record<string, string>> {
-  const outputs = await Promise.all(VIEWS.map((argv) => lab.exec(side, argv)))
+export async function footprint(site: Site, side: Side): Promise<Record<string, string>> {
+  const outputs = await Promise.all(VIEWS.map((argv) => site.exec(side, argv)))
   return Object.fromEntries(
     VIEWS.map((argv, index) => [argv.join(' '), sortLines(outputs[index]!.stdout)]),
   )

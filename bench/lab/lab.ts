@@ -3,26 +3,14 @@
  * in network namespaces of their own. For the demo, the tests over real sockets, and the benchmarks.
  */
 
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Emulator, type LinkStats } from './emulator.js'
-import {
-  addNamespace,
-  type Finished,
-  inNamespace,
-  ipBatch,
-  NAMESPACE_PREFIX,
-  type RunOptions,
-  removeNamespaceSync,
-  removeStaleLabs,
-  run,
-} from './namespaces.js'
+import { addNamespace, inNamespace, ipBatch, run } from './namespaces.js'
+import { NamespaceSite, type Side, type Site } from './site.js'
 import * as topology from './topology.js'
 
-/** How long a program may take to obey SIGTERM at `close`. */
-const TERM_MS = 2000
+export type { Side } from './site.js'
 
 export interface LabLink {
   /** Names the link and its device in the client: up to 12 letters, digits, `_` and `-`. */
@@ -43,19 +31,9 @@ export interface LabOptions {
   emulatorPath?: string
 }
 
-/** Where a program runs; `router:NAME` is the router behind the link of that name. */
-export type Side = 'client' | 'server' | `router:${string}`
-
-export interface Lab {
+export interface Lab extends Site {
   readonly links: ReadonlyMap<string, topology.LinkAddresses>
   readonly server: { readonly address: string; readonly address6: string }
-  /** For files that live as long as the lab, 0700. */
-  readonly directory: string
-  namespace(side: Side): string
-  /** Runs a program to its end. Rejects on a non-zero exit unless `check` is false. */
-  exec(side: Side, argv: readonly string[], options?: RunOptions): Promise<Finished>
-  /** Starts a program; `close` ends it, if it still runs, by SIGTERM, 2 s later by SIGKILL. */
-  spawn(side: Side, argv: readonly string[], options?: SpawnOptions): ChildProcess
   /** Changes a running link: only the words given. */
   setLink(name: string, description: string): Promise<void>
   /** Cuts it silently: what is under way is lost, the devices stay up. */
@@ -72,8 +50,6 @@ export interface Lab {
   deleteDevice(name: string): Promise<void>
   /** It comes back with its addresses and its default route. */
   recreateDevice(name: string): Promise<void>
-  /** Removes everything: programs, devices, namespaces, files. Safe to call twice. */
-  close(): Promise<void>
 }
 
 interface Link extends topology.LinkAddresses {
@@ -83,19 +59,13 @@ interface Link extends topology.LinkAddresses {
   natGeneration: number
 }
 
-const openLabs = new Set<BuiltLab>()
-let labCount = 0
-
 /**
  * Builds a lab, and removes what labs of processes that were killed left behind. Needs root, iproute2,
  * and nftables where a link has a NAT.
  */
 export async function createLab(options: LabOptions): Promise<Lab> {
   checkOptions(options)
-  removeStaleLabs()
   const lab = new BuiltLab(options)
-  openLabs.add(lab)
-  if (openLabs.size === 1) armSignals()
   try {
     await lab.build(options)
   } catch (error) {
@@ -123,17 +93,13 @@ function checkOptions(options: LabOptions): void {
   }
 }
 
-class BuiltLab implements Lab {
+class BuiltLab extends NamespaceSite implements Lab {
   readonly links: ReadonlyMap<string, Link>
   readonly server = { address: topology.SERVER_ADDRESS, address6: topology.SERVER_ADDRESS_6 }
-  readonly directory: string
-  readonly #prefix: string
-  readonly #children = new Set<ChildProcess>()
   #emulator: Emulator | undefined
 
   constructor(options: LabOptions) {
-    this.#prefix = `${NAMESPACE_PREFIX}.${process.pid}.${labCount++}.${options.name}`
-    this.directory = mkdtempSync(join(tmpdir(), `${NAMESPACE_PREFIX}-`))
+    super(options.name)
     this.links = new Map(
       options.links.map(({ name, nat = true }, index) => [
         name,
@@ -141,7 +107,7 @@ class BuiltLab implements Lab {
           ...topology.addressesOf(name, index),
           name,
           nat,
-          router: `${this.#prefix}.router-${name}`,
+          router: `${this.prefix}.router-${name}`,
           natGeneration: 0,
         },
       ]),
@@ -187,21 +153,14 @@ class BuiltLab implements Lab {
     await run(inNamespace(link.router, ['nft', '-f', file]))
   }
 
-  namespace(side: Side): string {
-    if (side === 'client' || side === 'server') return `${this.#prefix}.${side}`
+  override namespace(side: Side): string {
+    if (side === 'client' || side === 'server') return super.namespace(side)
     return this.#link(side.slice('router:'.length)).router
   }
 
-  exec(side: Side, argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
-    return run(inNamespace(this.namespace(side), argv), options)
-  }
-
-  spawn(side: Side, argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
-    const [command = '', ...args] = inNamespace(this.namespace(side), argv)
-    const child = spawn(command, args, options)
-    this.#children.add(child)
-    child.once('close', () => this.#children.delete(child))
-    return child
+  protected override namespaces(): readonly string[] {
+    const routers = [...this.links.values()].map(({ router }) => router)
+    return [...routers, this.namespace('client'), this.namespace('server')]
   }
 
   async setLink(name: string, description: string): Promise<void> {
@@ -241,21 +200,15 @@ class BuiltLab implements Lab {
     await ipBatch(this.namespace('client'), topology.uplinkCommands(link))
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#children].map(endChild))
+  override async close(): Promise<void> {
+    await this.endPrograms()
     await this.#emulator?.close()
     this.closeNow()
   }
 
-  /** What can be done without waiting, for the end of the process. */
-  closeNow(): void {
-    for (const child of this.#children) child.kill('SIGKILL')
+  override closeNow(): void {
     this.#emulator?.killNow()
-    for (const { router } of this.links.values()) removeNamespaceSync(router)
-    removeNamespaceSync(this.namespace('client'))
-    removeNamespaceSync(this.namespace('server'))
-    rmSync(this.directory, { recursive: true, force: true })
-    if (openLabs.delete(this) && openLabs.size === 0) disarmSignals()
+    super.closeNow()
   }
 
   #link(name: string): Link {
@@ -272,35 +225,4 @@ class BuiltLab implements Lab {
   async #command(line: string): Promise<void> {
     await this.#running().command(line)
   }
-}
-
-async function endChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const closed = new Promise((resolve) => child.once('close', resolve))
-  child.kill('SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), TERM_MS)
-  await closed
-  clearTimeout(timer)
-}
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-
-function closeAllNow(): void {
-  for (const lab of [...openLabs]) lab.closeNow()
-}
-
-/** Cleans up, then lets the signal do what it would have done without a lab. */
-function onSignal(signal: NodeJS.Signals): void {
-  closeAllNow()
-  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
-}
-
-function armSignals(): void {
-  for (const signal of SIGNALS) process.on(signal, onSignal)
-  process.on('exit', closeAllNow)
-}
-
-function disarmSignals(): void {
-  for (const signal of SIGNALS) process.off(signal, onSignal)
-  process.off('exit', closeAllNow)
 }

@@ -2,8 +2,8 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { type Arrival, judgeStream, type StreamReport } from './arrivals.js'
-import type { Lab, Side } from './lab.js'
 import { repositoryPath } from './repository.js'
+import type { Side, Site } from './site.js'
 
 export type Congestion = 'cubic' | 'bbr'
 
@@ -54,7 +54,7 @@ interface IperfEnd {
 
 /** One or more TCP connections with as much as they can carry. */
 export async function runTcp(
-  lab: Lab,
+  lab: Site,
   way: Way,
   options: { seconds: number; congestion: Congestion; connections?: number; omitSeconds?: number },
 ): Promise<TcpReport> {
@@ -70,7 +70,7 @@ export async function runTcp(
 
 /** UDP at a rate of payload, in datagrams of `payloadBytes`. */
 export async function runUdp(
-  lab: Lab,
+  lab: Site,
   way: Way,
   options: { seconds: number; mbit: number; payloadBytes?: number },
 ): Promise<UdpReport> {
@@ -88,7 +88,7 @@ export async function runUdp(
 
 /** The receiver listens, as a user's server would: a client behind the tunnel's NAT could not be called. */
 async function runIperf(
-  lab: Lab,
+  lab: Site,
   { from, to, address }: Way,
   seconds: number,
   words: readonly string[],
@@ -174,7 +174,7 @@ export interface Stream {
   finish(): Promise<StreamReport>
 }
 
-export async function startStream(lab: Lab, way: Way, options: StreamOptions): Promise<Stream> {
+export async function startStream(lab: Site, way: Way, options: StreamOptions): Promise<Stream> {
   const { packetsPerS, payloadBytes = 200, count = FOREVER, port = 7000 } = options
   const run = [process.execPath, DATAGRAMS]
   const receiver = lab.spawn(way.to, [...run, 'receive', String(port)], {
@@ -229,7 +229,7 @@ export interface Ping {
 
 /** Pings until `end`. `device` binds it, where two tunnels lead to the same network. */
 export async function startPing(
-  lab: Lab,
+  lab: Site,
   way: Omit<Way, 'to'>,
   options: { intervalMs: number; device?: string },
 ): Promise<Ping> {

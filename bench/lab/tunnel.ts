@@ -3,6 +3,7 @@
 import { Daemon, type Exit } from './daemon.js'
 import { footprint } from './footprint.js'
 import type { Lab } from './lab.js'
+import type { Site } from './site.js'
 import { SERVER_ADDRESS } from './topology.js'
 import type { Way } from './traffic.js'
 
@@ -17,6 +18,13 @@ export interface TunnelOptions {
   clientWords?: readonly string[]
   /** How many paths to wait for; as many as uplinks by default. */
   paths?: number
+  /** Another command line than the product's. */
+  program?: readonly string[]
+}
+
+/** What a tunnel needs: its server at SERVER_ADDRESS, and devices on the client that lead there. */
+export interface Linked extends Site {
+  readonly links: ReadonlyMap<string, unknown>
 }
 
 export interface InnerAddresses {
@@ -24,8 +32,8 @@ export interface InnerAddresses {
   ipv6: string
 }
 
-export interface Tunnel {
-  readonly lab: Lab
+export interface Tunnel<L extends Linked = Lab> {
+  readonly lab: L
   readonly server: Daemon
   readonly client: Daemon
   /** Inner addresses, told by the daemons. */
@@ -41,17 +49,23 @@ export interface Tunnel {
 }
 
 /** Starts a server, invites and joins, starts a client, and waits until all its paths carry data. */
-export async function openTunnel(lab: Lab, options: TunnelOptions = {}): Promise<Tunnel> {
+export async function openTunnel<L extends Linked>(
+  lab: L,
+  options: TunnelOptions = {},
+): Promise<Tunnel<L>> {
   const { uplinks = [...lab.links.keys()], paths = uplinks.length } = options
+  const program = options.program === undefined ? {} : { program: options.program }
   const server = new Daemon(lab, {
     role: 'server',
     tun: 'mps0',
     words: ['--listen', SERVER_ENDPOINT, ...(options.serverWords ?? [])],
+    ...program,
   })
   const client = new Daemon(lab, {
     role: 'client',
     tun: 'mpc0',
     words: [...uplinks.flatMap((uplink) => ['--uplink', uplink]), ...(options.clientWords ?? [])],
+    ...program,
   })
   const before = await Promise.all([footprint(lab, 'server'), footprint(lab, 'client')])
   server.start()
