@@ -3,6 +3,7 @@
 //
 //   node native/build.mjs               addon, simulation addon, link emulator  -> build/
 //   node native/build.mjs --sanitize    the same under ASan and UBSan           -> build/asan/
+//   node native/build.mjs --bench       unsealed addon, datagram flood          -> build/
 //   node native/build.mjs --tests       unit tests, fuzz replays (ASan, UBSan)  -> build/test/, build/fuzz/
 //   node native/build.mjs --libfuzzer   fuzz targets with clang's libFuzzer     -> build/libfuzzer/
 //   ... --only NAME                     only the programs whose name contains NAME
@@ -26,6 +27,7 @@ const run = promisify(execFile)
 const { values: options } = parseArgs({
   options: {
     sanitize: { type: 'boolean', default: false },
+    bench: { type: 'boolean', default: false },
     tests: { type: 'boolean', default: false },
     libfuzzer: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
@@ -101,6 +103,26 @@ function productPrograms(way) {
   ].filter(({ main }) => main.length > 0 && main.every((path) => existsSync(path)))
 }
 
+/** What only the benchmark runs: an addon that carries everything in the clear, and a source of load. */
+function benchPrograms(way) {
+  return [
+    {
+      way,
+      output: `${way.dir}/mptun-unsealed.node`,
+      main: ['native/binding.c'],
+      define: ['-DMP_BENCH_UNSEALED'],
+      shared: true,
+    },
+    {
+      way,
+      output: `${way.dir}/mptun-flood`,
+      main: ['bench/throughput/flood.c'],
+      define: [],
+      shared: false,
+    },
+  ]
+}
+
 /** One program a `test/<kind>/NAME_<suffix>.c`. Its functions are called by a harness, not by a header. */
 function harnessPrograms(way, folder, suffix, outputFolder, { beside = [], link = [] } = {}) {
   return sourcesOf(folder)
@@ -128,6 +150,7 @@ function wantedPrograms() {
       ...harnessPrograms(SANITIZED, 'test/fuzz', 'fuzz', 'build/fuzz', { beside }),
     ]
   }
+  if (options.bench) return benchPrograms(RELEASE)
   return productPrograms(options.sanitize ? SANITIZED : RELEASE)
 }
 
@@ -194,10 +217,15 @@ function dependenciesOf(list) {
 
 const objects = new Map()
 
+/** Objects of unlike macros lie apart. */
+function variantOf(flags) {
+  if (flags.includes('-DMP_SIM')) return 'sim'
+  return flags.includes('-DMP_BENCH_UNSEALED') ? 'unsealed' : 'core'
+}
+
 /** Compiles one source once per way and set of macros; resolves to the object's path or null. */
 function compile(source, way, extra) {
-  const variant = extra.includes('-DMP_SIM') ? 'sim' : 'core'
-  const object = join(way.dir, 'obj', variant, source.replace(/\.c$/, '.o'))
+  const object = join(way.dir, 'obj', variantOf(extra), source.replace(/\.c$/, '.o'))
   if (!objects.has(object)) {
     objects.set(
       object,
@@ -234,7 +262,7 @@ async function archiveOf(way, define) {
   const made = await Promise.all(rooms.map((source) => compile(source, way, define)))
   const members = made.filter((object) => object !== null)
   if (members.length === 0) return []
-  const archive = join(way.dir, 'obj', define.length > 0 ? 'sim' : 'core', 'rooms.a')
+  const archive = join(way.dir, 'obj', variantOf(define), 'rooms.a')
   await make(archive, 'ar', (to) => ['rcsD', to, ...members], members, archive)
   return [archive]
 }
