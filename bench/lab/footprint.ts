@@ -10,7 +10,8 @@ const VIEWS: readonly (readonly string[])[] = [
   ['ip', '-4', 'rule'],
   ['ip', '-6', 'rule'],
   ['ip', 'tuntap'],
-  ['ss', '-Htuanp'],
+  // A closed TCP connection is remembered for a minute, whoever had it.
+  ['ss', '-Htuanp', 'exclude', 'time-wait'],
   ['nft', 'list', 'ruleset'],
   ['sysctl', 'net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'],
 ]
