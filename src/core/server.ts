@@ -53,7 +53,12 @@ interface Client {
   aead: number
   /** What it wishes itself. */
   policy: Policy
+  /** When paths that its policy does not name are forgotten. */
+  pruneAtUs: number
 }
+
+/** Datagrams and policies overtake each other: for so long a path may be used that no policy names. */
+const UNNAMED_US = 5_000_000
 
 const closeCodec = new Codec(CLOSE, 'packed')
 
@@ -152,14 +157,14 @@ export class Server extends Tunnel {
     const policy = decodePolicy(body)
     if (policy === undefined) return
     client.policy = policy
-    for (const path of peer.pathIds) {
-      if (!policy.paths.some((each) => each.path === path)) peer.removePath(path)
-    }
+    this.#prune(client)
     peer.setPolicy({ ...policy, ...this.#override })
   }
 
   protected handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
     peer.setPath(nowUs, event.path, `path ${event.path}`, event)
+    const client = this.#clientOf(peer)
+    if (client !== undefined) client.pruneAtUs = nowUs + UNNAMED_US
   }
 
   protected handlePeerChanged(_nowUs: number, _peer: Peer, _event: EngineEvent): void {}
@@ -172,11 +177,24 @@ export class Server extends Tunnel {
         this.context.fact({ kind: 'session-down', peer: name, why })
       }
       if (epochs.isEmpty) this.#forget(client, '')
+      else if (nowUs >= client.pruneAtUs) this.#prune(client)
     }
   }
 
+  /** Epochs are among the peers' own timeouts. */
   protected nextRoleTimeout(): number {
-    return Number.POSITIVE_INFINITY // epochs are among the peers' own timeouts
+    const prunings = [...this.#clients.values()].map(({ pruneAtUs }) => pruneAtUs)
+    return Math.min(Number.POSITIVE_INFINITY, ...prunings)
+  }
+
+  /** Forgets paths that the client has given up, and those of its last words that came after it had said so. */
+  #prune(client: Client): void {
+    client.pruneAtUs = Number.POSITIVE_INFINITY
+    const { peer, policy } = client
+    if (policy === DEFAULT_POLICY) return // it has not spoken yet
+    for (const path of peer.pathIds) {
+      if (!policy.paths.some((each) => each.path === path)) peer.removePath(path)
+    }
   }
 
   #answer(nowUs: number, event: EventOf<'handshake'>, initiation: Initiation): void {
@@ -258,6 +276,7 @@ export class Server extends Tunnel {
       instances: undefined,
       aead: 0,
       policy: DEFAULT_POLICY,
+      pruneAtUs: Number.POSITIVE_INFINITY,
     }
     this.#clients.set(key, client)
     // Whoever holds an invitation gets its addresses when it has shown that it holds the secret.
