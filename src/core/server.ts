@@ -316,6 +316,7 @@ export class Server extends Tunnel {
     // A new key for an old name takes the name over.
     for (const other of [...this.#clients.values()]) {
       if (other !== client && other.peer.name === registered.name) {
+        this.#sayClose(other.peer, CLOSE_REASON.revoked.value)
         this.#forget(other, 'its name was given to another key')
       }
     }
@@ -338,8 +339,10 @@ export class Server extends Tunnel {
     this.context.command({ kind: 'peerRemove', fields: { peer: peer.id } })
   }
 
+  /** On every path; C may know one that we have not heard of. */
   #sayClose(peer: Peer, reason: number): void {
-    peer.channel.sendOnce('close', closeCodec.encode({ reason }), peer.pathIds)
+    const paths = peer.pathIds.length > 0 ? peer.pathIds : [CROSSING.noPath.value]
+    peer.channel.sendOnce('close', closeCodec.encode({ reason }), paths)
   }
 
   #reply(event: EventOf<'handshake'>, payload: Uint8Array): void {
