@@ -60,13 +60,15 @@ export class MemoryRegistry implements Registry {
     this.invites.delete(String(id))
     const { name, ipv4, ipv6 } = invite
     const peer = { name, ipv4, ipv6 }
+    for (const [key, other] of this.peers) if (other.name === name) this.peers.delete(key)
     this.peers.set(formatKey(publicKey), peer)
     return peer
   }
 
   #entry(name: string): RegisteredPeer {
     const host = 2 + this.peers.size + this.invites.size
-    return { name, ipv4: bytesOf(`10.71.0.${host}`), ipv6: bytesOf(`fd71::${host}`) }
+    const ipv4 = bytesOf(`10.71.${host >> 8}.${host & 0xff}`)
+    return { name, ipv4, ipv6: bytesOf(`fd71::${host.toString(16)}`) }
   }
 }
 
