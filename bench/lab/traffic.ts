@@ -2,6 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { type Arrival, judgeStream, type StreamReport } from './arrivals.js'
+import { line } from './output.js'
 import { repositoryPath } from './repository.js'
 import type { Side, Site } from './site.js'
 
@@ -14,9 +15,23 @@ export interface Way {
   address: string
 }
 
+/** Who sends to whom: the first to the second of a way, the second to the first, or each to the other. */
+export type Direction = 'forward' | 'reverse' | 'both'
+
+export interface TcpOptions {
+  seconds: number
+  congestion: Congestion
+  connections?: number
+  omitSeconds?: number
+  direction?: Direction
+  /** Each connection paces itself to this (SO_MAX_PACING_RATE); forward only. */
+  paceMbit?: number
+}
+
 export interface TcpReport {
-  /** Payload that arrived. */
+  /** Payload that arrived, of all connections and both directions. */
   mbit: number
+  bytes: number
   retransmits: number
   /** As the sender's kernel tells. */
   congestion: string
@@ -38,6 +53,7 @@ const END_MS = 1000
 
 interface IperfSum {
   bits_per_second: number
+  bytes: number
   retransmits?: number
   packets?: number
   lost_packets?: number
@@ -48,24 +64,35 @@ interface IperfEnd {
   sum?: IperfSum
   sum_sent?: IperfSum
   sum_received?: IperfSum
+  sum_sent_bidir_reverse?: IperfSum
+  sum_received_bidir_reverse?: IperfSum
   sender_tcp_congestion?: string
   streams?: { udp?: { out_of_order?: number } }[]
 }
 
 /** One or more TCP connections with as much as they can carry. */
-export async function runTcp(
-  lab: Site,
-  way: Way,
-  options: { seconds: number; congestion: Congestion; connections?: number; omitSeconds?: number },
-): Promise<TcpReport> {
-  const { seconds, congestion, connections = 1, omitSeconds = 0 } = options
-  const words = ['-C', congestion, '-P', String(connections), '-O', String(omitSeconds)]
-  const end = await runIperf(lab, way, seconds + omitSeconds, ['-t', String(seconds), ...words])
+export async function runTcp(lab: Site, way: Way, options: TcpOptions): Promise<TcpReport> {
+  const { seconds, congestion, connections = 1, omitSeconds = 0, paceMbit } = options
+  const { direction = 'forward' } = options
+  const words = [
+    ...['-t', String(seconds), '-C', congestion, '-P', String(connections)],
+    ...['-O', String(omitSeconds), ...DIRECTION_WORDS[direction]],
+    ...(paceMbit === undefined ? [] : ['--fq-rate', `${paceMbit}M`]),
+  ]
+  const end = await runIperf(lab, way, seconds + omitSeconds, words)
+  const { sum_received_bidir_reverse: back, sum_sent_bidir_reverse: sentBack } = end
   return {
-    mbit: (end.sum_received?.bits_per_second ?? Number.NaN) / 1e6,
-    retransmits: end.sum_sent?.retransmits ?? Number.NaN,
+    mbit: ((end.sum_received?.bits_per_second ?? Number.NaN) + (back?.bits_per_second ?? 0)) / 1e6,
+    bytes: (end.sum_received?.bytes ?? Number.NaN) + (back?.bytes ?? 0),
+    retransmits: (end.sum_sent?.retransmits ?? Number.NaN) + (sentBack?.retransmits ?? 0),
     congestion: end.sender_tcp_congestion ?? '',
   }
+}
+
+const DIRECTION_WORDS: Readonly<Record<Direction, readonly string[]>> = {
+  forward: [],
+  reverse: ['--reverse'],
+  both: ['--bidir'],
 }
 
 /** UDP at a rate of payload, in datagrams of `payloadBytes`. */
@@ -121,25 +148,6 @@ function parse(stdout: string): { end?: IperfEnd; error?: string } {
   } catch {
     return {}
   }
-}
-
-/** Resolves with the first line of a program's output that matches; rejects when it ends without. */
-function line(child: ChildProcess, pattern: RegExp): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    const look = (data: Buffer) => {
-      text += data
-      const found = text.split('\n').find((each) => pattern.test(each))
-      if (found === undefined) return
-      child.stdout?.off('data', look)
-      resolve(found)
-    }
-    child.stdout?.on('data', look)
-    child.once('error', reject)
-    child.once('close', (code) =>
-      reject(new Error(`${child.spawnargs.join(' ')}: exit ${code}: ${text.trim()}`)),
-    )
-  })
 }
 
 /** Waits for the end of a program, which is due, and ends it when it does not come. */
