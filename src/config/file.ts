@@ -6,7 +6,7 @@ import { findOption, type Role } from './options.js'
 /** A value somebody gave, and how to say where. */
 export interface Given {
   readonly value: unknown
-  /** @param inner what lies within the value: `[1].weight`, or nothing. */
+  /** @param inner what lies within the value: `[1]`, or nothing. */
   readonly place: (inner: string) => string
 }
 
@@ -31,7 +31,7 @@ export async function fromFile(role: Role, name: string, text: string): Promise<
   const lines = keyLines(text)
   const given = new Map<string, Given>()
   for (const [key, value] of Object.entries(table)) {
-    const place = (inner: string) => `${name}${lineOf(lines, key + inner)}: ${key}${inner}`
+    const place = (inner: string) => `${name}${lineOf(lines, key, inner)}: ${key}${inner}`
     const option = findOption(role, key)
     if (typeof option === 'string') {
       throw configError('KEY', `${name}${lineOf(lines, key)}: ${option}`, key)
@@ -61,39 +61,35 @@ function slaves(value: unknown): unknown {
   return typeof value === 'string' ? value.split(/\s+/).filter((name) => name !== '') : value
 }
 
-/** Lines of keys such as `mode`, `uplink[1]` and `uplink[1].weight`: smol-toml keeps none. */
+/** Lines of keys such as `mode` and `uplink[1]`: smol-toml keeps none. */
 function keyLines(text: string): ReadonlyMap<string, number> {
   const lines = new Map<string, number>()
   const counts = new Map<string, number>()
-  let prefix = ''
+  let isTop = true
   const note = (key: string, line: number) => {
     if (!lines.has(key)) lines.set(key, line)
   }
   for (const [i, line] of text.split('\n').entries()) {
     const [, array] = /^\s*\[\[\s*["']?([\w-]+)["']?\s*\]\]/.exec(line) ?? []
-    const [, table] = /^\s*\[\s*["']?([\w-]+)["']?\s*\]/.exec(line) ?? []
+    const [, table] = /^\s*\[\s*["']?([\w-]+)/.exec(line) ?? []
     const [, key] = /^\s*["']?([\w-]+)["']?\s*[=.]/.exec(line) ?? []
     if (array !== undefined) {
       const count = counts.get(array) ?? 0
       counts.set(array, count + 1)
       note(array, i + 1)
       note(`${array}[${count}]`, i + 1)
-      prefix = `${array}[${count}].`
     } else if (table !== undefined) {
       note(table, i + 1)
-      prefix = `${table}.`
-    } else if (key !== undefined) {
-      note(prefix + key, i + 1)
+    } else if (key !== undefined && isTop) {
+      note(key, i + 1)
     }
+    isTop &&= array === undefined && table === undefined
   }
   return lines
 }
 
-/** `:7`, of the key or of what it lies in; nothing when the file is written in a way that keyLines does not see. */
-function lineOf(lines: ReadonlyMap<string, number>, key: string): string {
-  for (let part = key; part !== ''; part = part.replace(/(\.[^.[\]]*|\[\d*\]|^[^.[\]]*)$/, '')) {
-    const line = lines.get(part)
-    if (line !== undefined) return `:${line}`
-  }
-  return ''
+/** `:7`; nothing when the file is written in a way that keyLines does not see. @param inner `[1]` or nothing. */
+function lineOf(lines: ReadonlyMap<string, number>, key: string, inner = ''): string {
+  const line = lines.get(key + inner) ?? lines.get(key)
+  return line === undefined ? '' : `:${line}`
 }
