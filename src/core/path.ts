@@ -59,9 +59,9 @@ export class PathLife {
     if (this.state !== 'down') this.#enter(nowUs, 'down')
   }
 
-  /** Ends the hold-down early, because there is no path to be spared its trouble. It is not forgiven. */
-  release(nowUs: number): void {
-    if (this.#upAtUs !== undefined) this.#upAtUs = Math.min(this.#upAtUs, nowUs)
+  /** Ends the hold-down, because there is no path to be spared its trouble: handleTimeout is due. It is not forgiven. */
+  release(): void {
+    if (this.#upAtUs !== undefined) this.#upAtUs = 0
   }
 
   /** The other side began anew: nothing that was before counts. */

@@ -128,8 +128,8 @@ export class Peer {
       case 'pathLost': {
         const why = lossSentence(event.why, event.errorNumber)
         this.#change(event.path, (life) => life.handleLost(nowUs, why, this.#policy.updelayUs))
-        this.#releaseIfAlone(nowUs)
         this.#replan()
+        this.#raiseAll(nowUs)
         return undefined
       }
       case 'pathAlive':
@@ -161,7 +161,7 @@ export class Peer {
 
   handleTimeout(nowUs: number): void {
     this.channel.handleTimeout(nowUs)
-    for (const path of this.#paths.keys()) this.#raise(nowUs, path)
+    this.#raiseAll(nowUs)
   }
 
   nextTimeout(): number {
@@ -194,18 +194,18 @@ export class Peer {
     // C had taken it out before a word of ours arrived there; the word stands.
     if (this.#paths.get(path)?.life.state === 'up') this.#allow(path)
     this.#change(path, (life) => life.handleAlive(nowUs, this.#policy.updelayUs))
+    if (this.#members().length === 0) this.#release()
     this.#raise(nowUs, path)
-    this.#releaseIfAlone(nowUs)
     this.channel.handleAlive(nowUs)
   }
 
-  /** Without any other path the first that is alive is used at once (bonding.rst, "updelay"). */
-  #releaseIfAlone(nowUs: number): void {
-    for (const [path, { life }] of this.#paths) {
-      if (this.#members().length > 0) return
-      life.release(nowUs)
-      this.#raise(nowUs, path)
-    }
+  /** Without any path up, those that are alive do not wait (bonding.rst, "updelay"). */
+  #release(): void {
+    for (const { life } of this.#paths.values()) life.release()
+  }
+
+  #raiseAll(nowUs: number): void {
+    for (const path of this.#paths.keys()) this.#raise(nowUs, path)
   }
 
   #raise(nowUs: number, path: number): void {
@@ -254,6 +254,7 @@ export class Peer {
     const members = this.#members()
     if (members.length === 0) {
       if (this.hasPathUp) this.#publish(NOTHING_CARRIES)
+      this.#release()
       return
     }
     const active = chooseActive(this.#policy, members, this.#active)

@@ -194,7 +194,7 @@ describe('any history of handshakes', () => {
   it('keeps at most three keys in C, the same as here, and gives each index back once', () => {
     fc.assert(
       fc.property(
-        fc.array(step, { maxLength: 80 }),
+        fc.array(step, { maxLength: 80, size: 'max' }),
         fc.nat(),
         fc.boolean(),
         (steps, seed, late) => {
