@@ -113,6 +113,16 @@ static napi_value js_digest(napi_env env, napi_callback_info info)
   return mp_js_of_text(env, MP_CONTRACT_DIGEST);
 }
 
+/* { [bit]: library }. */
+static napi_value js_providers(napi_env env, uint8_t available)
+{
+  napi_value providers = mp_js_object(env);
+  for (uint8_t bit = 1; bit != 0 && bit <= available; bit = (uint8_t)(bit << 1))
+    if (available & bit)
+      napi_set_element(env, providers, bit, mp_js_of_text(env, mp_seal_provider(bit)));
+  return providers;
+}
+
 static napi_value js_aeads(napi_env env, napi_callback_info info)
 {
   (void)info;
@@ -121,7 +131,7 @@ static napi_value js_aeads(napi_env env, napi_callback_info info)
   napi_value answer = mp_js_object(env);
   mp_js_set(env, answer, "available", mp_js_of_number(env, available));
   mp_js_set(env, answer, "preferred", mp_js_of_number(env, mp_seal_preferred()));
-  mp_js_set(env, answer, "provider", mp_js_of_text(env, mp_seal_provider()));
+  mp_js_set(env, answer, "providers", js_providers(env, available));
   mp_js_set(env, answer, "why", mp_js_of_text(env, why ? why : ""));
   return answer;
 }
@@ -181,15 +191,17 @@ static napi_value js_udp_open(napi_env env, napi_callback_info info)
 
 static napi_value js_tun_open(napi_env env, napi_callback_info info)
 {
-  napi_value value;
+  napi_value values[2];
   char wanted[IFNAMSIZ], name[IFNAMSIZ];
-  if (!mp_js_arguments(env, info, &value, 1))
+  int64_t offload;
+  if (!mp_js_arguments(env, info, values, 2))
     return NULL;
-  const bool named = !mp_js_is_absent(env, value);
-  if (named && !mp_js_text(env, value, "tunOpen: name", wanted, sizeof wanted))
+  const bool named = !mp_js_is_absent(env, values[0]);
+  if ((named && !mp_js_text(env, values[0], "tunOpen: name", wanted, sizeof wanted)) ||
+      !mp_js_integer(env, values[1], "tunOpen: offload", 0, 1, &offload))
     return NULL;
   struct mp_fault fault;
-  const int fd = mp_tun_open(named ? wanted : NULL, name, &fault);
+  const int fd = mp_tun_open(named ? wanted : NULL, offload, name, &fault);
   if (fd < 0) {
     mp_js_throw_fault(env, &fault);
     return NULL;
@@ -213,11 +225,15 @@ static napi_value js_fd_close(napi_env env, napi_callback_info info)
 
 static bool read_options(napi_env env, napi_value options, struct mp_engine_options *out)
 {
-  napi_value tun_fd, seed;
+  napi_value tun_fd, seed, offload;
   int64_t number;
   if (!mp_js_property(env, options, "open: options", "tunFd", &tun_fd) ||
+      !mp_js_property(env, options, "open: options", "offload", &offload) ||
       !mp_js_property(env, options, "open: options", "seed", &seed))
     return false;
+  if (!mp_js_integer(env, offload, "open: offload", 0, 1, &number))
+    return false;
+  out->offload = number;
   if (!mp_js_integer(env, tun_fd, "open: tunFd", 3, INT32_MAX, &number))
     return false;
   out->tun_fd = (int)number;

@@ -56,6 +56,7 @@ static bool keys_install(struct mp_tunnel *tunnel, struct mp_peer *peer,
                              .fresh = command->fresh,
                              .local_index = command->local_index,
                              .remote_index = command->remote_index,
+                             .features = command->features,
                              .seal = seal,
                              .unseal = unseal};
   tunnel->owner[command->local_index] =
@@ -153,13 +154,14 @@ static bool plan_publish(struct mp_tunnel *tunnel, struct mp_peer *peer, const u
 static bool datagram_send(struct mp_tunnel *tunnel, const struct mp_cmd_datagram_send *command,
                           const uint8_t *payload, uint32_t length)
 {
-  if (!payload || length > MP_PACKET_ROOM_BYTES || command->port >= MP_CROSSING_PORTS)
+  struct mp_outbox *outbox = tunnel->outbox;
+  if (!payload || length > MP_DATAGRAM_BYTES || command->port >= MP_CROSSING_PORTS)
     return false;
-  if (tunnel->out_count == MP_OUT_BATCH)
+  if (outbox->count == MP_OUT_BATCH)
     mp_out_flush(tunnel);
-  uint8_t *bytes = tunnel->out_room[tunnel->out_count];
+  uint8_t *bytes = outbox->rooms[outbox->count];
   memcpy(bytes, payload, length);
-  struct mp_datagram *datagram = &tunnel->out[tunnel->out_count++];
+  struct mp_datagram *datagram = &outbox->datagrams[outbox->count++];
   *datagram = (struct mp_datagram){.bytes = bytes, .length = length, .peer = MP_CROSSING_PEERS};
   datagram->to.port = command->port;
   datagram->to.family = command->family;
@@ -249,11 +251,10 @@ static bool command_peer(struct mp_tunnel *tunnel, uint16_t kind, const uint8_t 
   }
 }
 
-bool mp_tunnel_command(struct mp_tunnel *tunnel, uint8_t *record, const uint8_t *payload,
-                       uint32_t payload_bytes, uint64_t now_us)
+bool mp_tunnel_command(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint8_t *record,
+                       const uint8_t *payload, uint32_t payload_bytes, uint64_t now_us)
 {
-  if (now_us > tunnel->now_us)
-    tunnel->now_us = now_us;
+  mp_enter(tunnel, outbox, now_us);
   uint16_t kind;
   memcpy(&kind, record, sizeof kind);
   bool sensible = true;
@@ -284,8 +285,6 @@ bool mp_tunnel_command(struct mp_tunnel *tunnel, uint8_t *record, const uint8_t 
   default:
     sensible = command_peer(tunnel, kind, record, payload, payload_bytes);
   }
-  mp_out_flush(tunnel);
-  mp_in_flush(tunnel);
   explicit_bzero(record, MP_CROSSING_COMMAND_SLOT_BYTES);
   return sensible;
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "a928ee6ce20fbe21"
+#define MP_CONTRACT_DIGEST "770d3a5a54587765"
 
 /* The wire. */
 
@@ -41,7 +41,7 @@ enum {
 };
 
 enum {
-  MP_FLOW_PARTIAL_CHECKSUM = 1024, /* the inner transport checksum is partial; reserved, needs FEATURE.partialChecksum */
+  MP_FLOW_PARTIAL_CHECKSUM = 1024, /* the checksum of the inner TCP or UDP header covers its pseudo-header alone; needs FEATURE.partialChecksum */
   MP_FLOW_DUPLICATE = 2048, /* a deliberate copy of a packet sent on another path */
   MP_FLOW_RESENT = 4096, /* sent again after a suspected loss */
 };
@@ -71,6 +71,10 @@ enum {
 enum {
   MP_AEAD_CHACHA20_POLY1305 = 1, /* RFC 8439; every peer has it */
   MP_AEAD_AES_256_GCM = 2, /* preferred where both CPUs have AES instructions */
+};
+
+enum {
+  MP_FEATURE_PARTIAL_CHECKSUM = 1, /* accepts FLOW_FLAG.partialChecksum */
 };
 
 enum {
@@ -159,9 +163,10 @@ struct mp_cmd_keys_install {
   uint8_t aead; /* wire AEAD */
   uint8_t confirmed; /* 1: send with it at once; 0: from the first datagram that it opens */
   uint8_t fresh; /* 1: the peer began anew; when these keys come into use, older keys, order and path measurements are forgotten */
+  uint8_t features; /* wire FEATURE bits that both sides have */
   uint8_t send_key[32]; /* erased after use */
   uint8_t receive_key[32]; /* erased after use */
-  uint8_t pad_[5];
+  uint8_t pad_[4];
 };
 _Static_assert(offsetof(struct mp_cmd_keys_install, kind) == 0, "mp_cmd_keys_install");
 _Static_assert(offsetof(struct mp_cmd_keys_install, peer) == 2, "mp_cmd_keys_install");
@@ -170,8 +175,9 @@ _Static_assert(offsetof(struct mp_cmd_keys_install, remote_index) == 6, "mp_cmd_
 _Static_assert(offsetof(struct mp_cmd_keys_install, aead) == 8, "mp_cmd_keys_install");
 _Static_assert(offsetof(struct mp_cmd_keys_install, confirmed) == 9, "mp_cmd_keys_install");
 _Static_assert(offsetof(struct mp_cmd_keys_install, fresh) == 10, "mp_cmd_keys_install");
-_Static_assert(offsetof(struct mp_cmd_keys_install, send_key) == 11, "mp_cmd_keys_install");
-_Static_assert(offsetof(struct mp_cmd_keys_install, receive_key) == 43, "mp_cmd_keys_install");
+_Static_assert(offsetof(struct mp_cmd_keys_install, features) == 11, "mp_cmd_keys_install");
+_Static_assert(offsetof(struct mp_cmd_keys_install, send_key) == 12, "mp_cmd_keys_install");
+_Static_assert(offsetof(struct mp_cmd_keys_install, receive_key) == 44, "mp_cmd_keys_install");
 _Static_assert(sizeof(struct mp_cmd_keys_install) == 80, "mp_cmd_keys_install");
 
 struct mp_cmd_keys_drop {
@@ -622,7 +628,11 @@ enum {
   MP_COUNTER_UDP_READ_DATAGRAMS = 3, /* datagrams read */
   MP_COUNTER_UDP_READ_BATCHES = 4, /* recvmmsg calls that returned something */
   MP_COUNTER_UDP_SENT_DATAGRAMS = 5, /* datagrams sent */
-  MP_COUNTER_UDP_SENT_BATCHES = 6, /* sendmmsg calls */
+  MP_COUNTER_UDP_SENT_BATCHES = 6, /* outboxes sent */
+  MP_COUNTER_TUN_READ_RUNS = 7, /* super-packets read from the TUN */
+  MP_COUNTER_TUN_WRITTEN_RUNS = 8, /* super-packets written to the TUN */
+  MP_COUNTER_UDP_READ_RUNS = 9, /* runs of datagrams read as one */
+  MP_COUNTER_UDP_SENT_RUNS = 45, /* runs of datagrams sent as one */
   MP_COUNTER_DROP_OUT_MALFORMED = 10, /* TUN: not an IP packet of matching length */
   MP_COUNTER_DROP_OUT_NO_PEER = 11, /* TUN: no peer has this destination */
   MP_COUNTER_DROP_OUT_NO_KEYS = 12, /* TUN: the peer has no session */
@@ -647,7 +657,7 @@ enum {
   MP_COUNTER_EVENTS_LOST = 40, /* events other than handshakes that found the ring full */
 };
 
-enum { MP_COUNTERS = 41 };
+enum { MP_COUNTERS = 46 };
 
 _Static_assert(sizeof(struct mp_cmd_peer_add) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_peer_remove) <= MP_CROSSING_COMMAND_SLOT_BYTES &&

@@ -19,6 +19,9 @@ static inline void mp_wake_by(struct mp_tunnel *tunnel, uint64_t at_us)
     tunnel->tick_us = at_us;
 }
 
+/* Every way in begins so: whose outbox it is, and what time. */
+void mp_enter(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us);
+
 /* A zeroed event of this kind, or NULL (counted) when TypeScript is far behind. */
 void *mp_event_begin(struct mp_tunnel *tunnel, uint16_t kind);
 void mp_event_end(struct mp_tunnel *tunnel);
@@ -60,17 +63,15 @@ void mp_stats_answer(struct mp_tunnel *tunnel, uint32_t token);
 
 /* out.c APIs: */
 
-/* Seals one datagram and queues it. False without a session or a place to send it to. */
+/* Seals one datagram into the outbox. The body may stand where it will be sealed, behind the header
+ * of the outbox's next room. False without a session or a place to send it to. */
 bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint8_t type,
                  uint16_t flow, uint32_t flow_seq, const uint8_t *body, size_t body_bytes);
 
-/* Sends what is queued and deals with refusals. */
+/* Sends what is in the outbox and deals with refusals. */
 void mp_out_flush(struct mp_tunnel *tunnel);
 
 /* in.c APIs: */
-
-/* Writes the inner packets that reorder has released to the TUN. */
-void mp_in_flush(struct mp_tunnel *tunnel);
 
 /* Lets reorder release what the peer's last datagrams have proved. */
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);

@@ -1,8 +1,12 @@
-/* Runs the library of tunnel.h against the kernel, in a thread of its own: a pause of the
+/* Runs the library of tunnel.h against the kernel, in two threads of its own: a pause of the
  * JavaScript heap delays neither a packet nor a failover.
  *
- * Two single-producer rings cross between the control thread (JavaScript's) and the engine thread.
- * All functions here belong to the control thread. */
+ *   out   TUN -> UDP. Reads, seals under the lock, sends.
+ *   in    UDP -> TUN, commands, timers. Receives, opens under the lock, writes.
+ *
+ * The lock is held for a batch, never for a system call (but where a box overflows), so that the two
+ * threads meet only in sealing and opening. Two rings cross between them and the control thread
+ * (JavaScript's), to which all functions here belong. */
 #ifndef MP_ENGINE_H
 #define MP_ENGINE_H
 
@@ -16,8 +20,9 @@ struct mp_engine;
 
 struct mp_engine_options {
   int tun_fd;    /* non-blocking; the engine's own once open has succeeded */
+  bool offload;  /* runs of datagrams, where the kernel can */
   uint64_t seed; /* of the flow hash */
-  /* [engine] Called when events wait and the last bell has been answered by mp_engine_read_events.
+  /* [in, out] Called when events wait and the last bell has been answered by mp_engine_read_events.
    * Must not block and must not call back. */
   void (*ring_bell)(void *context);
   void *context;

@@ -21,7 +21,7 @@
 static void tell_if_alive(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = (struct mp_path *)&peer->paths[id];
-  if (path->allowed || path->alive_told || !path->heard || !path->heard_by_peer)
+  if (path->allowed || path->alive_told || path->refused || !path->heard || !path->heard_by_peer)
     return;
   path->alive_told = true;
   mp_event_path(tunnel, MP_EVENT_PATH_ALIVE, peer, id);
@@ -113,6 +113,7 @@ void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, 
     return;
   path->allowed = false;
   path->alive_told = false;
+  path->refused = why == MP_PATH_LOST_ERROR;
   if (why != MP_PATH_LOST_UNHEARD)
     path->heard = false;
   peer->usable &= (uint16_t)~mp_path_bit(id);
@@ -148,7 +149,7 @@ static void take_carrying(struct mp_peer *peer, uint16_t carrying, uint64_t sent
 static void take_report(struct mp_tunnel *tunnel, struct mp_peer *peer,
                         const struct mp_packet *packet)
 {
-  const uint8_t *body = packet->room + packet->offset;
+  const uint8_t *body = packet->bytes;
   struct mp_path *path = &peer->paths[packet->path];
   take_carrying(peer, mp_load16(body + MP_PROBE_CARRYING), packet->sent_us);
   path->peer_expected = mp_unwrap(path->peer_expected, mp_load32(body + MP_PROBE_EXPECTED), 32);
@@ -166,7 +167,7 @@ bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
   if (packet->length != MP_PROBE_BYTES)
     return false;
   take_report(tunnel, peer, packet);
-  const uint8_t *question = packet->room + packet->offset;
+  const uint8_t *question = packet->bytes;
   const struct mp_path *path = &peer->paths[packet->path];
   uint8_t answer[MP_PROBE_BYTES];
   memcpy(answer, question, sizeof answer);
@@ -187,7 +188,7 @@ bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
 {
   if (packet->length != MP_PROBE_BYTES)
     return false;
-  const uint8_t *body = packet->room + packet->offset;
+  const uint8_t *body = packet->bytes;
   const uint64_t away_us = tunnel->now_us - mp_load64(body + MP_PROBE_TIME);
   const uint32_t hold_us = mp_load32(body + MP_PROBE_HOLD);
   /* The peer is authentic, its arithmetic need not be: more than an hour, or less than nothing, is
@@ -199,6 +200,7 @@ bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
   mp_rtt_sample(&path->rtt, rtt_us ? rtt_us : 1);
   path->tx_owd_us = mp_load32(body + MP_PROBE_OWD);
   path->tx_owd_any = true;
+  path->refused = false;
   take_report(tunnel, peer, packet);
   return true;
 }

@@ -3,6 +3,8 @@
  * The functions stand in the order in which a datagram meets them. Every octet is hostile until
  * mp_seal_unseal has said yes, and even then the peer may be wrong: see take_data. Faults leave by
  * a label named after the counter that they add to. */
+#include <string.h>
+
 #include "corridor.h"
 #include "inner.h"
 #include "le.h"
@@ -26,20 +28,20 @@ static uint32_t handshake_bytes(uint8_t type)
 
 /* Handshake messages go up as they are. Half of the ring is kept free for what authenticated peers
  * cause, so that a flood of strangers cannot silence them. */
-static void pass_handshake(struct mp_tunnel *tunnel, const struct mp_arrival *arrival)
+static void pass_handshake(struct mp_tunnel *tunnel, const uint8_t *bytes, uint32_t length,
+                           const struct mp_endpoint *from)
 {
-  const uint8_t *bytes = arrival->packet->room;
   const uint32_t wanted = handshake_bytes(bytes[0]);
-  if (arrival->length < wanted)
+  if (length < wanted)
     goto drop_short;
-  if (arrival->length > wanted)
+  if (length > wanted)
     goto drop_long;
   if (mp_ring_room(tunnel->events) <= MP_CROSSING_EVENT_SLOTS / 2)
     goto drop_handshake_full;
   struct mp_event_handshake *event = mp_event_begin(tunnel, MP_EVENT_HANDSHAKE);
   if (!event)
     goto drop_handshake_full;
-  MP_EVENT_ENDPOINT(event, &arrival->from);
+  MP_EVENT_ENDPOINT(event, from);
   event->length = (uint16_t)wanted;
   memcpy(event->bytes, bytes, wanted);
   mp_event_end(tunnel);
@@ -128,11 +130,13 @@ void mp_in_deliver(void *context, struct mp_packet *packet)
 {
   struct mp_tunnel *tunnel = context;
   if (tunnel->in_count == MP_IN_BATCH)
-    mp_in_flush(tunnel);
+    mp_tunnel_write(tunnel);
   tunnel->in[tunnel->in_count++] = packet;
+  if (packet->loan)
+    tunnel->next_loan = (tunnel->next_loan + 1) % (2 * MP_IN_BATCH);
 }
 
-void mp_in_flush(struct mp_tunnel *tunnel)
+void mp_tunnel_write(struct mp_tunnel *tunnel)
 {
   const unsigned count = tunnel->in_count;
   if (count == 0)
@@ -153,21 +157,34 @@ static bool owns_source(const struct mp_peer *peer, const struct mp_inner *inner
                              : memcmp(inner->source, peer->ipv6, 16) == 0;
 }
 
-/* Takes the packet over. */
-static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
+/* A partial checksum is believed, like all that the peer has sealed, but its place is not. */
+static bool find_checksum(struct mp_packet *packet, const struct mp_inner *inner)
 {
-  const uint8_t *header = packet->room;
+  struct mp_inner_transport transport;
+  if (!mp_inner_transport(&transport, inner, packet->bytes, packet->length))
+    return false;
+  packet->transport = transport.offset;
+  packet->checksum = transport.checksum;
+  return true;
+}
+
+static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, const uint8_t *header,
+                      struct mp_packet *packet)
+{
+  const uint16_t flow = mp_load16(header + MP_HEADER_FLOW);
   struct mp_inner inner;
-  if (!mp_inner_parse(&inner, packet->room + packet->offset, packet->length))
+  packet->partial = flow & MP_FLOW_PARTIAL_CHECKSUM;
+  if (packet->length > MP_LIMIT_PACKET_BYTES ||
+      !mp_inner_parse(&inner, packet->bytes, packet->length) ||
+      (packet->partial && !find_checksum(packet, &inner)))
     goto drop_inner_malformed;
   if (!owns_source(peer, &inner))
     goto drop_inner_source;
   mp_health_data(tunnel, peer);
   peer->paths[packet->path].rx_data++;
-  const uint16_t bucket = mp_load16(header + MP_HEADER_FLOW) & (MP_LIMIT_BUCKETS - 1);
-  const uint32_t flow_seq = mp_load24(header + MP_HEADER_FLOW_SEQ);
-  switch (mp_reorder_insert(peer->reorder, bucket, flow_seq, packet, peer->order_paths,
-                            tunnel->now_us)) {
+  const uint16_t bucket = flow & (MP_LIMIT_BUCKETS - 1);
+  switch (mp_reorder_insert(peer->reorder, bucket, mp_load24(header + MP_HEADER_FLOW_SEQ), packet,
+                            peer->order_paths, tunnel->now_us)) {
   case MP_REORDER_TAKEN:
     peer->rx_packets++;
     break;
@@ -182,11 +199,9 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_
 
 drop_inner_malformed:
   mp_count(tunnel, MP_COUNTER_DROP_INNER_MALFORMED);
-  mp_pool_give(tunnel->pool, packet);
   return;
 drop_inner_source:
   mp_count(tunnel, MP_COUNTER_DROP_INNER_SOURCE);
-  mp_pool_give(tunnel->pool, packet);
 }
 
 static bool take_control(struct mp_tunnel *tunnel, const struct mp_peer *peer,
@@ -200,19 +215,18 @@ static bool take_control(struct mp_tunnel *tunnel, const struct mp_peer *peer,
   event->peer = peer->id;
   event->path = packet->path;
   event->length = (uint16_t)packet->length;
-  memcpy(event->bytes, packet->room + packet->offset, packet->length);
+  memcpy(event->bytes, packet->bytes, packet->length);
   mp_event_end(tunnel);
   return true;
 }
 
-/* Takes the packet over. Returns the peer whose order may have changed, or NULL. */
-static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_arrival *arrival)
+/* Returns the peer whose order may have changed, or NULL. */
+static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_t length,
+                                   const struct mp_endpoint *from)
 {
-  struct mp_packet *packet = arrival->packet;
-  uint8_t *bytes = packet->room;
-  const uint8_t id = arrival->length > MP_HEADER_PATH ? bytes[MP_HEADER_PATH] : 0;
-  if (arrival->length < MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES)
+  if (length < MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES)
     goto drop_short;
+  const uint8_t id = bytes[MP_HEADER_PATH];
   if (id >= MP_LIMIT_PATHS)
     goto drop_path;
   const uint16_t owner = tunnel->owner[mp_load16(bytes + MP_HEADER_RECEIVER)];
@@ -225,28 +239,32 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_arrival *
   const uint64_t path_seq = mp_replay_expand(replay, mp_load32(bytes + MP_HEADER_PATH_SEQ));
   if (!mp_replay_check(replay, path_seq))
     goto drop_replay;
-  if (!mp_seal_unseal(epoch->unseal, id, path_seq, bytes, arrival->length))
+  if (!mp_seal_unseal(epoch->unseal, id, path_seq, bytes, length))
     goto drop_auth;
   const uint64_t advanced = mp_replay_accept(replay, path_seq);
 
   if (!epoch->confirmed)
     mp_epoch_use(tunnel, peer, epoch);
   if (!peer->paths[id].exists)
-    discover_path(tunnel, peer, id, &arrival->from);
+    discover_path(tunnel, peer, id, from);
   else if (advanced > 0)
-    learn_endpoint(tunnel, peer, id, &arrival->from);
+    learn_endpoint(tunnel, peer, id, from);
 
-  packet->sent_us = account(tunnel, peer, id, bytes, arrival->length, advanced);
-  packet->path = id;
-  packet->offset = MP_SEAL_HEADER_BYTES;
-  packet->length = arrival->length - MP_SEAL_HEADER_BYTES - MP_SEAL_TAG_BYTES;
+  struct mp_packet *packet = &tunnel->loans[tunnel->next_loan];
+  *packet = (struct mp_packet){
+      .bytes = bytes + MP_SEAL_HEADER_BYTES,
+      .length = length - MP_SEAL_HEADER_BYTES - MP_SEAL_TAG_BYTES,
+      .sent_us = account(tunnel, peer, id, bytes, length, advanced),
+      .path = id,
+      .loan = true,
+  };
   mp_health_heard(tunnel, peer, id);
 
   bool whole = true;
   switch (bytes[MP_HEADER_TYPE]) {
   case MP_MSG_DATA:
-    take_data(tunnel, peer, packet);
-    return peer;
+    take_data(tunnel, peer, bytes, packet);
+    break;
   case MP_MSG_PROBE:
     whole = mp_health_on_probe(tunnel, peer, packet);
     break;
@@ -259,25 +277,22 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_arrival *
   }
   if (!whole)
     mp_count(tunnel, MP_COUNTER_DROP_BODY);
-  mp_pool_give(tunnel->pool, packet);
   return peer;
 
 drop_short:
   mp_count(tunnel, MP_COUNTER_DROP_SHORT);
-  goto drop;
+  return NULL;
 drop_path:
   mp_count(tunnel, MP_COUNTER_DROP_PATH);
-  goto drop;
+  return NULL;
 drop_index:
   mp_count(tunnel, MP_COUNTER_DROP_INDEX);
-  goto drop;
+  return NULL;
 drop_replay:
   mp_count(tunnel, MP_COUNTER_DROP_REPLAY);
-  goto drop;
+  return NULL;
 drop_auth:
   mp_count(tunnel, MP_COUNTER_DROP_AUTH);
-drop:
-  mp_pool_give(tunnel->pool, packet);
   return NULL;
 }
 
@@ -287,49 +302,52 @@ void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_wake_by(tunnel, mp_reorder_deadline(peer->reorder));
 }
 
-static struct mp_peer *receive(struct mp_tunnel *tunnel, struct mp_arrival *arrival)
+static struct mp_peer *receive(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_t length,
+                               const struct mp_endpoint *from)
 {
-  if (arrival->length == 0) {
+  if (length == 0) {
     mp_count(tunnel, MP_COUNTER_DROP_SHORT);
-    mp_pool_give(tunnel->pool, arrival->packet);
     return NULL;
   }
-  switch (arrival->packet->room[0]) {
+  switch (bytes[MP_HEADER_TYPE]) {
   case MP_MSG_INITIATION:
   case MP_MSG_RESPONSE:
   case MP_MSG_COOKIE:
-    pass_handshake(tunnel, arrival);
-    break;
+    pass_handshake(tunnel, bytes, length, from);
+    return NULL;
   case MP_MSG_DATA:
   case MP_MSG_PROBE:
   case MP_MSG_ECHO:
   case MP_MSG_CONTROL:
-    return open_sealed(tunnel, arrival);
+    return open_sealed(tunnel, bytes, length, from);
   default:
     mp_count(tunnel, MP_COUNTER_DROP_TYPE);
-    break;
+    return NULL;
   }
-  mp_pool_give(tunnel->pool, arrival->packet);
-  return NULL;
 }
 
-void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_arrival *arrivals, unsigned count,
-                      uint64_t now_us)
+void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
+                      struct mp_arrival *arrivals, unsigned count, uint64_t now_us)
 {
-  if (now_us > tunnel->now_us)
-    tunnel->now_us = now_us;
+  mp_enter(tunnel, outbox, now_us);
   tunnel->counters[MP_COUNTER_UDP_READ_BATCHES]++;
-  tunnel->counters[MP_COUNTER_UDP_READ_DATAGRAMS] += count;
   struct mp_peer *last = NULL;
   for (unsigned i = 0; i < count; i++) {
-    struct mp_peer *peer = receive(tunnel, &arrivals[i]);
-    /* Proofs are looked for once a run of datagrams of one peer, not once a datagram. */
-    if (last && peer != last)
-      mp_in_settle(tunnel, last);
-    last = peer;
+    uint8_t *bytes = arrivals[i].bytes;
+    uint32_t left = arrivals[i].length;
+    tunnel->counters[MP_COUNTER_UDP_READ_RUNS] += left > arrivals[i].segment_bytes;
+    do {
+      const uint32_t length = left < arrivals[i].segment_bytes ? left : arrivals[i].segment_bytes;
+      struct mp_peer *peer = receive(tunnel, bytes, length, &arrivals[i].from);
+      tunnel->counters[MP_COUNTER_UDP_READ_DATAGRAMS]++;
+      /* Proofs are looked for once a run of datagrams of one peer, not once a datagram. */
+      if (last && peer != last)
+        mp_in_settle(tunnel, last);
+      last = peer;
+      bytes += length;
+      left -= length;
+    } while (left > 0);
   }
   if (last)
     mp_in_settle(tunnel, last);
-  mp_in_flush(tunnel);
-  mp_out_flush(tunnel);
 }

@@ -64,7 +64,8 @@ bool mp_inner_parse(struct mp_inner *inner, const uint8_t *packet, uint32_t leng
 /* What tells two flows between the same addresses apart. */
 struct transport {
   uint8_t protocol;
-  uint32_t ports; /* both ports or the SPI; 0 where there is none to see */
+  uint32_t ports;  /* both ports or the SPI; 0 where there is none to see */
+  uint32_t offset; /* where its header begins; 0 where there is none to see */
 };
 
 /* `at` is where the header of `protocol` begins. */
@@ -89,7 +90,7 @@ static struct transport read_transport(uint8_t protocol, const uint8_t *packet, 
   }
   if (offset + sizeof(uint32_t) > length)
     return (struct transport){.protocol = protocol};
-  return (struct transport){protocol, mp_load32(packet + offset)};
+  return (struct transport){protocol, mp_load32(packet + offset), at};
 }
 
 static struct transport transport_of_ipv4(const uint8_t *packet, uint32_t length)
@@ -123,6 +124,18 @@ static struct transport transport_of_ipv6(const uint8_t *packet, uint32_t length
     protocol = header[0];
   }
   return (struct transport){.protocol = protocol};
+}
+
+bool mp_inner_transport(struct mp_inner_transport *transport, const struct mp_inner *inner,
+                        const uint8_t *packet, uint32_t length)
+{
+  const struct transport seen = inner->version == 4 ? transport_of_ipv4(packet, length)
+                                                    : transport_of_ipv6(packet, length);
+  if (seen.offset == 0 || (seen.protocol != TCP && seen.protocol != UDP))
+    return false;
+  transport->offset = (uint16_t)seen.offset;
+  transport->checksum = seen.protocol == TCP ? 16 : 6;
+  return seen.offset + transport->checksum + 2u <= length;
 }
 
 uint16_t mp_inner_bucket(const struct mp_inner *inner, const uint8_t *packet, uint32_t length,

@@ -16,6 +16,16 @@ struct mp_inner {
  * `length` exactly. */
 bool mp_inner_parse(struct mp_inner *inner, const uint8_t *packet, uint32_t length);
 
+/* Where the checksum of TCP or UDP is. */
+struct mp_inner_transport {
+  uint16_t offset;   /* of the transport header in the packet */
+  uint16_t checksum; /* of the checksum in the transport header */
+};
+
+/* False for other protocols, for fragments, and when the checksum is not inside the packet. */
+bool mp_inner_transport(struct mp_inner_transport *transport, const struct mp_inner *inner,
+                        const uint8_t *packet, uint32_t length);
+
 /* Flow bucket, 0 .. MP_LIMIT_BUCKETS - 1. `hash` is MP_HASH_*: layer3 takes the addresses; layer3_4
  * also protocol and ports (TCP, UDP, UDP-Lite, SCTP, DCCP), the SPI of ESP and AH. Fragments and
  * anything cut short hash by addresses and protocol alone, so that all fragments of a packet stay

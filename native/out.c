@@ -1,12 +1,15 @@
-/* The way out: TUN -> classify -> plan -> sequence -> seal -> queue -> UDP.
+/* The way out: TUN -> classify -> segment -> plan -> sequence -> seal -> outbox -> UDP.
  *
  * The functions stand in the order in which a packet meets them. Faults leave by a label named
  * after the counter that they add to. */
 #include <errno.h>
+#include <string.h>
 
+#include "checksum.h"
 #include "corridor.h"
 #include "inner.h"
 #include "le.h"
+#include "segment.h"
 
 /* Paths that may carry data now. When none may, the planned ones: a path wrongly thought lost costs
  * nothing to try while there is no better one. */
@@ -15,28 +18,59 @@ static uint16_t paths_to_use(const struct mp_peer *peer)
   return peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
 }
 
-static void send_everywhere(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t usable,
-                            uint16_t bucket, uint32_t flow_seq, const struct mp_slice *packet)
+/* Room for one more datagram, behind its header. */
+static uint8_t *body_room(struct mp_tunnel *tunnel)
 {
-  uint16_t flow = bucket;
+  if (tunnel->outbox->count == MP_OUT_BATCH)
+    mp_out_flush(tunnel);
+  return tunnel->outbox->rooms[tunnel->outbox->count] + MP_SEAL_HEADER_BYTES;
+}
+
+/* Sends the packet that stands in body_room on one path. */
+static bool send_on(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint16_t flow,
+                    uint32_t flow_seq, uint32_t length)
+{
+  return mp_out_push(tunnel, peer, path, MP_MSG_DATA, flow, flow_seq, body_room(tunnel), length);
+}
+
+/* Sends it on every path of the plan: each copy is sealed anew from the clear text. */
+static void send_everywhere(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t usable,
+                            uint16_t flow, uint32_t flow_seq, uint32_t length)
+{
+  uint8_t packet[MP_LIMIT_PACKET_BYTES];
+  memcpy(packet, body_room(tunnel), length);
   for (unsigned i = 0; i < MP_LIMIT_PATHS; i++) {
     const uint8_t path = peer->schedule.order[i];
     if (path == MP_CROSSING_NO_PATH)
       break;
     if (!(usable & mp_path_bit(path)))
       continue;
-    if (mp_out_push(tunnel, peer, path, MP_MSG_DATA, flow, flow_seq, packet->bytes, packet->length))
+    if (mp_out_push(tunnel, peer, path, MP_MSG_DATA, flow, flow_seq, packet, length))
       flow |= MP_FLOW_DUPLICATE;
   }
+}
+
+/* A partial checksum goes as it is to a peer that finds the field by itself, as in TCP and UDP. All
+ * others are made whole here. */
+static bool may_stay_partial(const struct mp_peer *peer, const struct mp_inner *inner,
+                             const struct mp_slice *packet)
+{
+  struct mp_inner_transport transport;
+  return peer->sending->features & MP_FEATURE_PARTIAL_CHECKSUM &&
+         mp_inner_transport(&transport, inner, packet->bytes, packet->length) &&
+         transport.offset == packet->offload.transport &&
+         transport.checksum == packet->offload.checksum;
 }
 
 static void carry(struct mp_tunnel *tunnel, const struct mp_slice *packet)
 {
   struct mp_inner inner;
-  if (packet->length > MP_LIMIT_PACKET_BYTES)
-    goto drop_too_big;
-  if (!mp_inner_parse(&inner, packet->bytes, packet->length))
+  struct mp_segments segments;
+  if (!mp_inner_parse(&inner, packet->bytes, packet->length) ||
+      !mp_segments_open(&segments, &inner, packet->bytes, packet->length, &packet->offload))
     goto drop_malformed;
+  if (mp_segments_largest(&segments) > MP_LIMIT_PACKET_BYTES)
+    goto drop_too_big;
   const uint16_t id = mp_route_find(&tunnel->route, inner.version, inner.destination);
   if (id == MP_ROUTE_NONE)
     goto drop_no_peer;
@@ -45,31 +79,41 @@ static void carry(struct mp_tunnel *tunnel, const struct mp_slice *packet)
     goto drop_no_keys;
 
   mp_health_data(tunnel, peer);
-  const uint16_t usable = paths_to_use(peer);
   struct mp_schedule *schedule = &peer->schedule;
-  if (!peer->scheduled || !(usable & schedule->carrying))
+  if (!peer->scheduled || !(paths_to_use(peer) & schedule->carrying))
     goto drop_no_path;
-
   const uint16_t bucket =
       mp_inner_bucket(&inner, packet->bytes, packet->length, schedule->hash, tunnel->seed);
+  const bool partial = packet->offload.partial && may_stay_partial(peer, &inner, packet);
+  const uint16_t flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
   uint32_t *next = &peer->flow_seq[bucket];
-  if (schedule->kind == MP_PLAN_KIND_ALL) {
-    send_everywhere(tunnel, peer, usable, bucket, *next, packet);
-  } else {
-    const uint8_t path = mp_schedule_pick(schedule, bucket, usable);
-    if (path == MP_CROSSING_NO_PATH)
-      goto drop_no_path;
-    mp_out_push(tunnel, peer, path, MP_MSG_DATA, bucket, *next, packet->bytes, packet->length);
+
+  tunnel->counters[MP_COUNTER_TUN_READ_RUNS] += segments.count > 1;
+  for (uint32_t i = 0; i < segments.count; i++) {
+    uint8_t *room = body_room(tunnel);
+    /* Asked for each segment: sending the ones before it may have cost a path. */
+    const uint16_t usable = paths_to_use(peer);
+    const uint32_t length = mp_segments_write(&segments, i, room);
+    if (packet->offload.partial && !partial)
+      mp_checksum_complete(room, length, packet->offload.transport, packet->offload.checksum);
+    if (schedule->kind == MP_PLAN_KIND_ALL) {
+      send_everywhere(tunnel, peer, usable, flow, *next, length);
+    } else {
+      const uint8_t path = mp_schedule_pick(schedule, bucket, usable);
+      if (path == MP_CROSSING_NO_PATH)
+        goto drop_no_path;
+      send_on(tunnel, peer, path, flow, *next, length);
+    }
+    *next = (*next + 1) & 0xffffff;
+    peer->tx_packets++;
   }
-  *next = (*next + 1) & 0xffffff;
-  peer->tx_packets++;
   return;
 
-drop_too_big:
-  mp_count(tunnel, MP_COUNTER_DROP_OUT_TOO_BIG);
-  return;
 drop_malformed:
   mp_count(tunnel, MP_COUNTER_DROP_OUT_MALFORMED);
+  return;
+drop_too_big:
+  mp_count(tunnel, MP_COUNTER_DROP_OUT_TOO_BIG);
   return;
 drop_no_peer:
   mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PEER);
@@ -81,16 +125,14 @@ drop_no_path:
   mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
 }
 
-void mp_tunnel_on_tun(struct mp_tunnel *tunnel, const struct mp_slice *packets, unsigned count,
-                      uint64_t now_us)
+void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
+                      const struct mp_slice *packets, unsigned count, uint64_t now_us)
 {
-  if (now_us > tunnel->now_us)
-    tunnel->now_us = now_us;
+  mp_enter(tunnel, outbox, now_us);
   tunnel->counters[MP_COUNTER_TUN_READ_BATCHES]++;
   tunnel->counters[MP_COUNTER_TUN_READ_PACKETS] += count;
   for (unsigned i = 0; i < count; i++)
     carry(tunnel, &packets[i]);
-  mp_out_flush(tunnel);
 }
 
 bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint8_t type,
@@ -100,10 +142,11 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uin
   struct mp_path *path = &peer->paths[id];
   if (!epoch || !path->exists)
     return false;
-  if (tunnel->out_count == MP_OUT_BATCH)
+  struct mp_outbox *outbox = tunnel->outbox;
+  if (outbox->count == MP_OUT_BATCH)
     mp_out_flush(tunnel);
 
-  uint8_t *bytes = tunnel->out_room[tunnel->out_count];
+  uint8_t *bytes = outbox->rooms[outbox->count];
   /* Taken even when sealing fails: a nonce is never used twice. */
   const uint64_t path_seq = epoch->tx_seq[id]++;
   bytes[MP_HEADER_TYPE] = type;
@@ -117,7 +160,7 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uin
   if (length == 0)
     return false;
 
-  tunnel->out[tunnel->out_count++] = (struct mp_datagram){
+  outbox->datagrams[outbox->count++] = (struct mp_datagram){
       .bytes = bytes,
       .length = (uint32_t)length,
       .peer = peer->id,
@@ -128,6 +171,21 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uin
   path->tx_bytes += length;
   path->tx_data += type == MP_MSG_DATA;
   return true;
+}
+
+bool mp_tunnel_send(const struct mp_tunnel *tunnel, struct mp_outbox *outbox)
+{
+  if (outbox->count == 0)
+    return false;
+  tunnel->ports.udp_send(tunnel->ports.context, outbox);
+  unsigned refused = 0;
+  for (unsigned i = 0; i < outbox->count; i++)
+    refused += outbox->datagrams[i].error != 0;
+  outbox->sent_datagrams += outbox->count - refused;
+  outbox->sent_batches++;
+  if (refused == 0)
+    outbox->count = 0;
+  return refused > 0;
 }
 
 /* A full buffer or a datagram that is too large says nothing about the path; whatever else the
@@ -145,18 +203,16 @@ static void refused(struct mp_tunnel *tunnel, const struct mp_datagram *datagram
     mp_health_lose(tunnel, peer, datagram->path, MP_PATH_LOST_ERROR, error);
 }
 
+void mp_tunnel_refused(struct mp_tunnel *tunnel, struct mp_outbox *outbox)
+{
+  for (unsigned i = 0; i < outbox->count; i++)
+    if (outbox->datagrams[i].error)
+      refused(tunnel, &outbox->datagrams[i]);
+  outbox->count = 0;
+}
+
 void mp_out_flush(struct mp_tunnel *tunnel)
 {
-  const unsigned count = tunnel->out_count;
-  if (count == 0)
-    return;
-  tunnel->ports.udp_send(tunnel->ports.context, tunnel->out, count);
-  tunnel->counters[MP_COUNTER_UDP_SENT_BATCHES]++;
-  for (unsigned i = 0; i < count; i++) {
-    if (tunnel->out[i].error)
-      refused(tunnel, &tunnel->out[i]);
-    else
-      tunnel->counters[MP_COUNTER_UDP_SENT_DATAGRAMS]++;
-  }
-  tunnel->out_count = 0;
+  if (mp_tunnel_send(tunnel, tunnel->outbox))
+    mp_tunnel_refused(tunnel, tunnel->outbox);
 }

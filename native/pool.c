@@ -6,10 +6,15 @@
 /* 128 KiB, room for one batch of datagrams. */
 #define SLAB_PACKETS 64u
 
+struct stored {
+  struct mp_packet packet;
+  uint8_t room[MP_LIMIT_PACKET_BYTES];
+};
+
 struct mp_slab {
   struct mp_slab *next;
   uint32_t count;
-  struct mp_packet packets[];
+  struct stored packets[];
 };
 
 void mp_pool_open(struct mp_pool *pool, uint32_t limit)
@@ -36,8 +41,10 @@ static bool grow(struct mp_pool *pool)
   slab->count = count;
   pool->slabs = slab;
   pool->allocated += count;
-  for (uint32_t i = count; i-- > 0;)
-    put(pool, &slab->packets[i]);
+  for (uint32_t i = count; i-- > 0;) {
+    slab->packets[i].packet = (struct mp_packet){.bytes = slab->packets[i].room};
+    put(pool, &slab->packets[i].packet);
+  }
   return true;
 }
 
@@ -51,8 +58,25 @@ struct mp_packet *mp_pool_take(struct mp_pool *pool)
   return packet;
 }
 
+struct mp_packet *mp_pool_keep(struct mp_pool *pool, struct mp_packet *packet)
+{
+  if (!packet->loan)
+    return packet;
+  struct mp_packet *copy = mp_pool_take(pool);
+  if (!copy)
+    return NULL;
+  uint8_t *room = copy->bytes;
+  *copy = *packet;
+  copy->bytes = room;
+  copy->loan = false;
+  memcpy(room, packet->bytes, packet->length);
+  return copy;
+}
+
 void mp_pool_give(struct mp_pool *pool, struct mp_packet *packet)
 {
+  if (packet->loan)
+    return;
   put(pool, packet);
   pool->taken--;
 }

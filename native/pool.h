@@ -1,6 +1,8 @@
-/* Packet buffers of one size, reused and never returned to the system before close.
+/* Inner packets on their way to the TUN.
  *
- * Grows slab by slab up to a bound, so that an idle tunnel is small and a busy one never allocates
+ * Most are delivered in the batch that they came in and never leave the buffer that the kernel wrote
+ * them to: these are loans. One that must wait is kept: copied into a packet of the pool, which
+ * grows slab by slab up to a bound, so that an idle tunnel is small and a busy one never allocates
  * in the steady state. Release has one function, mp_pool_give. One thread. */
 #ifndef MP_POOL_H
 #define MP_POOL_H
@@ -11,16 +13,16 @@
 
 #include "contract.h"
 
-/* Room for the largest datagram: header, inner packet, tag. */
-#define MP_PACKET_ROOM_BYTES (MP_SEAL_HEADER_BYTES + MP_LIMIT_PACKET_BYTES + MP_SEAL_TAG_BYTES)
-
 struct mp_packet {
   struct mp_packet *next; /* free list */
+  uint8_t *bytes;         /* the inner packet */
+  uint32_t length;
   uint64_t sent_us;       /* sender's clock, unwrapped */
-  uint32_t offset;        /* first octet of the inner packet in `room` */
-  uint32_t length;        /* octets of the inner packet */
   uint8_t path;           /* path it came on */
-  uint8_t room[MP_PACKET_ROOM_BYTES];
+  bool loan;              /* `bytes` are the present batch's, the struct is the caller's */
+  bool partial;           /* the transport checksum is partial, see offload.h */
+  uint16_t transport;     /* of a partial one: where the transport header starts */
+  uint16_t checksum;      /* of a partial one: where, from there, the checksum is */
 };
 
 struct mp_pool {
@@ -33,8 +35,15 @@ struct mp_pool {
 
 void mp_pool_open(struct mp_pool *pool, uint32_t limit);
 
-/* NULL when `limit` packets are out or memory is gone. O(1) but for a new slab. */
+/* A packet with room for MP_LIMIT_PACKET_BYTES. NULL when `limit` packets are out or memory is gone.
+ * O(1) but for a new slab. */
 struct mp_packet *mp_pool_take(struct mp_pool *pool);
+
+/* A packet that may outlive the batch: a copy of a loan, and anything else as it is. NULL when there
+ * is no room for a copy. Precondition: length <= MP_LIMIT_PACKET_BYTES. */
+struct mp_packet *mp_pool_keep(struct mp_pool *pool, struct mp_packet *packet);
+
+/* Loans come to nothing. */
 void mp_pool_give(struct mp_pool *pool, struct mp_packet *packet);
 
 /* Frees everything, packets that are still out included; their contents are erased. */

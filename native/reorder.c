@@ -190,7 +190,12 @@ static enum mp_reorder_verdict insert_ahead(struct mp_reorder *reorder, struct b
     mp_pool_give(reorder->pool, packet);
     return MP_REORDER_DUPLICATE;
   }
-  make_room(reorder, bucket, sequence, paths);
+  struct mp_packet *kept = mp_pool_keep(reorder->pool, packet);
+  if (kept)
+    make_room(reorder, bucket, sequence, paths);
+  else
+    close_in(reorder, bucket, sequence, 0, paths); /* no memory to wait in: its turn is now */
+  packet = kept ? kept : packet;
   if (sequence == bucket->turn) {
     insert_turn(reorder, bucket, packet, paths);
     return MP_REORDER_TAKEN;

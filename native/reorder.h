@@ -51,9 +51,9 @@ struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
 /* Gives all held packets back without delivering them. NULL is allowed. */
 void mp_reorder_close(struct mp_reorder *reorder);
 
-/* Takes ownership. Delivers at once what is in order; a copy is given back and counted; a packet
- * behind its turn that was never seen is delivered late; one so old that nobody can tell
- * (MP_REORDER_HISTORY) is given back and counted by the return value.
+/* Takes ownership; a loan that has to wait is copied. Delivers at once what is in order; a copy is
+ * given back and counted; a packet behind its turn that was never seen is delivered late; one so
+ * old that nobody can tell (MP_REORDER_HISTORY) is given back and counted by the return value.
  * Uses packet->sent_us and packet->path. flow_seq has 24 bits and wraps. */
 enum mp_reorder_verdict { MP_REORDER_TAKEN, MP_REORDER_DUPLICATE, MP_REORDER_TOO_OLD };
 enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t bucket,

@@ -1,33 +1,51 @@
-/* The TUN port. Opening runs on the control thread, the rest on the engine thread. How packets
- * become system calls is known here alone: IFF_VNET_HDR and its offloads belong here. */
+/* The TUN port. Opening runs on the control thread, reading on one engine thread and writing on the
+ * other. How packets become system calls is known here alone: IFF_VNET_HDR and its offloads. */
 #ifndef MP_TUN_H
 #define MP_TUN_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "fault.h"
 #include "tunnel.h"
 
 /* Creates a TUN device that lives as long as the descriptor, or attaches to a persistent one. `name`
- * may end in %d; NULL: "mptun%d". Returns a non-blocking descriptor and the device's name, or -1 and
- * *fault: EPERM without CAP_NET_ADMIN, EBUSY when another process holds it, EINVAL for a device of
- * another kind, ENAMETOOLONG. */
-int mp_tun_open(const char *name, char name_out[IFNAMSIZ], struct mp_fault *fault);
+ * may end in %d; NULL: "mptun%d". With `offload` the kernel is asked to hand over super-packets and
+ * partial checksums, as far as it can. Returns a non-blocking descriptor and the device's name, or -1
+ * and *fault: EPERM without CAP_NET_ADMIN, EBUSY when another process holds it, EINVAL for a device
+ * of another kind, ENAMETOOLONG. */
+int mp_tun_open(const char *name, bool offload, char name_out[IFNAMSIZ], struct mp_fault *fault);
 
-/* One above the largest packet, so that one that was cut is seen to be too large. */
-#define MP_TUN_ROOM_BYTES (MP_LIMIT_PACKET_BYTES + 8)
+/* An open device and what was agreed with it. */
+struct mp_tun {
+  int fd;
+  bool header; /* each packet is preceded by a virtio_net_hdr */
+  bool udp;    /* the kernel takes runs of UDP */
+};
+
+/* [control] Reads from the descriptor what mp_tun_open agreed. */
+bool mp_tun_adopt(struct mp_tun *tun, int fd, struct mp_fault *fault);
+
+/* A super-packet has at most 64 KiB and the virtio_net_hdr. One more octet, so that one that was cut
+ * is seen to be too large. */
+#define MP_TUN_ROOM_BYTES (65536 + 16)
+/* Packets of one turn: small ones fill the datagrams of one outbox, super-packets are a burst of
+ * 0.5 MB, which is sent in between. */
+#define MP_TUN_BATCH 16u
 
 struct mp_tun_inbox {
-  struct mp_slice packets[MP_OUT_BATCH];
-  _Alignas(64) uint8_t rooms[MP_OUT_BATCH][MP_TUN_ROOM_BYTES];
+  struct mp_slice packets[MP_TUN_BATCH];
+  _Alignas(64) uint8_t rooms[MP_TUN_BATCH][MP_TUN_ROOM_BYTES];
 };
 
 /* Reads until nothing waits or the batch is full; the packets are valid until the next call. *error
  * is 0, or an errno after which the device is of no use: EBADFD when it was deleted. */
-unsigned mp_tun_read(struct mp_tun_inbox *inbox, int fd, int *error);
+unsigned mp_tun_read(struct mp_tun_inbox *inbox, const struct mp_tun *tun, int *error);
 
-/* Writes packets (room + offset, length). Returns how many the device took, from the first. */
-unsigned mp_tun_write(int fd, struct mp_packet *const *packets, unsigned count);
+/* Writes packets, those that can be joined as one, and adds the number of these runs to *runs.
+ * Returns how many packets the device took, from the first. */
+unsigned mp_tun_write(const struct mp_tun *tun, struct mp_packet *const *packets, unsigned count,
+                      uint64_t *runs);
 
 #endif

@@ -13,6 +13,17 @@
 /* Packets that reorder may hold for one peer: 200 ms at 250 Mbit/s in packets of 1500 octets. */
 #define REORDER_LIMIT 4096u
 
+void mp_enter(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us)
+{
+  tunnel->outbox = outbox;
+  tunnel->counters[MP_COUNTER_UDP_SENT_DATAGRAMS] += outbox->sent_datagrams;
+  tunnel->counters[MP_COUNTER_UDP_SENT_BATCHES] += outbox->sent_batches;
+  tunnel->counters[MP_COUNTER_UDP_SENT_RUNS] += outbox->sent_runs;
+  outbox->sent_datagrams = outbox->sent_batches = outbox->sent_runs = 0;
+  if (now_us > tunnel->now_us)
+    tunnel->now_us = now_us;
+}
+
 void *mp_event_begin(struct mp_tunnel *tunnel, uint16_t kind)
 {
   uint8_t *slot = mp_ring_reserve(tunnel->events);
@@ -145,10 +156,9 @@ void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   free(peer);
 }
 
-void mp_tunnel_on_tick(struct mp_tunnel *tunnel, uint64_t now_us)
+void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us)
 {
-  if (now_us > tunnel->now_us)
-    tunnel->now_us = now_us;
+  mp_enter(tunnel, outbox, now_us);
   if (tunnel->now_us < tunnel->tick_us)
     return;
   tunnel->tick_us = UINT64_MAX;
@@ -157,8 +167,6 @@ void mp_tunnel_on_tick(struct mp_tunnel *tunnel, uint64_t now_us)
     mp_wake_by(tunnel, mp_health_tick(tunnel, peer));
     mp_in_settle(tunnel, peer);
   }
-  mp_in_flush(tunnel);
-  mp_out_flush(tunnel);
 }
 
 uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel) { return tunnel->tick_us; }

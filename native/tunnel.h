@@ -6,7 +6,9 @@
  * command.c  what TypeScript wants      in.c      UDP to TUN
  * stats.c    what TypeScript asks       health.c  probes, silence, who is in use
  *
- * All functions run on one thread. now_us is monotonic; a step back counts as no step. */
+ * Two threads may run it: one calls on_tun, the other everything else, and both hold one lock around
+ * each call but those that say that they need none. now_us is monotonic; a step back counts as no
+ * step. */
 #ifndef MP_TUNNEL_H
 #define MP_TUNNEL_H
 
@@ -16,6 +18,7 @@
 
 #include "contract.h"
 #include "measure.h"
+#include "offload.h"
 #include "pool.h"
 #include "reorder.h"
 #include "replay.h"
@@ -34,10 +37,12 @@ struct mp_endpoint {
   uint8_t local[16];    /* all zero: the kernel chooses */
 };
 
-/* An inner packet as read from the TUN; memory of the caller. */
+/* An inner packet, or a super-packet that stands for several, as read from the TUN; memory of the
+ * caller. */
 struct mp_slice {
   const uint8_t *bytes;
   uint32_t length;
+  struct mp_offload offload;
 };
 
 /* A datagram on its way out. */
@@ -50,20 +55,38 @@ struct mp_datagram {
   struct mp_endpoint to;
 };
 
-/* A datagram that came: packet->room holds `length` octets. */
+/* Datagrams that came from one place: `segment_bytes` each but for the last, back to back. Memory of
+ * the caller, opened in place. */
 struct mp_arrival {
-  struct mp_packet *packet;
+  uint8_t *bytes;
   uint32_t length;
+  uint32_t segment_bytes; /* equal to length: one datagram */
   struct mp_endpoint from;
 };
 
-/* What the library needs of the world. Called on the same thread; must not call back. */
+/* Largest datagram: header, inner packet, tag. */
+#define MP_DATAGRAM_BYTES (MP_SEAL_HEADER_BYTES + MP_LIMIT_PACKET_BYTES + MP_SEAL_TAG_BYTES)
+
+#define MP_OUT_BATCH 128u /* datagrams sealed before they are sent */
+#define MP_IN_BATCH 512u  /* inner packets that wait to be written: eleven full super-packets */
+
+/* Datagrams that were sealed and wait to be sent. Each thread that calls the library has its own, so
+ * that what it sealed under the lock it can send without. */
+struct mp_outbox {
+  unsigned count;
+  /* Since the library last counted. */
+  uint32_t sent_datagrams, sent_batches, sent_runs;
+  struct mp_datagram datagrams[MP_OUT_BATCH];
+  uint8_t rooms[MP_OUT_BATCH][MP_DATAGRAM_BYTES];
+};
+
+/* What the library needs of the world. Called on the calling thread; must not call back. */
 struct mp_ports {
   void *context;
-  /* Takes inner packets (room + offset, length). Returns how many the TUN took, from the first. */
+  /* Takes inner packets. Returns how many the TUN took, from the first. */
   unsigned (*tun_write)(void *context, struct mp_packet *const *packets, unsigned count);
-  /* Sends each and sets its error. */
-  void (*udp_send)(void *context, struct mp_datagram *datagrams, unsigned count);
+  /* Sends what is in the outbox and sets the error of each datagram. */
+  void (*udp_send)(void *context, struct mp_outbox *outbox);
   void (*port_open)(void *context, uint8_t port, uint8_t family, int32_t fd);
   void (*port_close)(void *context, uint8_t port);
 };
@@ -73,6 +96,7 @@ struct mp_epoch {
   bool confirmed; /* the peer has shown that it holds the keys */
   bool fresh;     /* of a peer that began anew: coming into use forgets what was before */
   uint16_t local_index, remote_index;
+  uint8_t features; /* MP_FEATURE_* that both sides have */
   struct mp_seal_context *seal, *unseal;
   uint64_t tx_seq[MP_LIMIT_PATHS]; /* next path sequence: lives and dies with the key */
   struct mp_replay replay[MP_LIMIT_PATHS];
@@ -84,6 +108,7 @@ struct mp_path {
   bool heard;         /* not silent */
   bool heard_by_peer; /* as its newest probe or echo said */
   bool alive_told;    /* pathAlive was sent since the path was lost */
+  bool refused;       /* lost by an error of ours: only an echo shows that sending works again */
   struct mp_endpoint endpoint;
   struct mp_rtt rtt;
   struct mp_owd owd;        /* towards us */
@@ -124,9 +149,6 @@ struct mp_peer {
   uint64_t tx_packets, rx_packets;
 };
 
-#define MP_OUT_BATCH 128u /* datagrams sealed before they are sent */
-#define MP_IN_BATCH 64u   /* datagrams read at once; inner packets written at once */
-
 struct mp_tunnel {
   struct mp_ports ports;
   struct mp_ring *events;
@@ -141,13 +163,13 @@ struct mp_tunnel {
   uint16_t owner[1 << 16];
   struct mp_route route;
   uint64_t counters[MP_COUNTERS];
-  /* out.c */
-  unsigned out_count;
-  struct mp_datagram out[MP_OUT_BATCH];
-  uint8_t out_room[MP_OUT_BATCH][MP_PACKET_ROOM_BYTES];
-  /* in.c: inner packets released by reorder and not yet written */
+  struct mp_outbox *outbox; /* of the caller, while it is in here */
+  /* in.c: inner packets released by reorder and not yet written, and the loans among them. While
+   * MP_IN_BATCH wait one more may be on its way in, so twice as many never collide. */
   unsigned in_count;
   struct mp_packet *in[MP_IN_BATCH];
+  unsigned next_loan;
+  struct mp_packet loans[2 * MP_IN_BATCH];
 };
 
 /* NULL when memory is gone. `events` and `pool` outlive the tunnel. */
@@ -157,20 +179,32 @@ struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *e
 /* Erases all keys. NULL is allowed. */
 void mp_tunnel_close(struct mp_tunnel *tunnel);
 
+/* The four ways in. Each leaves datagrams in the outbox and, but for on_tun, inner packets in the
+ * tunnel; the caller sends and writes them with mp_tunnel_send and mp_tunnel_write. What finds no
+ * room is sent or written at once, from within. */
+
 /* Carries out one command record of CROSSING.commandSlotBytes. The record is erased afterwards,
  * because it may hold keys. False when it makes no sense: an error of ours. */
-bool mp_tunnel_command(struct mp_tunnel *tunnel, uint8_t *record, const uint8_t *payload,
-                       uint32_t payload_bytes, uint64_t now_us);
+bool mp_tunnel_command(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint8_t *record,
+                       const uint8_t *payload, uint32_t payload_bytes, uint64_t now_us);
 
-void mp_tunnel_on_tun(struct mp_tunnel *tunnel, const struct mp_slice *packets, unsigned count,
-                      uint64_t now_us);
+void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
+                      const struct mp_slice *packets, unsigned count, uint64_t now_us);
 
-/* Takes the packets over. */
-void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_arrival *arrivals, unsigned count,
-                      uint64_t now_us);
+/* The arrivals' octets must stay until mp_tunnel_write. */
+void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
+                      struct mp_arrival *arrivals, unsigned count, uint64_t now_us);
 
 /* Runs what is due. */
-void mp_tunnel_on_tick(struct mp_tunnel *tunnel, uint64_t now_us);
+void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us);
+
+/* Sends what is in the outbox. Needs no lock. True when the kernel refused some: then call
+ * mp_tunnel_refused under the lock. Either way the outbox is the caller's to fill again after. */
+bool mp_tunnel_send(const struct mp_tunnel *tunnel, struct mp_outbox *outbox);
+void mp_tunnel_refused(struct mp_tunnel *tunnel, struct mp_outbox *outbox);
+
+/* Writes what waits for the TUN. Needs no lock, but the one thread that calls all but on_tun. */
+void mp_tunnel_write(struct mp_tunnel *tunnel);
 
 /* When on_tick should run next; UINT64_MAX when nothing waits. */
 uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel);

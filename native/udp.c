@@ -4,10 +4,24 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(MP_OUT_BATCH <= UINT8_MAX + 1, "mp_udp_outbox.chosen");
+_Static_assert(MP_OUT_BATCH <= UINT8_MAX, "mp_udp_run");
+
+/* Linux 4.18 and 5.0; headers that are older lack the names. */
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+/* UDP_MAX_SEGMENTS before Linux 6.9. */
+#define MOST_SEGMENTS 64u
+/* The length of an IPv4 packet less its header and that of UDP. */
+#define MOST_RUN_BYTES 65507u
 
 /* A pause of the engine's CPU of 10 ms at 1 Gbit/s is 1.25 MB of datagrams, and the kernel charges
  * about twice their length for them. */
@@ -105,30 +119,21 @@ int mp_udp_open(const struct mp_udp_request *request, uint16_t *port, struct mp_
 
 /* ---- In ---- */
 
-void mp_udp_inbox_open(struct mp_udp_inbox *inbox, struct mp_pool *pool)
+void mp_udp_adopt(struct mp_udp_socket *socket, int fd, uint8_t family, bool offload)
 {
-  inbox->pool = pool;
-  inbox->ready = 0;
+  const int on = 1;
+  socket->fd = fd;
+  socket->family = family;
+  atomic_init(&socket->segments, offload);
+  if (offload)
+    (void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on); /* refused: single datagrams come */
 }
 
-void mp_udp_inbox_close(struct mp_udp_inbox *inbox)
+static void prepare_inbox(struct mp_udp_inbox *inbox)
 {
-  while (inbox->ready > 0)
-    mp_pool_give(inbox->pool, inbox->packets[--inbox->ready]);
-}
-
-/* Takes packets up to a whole batch and points the messages at them. */
-static void fill(struct mp_udp_inbox *inbox)
-{
-  while (inbox->ready < MP_IN_BATCH) {
-    struct mp_packet *packet = mp_pool_take(inbox->pool);
-    if (!packet)
-      break;
-    inbox->packets[inbox->ready++] = packet;
-  }
-  for (unsigned i = 0; i < inbox->ready; i++) {
+  for (unsigned i = 0; i < MP_UDP_BATCH; i++) {
     struct mp_udp_frame *frame = &inbox->frames[i];
-    frame->room = (struct iovec){inbox->packets[i]->room, sizeof inbox->packets[i]->room};
+    frame->room = (struct iovec){inbox->rooms[i], sizeof inbox->rooms[i]};
     inbox->messages[i].msg_hdr = (struct msghdr){
         .msg_name = &frame->address,
         .msg_namelen = sizeof frame->address,
@@ -140,26 +145,31 @@ static void fill(struct mp_udp_inbox *inbox)
   }
 }
 
-/* Our address that the datagram was sent to; stays zero for a multicast one, which is no source. */
-static void read_local(struct mp_endpoint *from, struct msghdr *header)
+/* Our address that the datagram was sent to (zero for a multicast one, which is no source), and the
+ * length of the datagrams of a run. */
+static void read_control(struct mp_arrival *arrival, struct msghdr *header)
 {
-  struct cmsghdr *item = CMSG_FIRSTHDR(header);
-  if (!item)
-    return;
-  if (item->cmsg_level == IPPROTO_IP && item->cmsg_type == IP_PKTINFO) {
-    struct in_pktinfo info;
-    memcpy(&info, CMSG_DATA(item), sizeof info);
-    memcpy(from->local, &info.ipi_spec_dst, 4);
-  } else if (item->cmsg_level == IPPROTO_IPV6 && item->cmsg_type == IPV6_PKTINFO) {
-    struct in6_pktinfo info;
-    memcpy(&info, CMSG_DATA(item), sizeof info);
-    if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
-      memcpy(from->local, &info.ipi6_addr, 16);
+  for (struct cmsghdr *item = CMSG_FIRSTHDR(header); item; item = CMSG_NXTHDR(header, item)) {
+    if (item->cmsg_level == IPPROTO_IP && item->cmsg_type == IP_PKTINFO) {
+      struct in_pktinfo info;
+      memcpy(&info, CMSG_DATA(item), sizeof info);
+      memcpy(arrival->from.local, &info.ipi_spec_dst, 4);
+    } else if (item->cmsg_level == IPPROTO_IPV6 && item->cmsg_type == IPV6_PKTINFO) {
+      struct in6_pktinfo info;
+      memcpy(&info, CMSG_DATA(item), sizeof info);
+      if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
+        memcpy(arrival->from.local, &info.ipi6_addr, 16);
+    } else if (item->cmsg_level == IPPROTO_UDP && item->cmsg_type == UDP_GRO) {
+      int segment_bytes;
+      memcpy(&segment_bytes, CMSG_DATA(item), sizeof segment_bytes);
+      if (segment_bytes > 0)
+        arrival->segment_bytes = (uint32_t)segment_bytes;
+    }
   }
 }
 
 static void read_endpoint(struct mp_endpoint *from, uint8_t port, uint8_t family,
-                          struct msghdr *header)
+                          const struct msghdr *header)
 {
   const union mp_udp_address *address = header->msg_name;
   *from = (struct mp_endpoint){.port = port, .family = family};
@@ -171,40 +181,24 @@ static void read_endpoint(struct mp_endpoint *from, uint8_t port, uint8_t family
     from->scope = address->ipv6.sin6_scope_id;
     memcpy(from->remote, &address->ipv6.sin6_addr, 16);
   }
-  read_local(from, header);
 }
 
-struct mp_udp_received mp_udp_receive(struct mp_udp_inbox *inbox,
-                                      const struct mp_udp_socket *socket, uint8_t port,
-                                      struct mp_arrival arrivals[MP_IN_BATCH])
+unsigned mp_udp_receive(struct mp_udp_inbox *inbox, const struct mp_udp_socket *socket,
+                        uint8_t port, struct mp_arrival arrivals[MP_UDP_BATCH])
 {
-  fill(inbox);
-  struct mp_udp_received received = {.starved = inbox->ready == 0};
-  if (received.starved)
-    return received;
-  const int result = recvmmsg(socket->fd, inbox->messages, inbox->ready, MSG_DONTWAIT, NULL);
-  if (result <= 0)
-    return received; /* nothing there, or an error of the socket, which reading has taken off */
-
-  const unsigned count = (unsigned)result;
-  received.more = count == inbox->ready;
-  unsigned kept = 0; /* packets of datagrams that were cut go back to the front */
-  for (unsigned i = 0; i < count; i++) {
+  prepare_inbox(inbox);
+  const int count = recvmmsg(socket->fd, inbox->messages, MP_UDP_BATCH, MSG_DONTWAIT, NULL);
+  if (count <= 0)
+    return 0; /* nothing there, or an error of the socket, which reading has taken off */
+  for (int i = 0; i < count; i++) {
     struct msghdr *header = &inbox->messages[i].msg_hdr;
-    if (header->msg_flags & MSG_TRUNC) {
-      received.cut++;
-      inbox->packets[kept++] = inbox->packets[i];
-      continue;
-    }
-    struct mp_arrival *arrival = &arrivals[received.count++];
-    arrival->packet = inbox->packets[i];
-    arrival->length = inbox->messages[i].msg_len;
-    read_endpoint(&arrival->from, port, socket->family, header);
+    const uint32_t length = inbox->messages[i].msg_len;
+    arrivals[i] = (struct mp_arrival){
+        .bytes = inbox->rooms[i], .length = length, .segment_bytes = length};
+    read_endpoint(&arrivals[i].from, port, socket->family, header);
+    read_control(&arrivals[i], header);
   }
-  for (unsigned i = count; i < inbox->ready; i++)
-    inbox->packets[kept++] = inbox->packets[i];
-  inbox->ready = kept;
-  return received;
+  return (unsigned)count;
 }
 
 /* ---- Out ---- */
@@ -212,11 +206,11 @@ struct mp_udp_received mp_udp_receive(struct mp_udp_inbox *inbox,
 static const uint8_t ANY[16];
 
 /* Names the source address, or leaves it to the kernel. Returns the length of the control data. */
-static size_t write_local(struct mp_udp_frame *frame, const struct mp_endpoint *to)
+static size_t write_local(uint8_t *control, const struct mp_endpoint *to)
 {
   if (memcmp(to->local, ANY, sizeof ANY) == 0)
     return 0;
-  struct cmsghdr *item = (struct cmsghdr *)frame->control;
+  struct cmsghdr *item = (struct cmsghdr *)(void *)control;
   if (to->family == 4) {
     struct in_pktinfo info = {0};
     memcpy(&info.ipi_spec_dst, to->local, 4);
@@ -231,54 +225,132 @@ static size_t write_local(struct mp_udp_frame *frame, const struct mp_endpoint *
   return CMSG_SPACE(sizeof info);
 }
 
-static void write_message(struct mmsghdr *message, struct mp_udp_frame *frame,
-                          const struct mp_datagram *datagram)
+static size_t write_segment(uint8_t *control, uint16_t segment_bytes)
 {
-  const struct mp_endpoint *to = &datagram->to;
-  frame->room = (struct iovec){(void *)(uintptr_t)datagram->bytes, datagram->length};
-  const socklen_t length =
-      to_address(&frame->address, to->family, to->remote, to->remote_port, to->scope);
-  const size_t control_bytes = write_local(frame, to);
-  message->msg_hdr = (struct msghdr){
-      .msg_name = &frame->address,
-      .msg_namelen = length,
-      .msg_iov = &frame->room,
-      .msg_iovlen = 1,
-      .msg_control = control_bytes > 0 ? frame->control : NULL,
+  struct cmsghdr *item = (struct cmsghdr *)(void *)control;
+  *item = (struct cmsghdr){CMSG_LEN(sizeof segment_bytes), IPPROTO_UDP, UDP_SEGMENT};
+  memcpy(CMSG_DATA(item), &segment_bytes, sizeof segment_bytes);
+  return CMSG_SPACE(sizeof segment_bytes);
+}
+
+static bool same_path(const struct mp_datagram *a, const struct mp_datagram *b)
+{
+  return a->peer == b->peer && a->path == b->path && a->peer < MP_CROSSING_PEERS;
+}
+
+/* Puts datagrams of one path and one length, the last of which may be shorter, into runs. A run ends
+ * where a datagram of its path does not fit, so that the order within a path is kept. */
+static unsigned form_runs(struct mp_udp_outbox *scratch, const struct mp_udp_socket *socket,
+                          uint8_t port, const struct mp_outbox *outbox)
+{
+  const bool segments = atomic_load_explicit(&socket->segments, memory_order_relaxed);
+  const struct mp_datagram *datagrams = outbox->datagrams;
+  bool placed[MP_OUT_BATCH] = {false};
+  unsigned runs = 0, ordered = 0;
+  for (unsigned i = 0; i < outbox->count; i++) {
+    if (placed[i] || datagrams[i].to.port != port || datagrams[i].error != 0)
+      continue;
+    struct mp_udp_run *run = &scratch->runs[runs++];
+    *run = (struct mp_udp_run){.first = (uint8_t)ordered, .count = 1};
+    scratch->order[ordered++] = (uint8_t)i;
+    uint32_t bytes = datagrams[i].length;
+    for (unsigned j = i + 1; segments && j < outbox->count; j++) {
+      if (placed[j] || !same_path(&datagrams[i], &datagrams[j]) || datagrams[j].error != 0)
+        continue;
+      if (datagrams[j].length > datagrams[i].length || run->count == MOST_SEGMENTS ||
+          bytes + datagrams[j].length > MOST_RUN_BYTES)
+        break;
+      placed[j] = true;
+      run->count++;
+      scratch->order[ordered++] = (uint8_t)j;
+      bytes += datagrams[j].length;
+      if (datagrams[j].length < datagrams[i].length)
+        break;
+    }
+  }
+  return runs;
+}
+
+static void write_message(struct mp_udp_outbox *scratch, unsigned index,
+                          const struct mp_outbox *outbox)
+{
+  const struct mp_udp_run *run = &scratch->runs[index];
+  struct mp_udp_envelope *envelope = &scratch->envelopes[index];
+  const struct mp_datagram *first = &outbox->datagrams[scratch->order[run->first]];
+  for (unsigned i = run->first; i < (unsigned)run->first + run->count; i++) {
+    const struct mp_datagram *datagram = &outbox->datagrams[scratch->order[i]];
+    scratch->parts[i] = (struct iovec){(void *)(uintptr_t)datagram->bytes, datagram->length};
+  }
+  size_t control_bytes = write_local(envelope->control, &first->to);
+  if (run->count > 1)
+    control_bytes += write_segment(envelope->control + control_bytes, (uint16_t)first->length);
+  const socklen_t address_bytes = to_address(&envelope->address, first->to.family, first->to.remote,
+                                             first->to.remote_port, first->to.scope);
+  scratch->messages[index].msg_hdr = (struct msghdr){
+      .msg_name = &envelope->address,
+      .msg_namelen = address_bytes,
+      .msg_iov = &scratch->parts[run->first],
+      .msg_iovlen = run->count,
+      .msg_control = control_bytes > 0 ? envelope->control : NULL,
       .msg_controllen = control_bytes,
   };
+}
+
+static void set_error(const struct mp_udp_outbox *scratch, unsigned index,
+                      struct mp_outbox *outbox, int error)
+{
+  const struct mp_udp_run *run = &scratch->runs[index];
+  for (unsigned i = 0; i < run->count; i++)
+    outbox->datagrams[scratch->order[run->first + i]].error = error;
+}
+
+/* Sends the datagrams of a run one by one, after the kernel has refused to split it. */
+static void send_singly(struct mp_udp_outbox *scratch, unsigned index, int fd,
+                        struct mp_outbox *outbox)
+{
+  struct msghdr message = scratch->messages[index].msg_hdr;
+  const struct mp_udp_run *run = &scratch->runs[index];
+  const struct mp_datagram *first = &outbox->datagrams[scratch->order[run->first]];
+  message.msg_controllen = write_local(scratch->envelopes[index].control, &first->to);
+  message.msg_iovlen = 1;
+  for (unsigned i = 0; i < run->count; i++) {
+    message.msg_iov = &scratch->parts[run->first + i];
+    if (sendmsg(fd, &message, MSG_DONTWAIT) < 0)
+      outbox->datagrams[scratch->order[run->first + i]].error = errno;
+  }
 }
 
 /* sendmmsg sends a prefix. When it sends nothing, errno is about the first message alone, but for a
  * full buffer, which the rest would meet as well. ICMP errors of earlier datagrams are not among
  * them: sockets that are not connected and lack IP_RECVERR keep none (Linux, __udp4_lib_err). */
-static void send_chosen(struct mp_udp_outbox *outbox, int fd, struct mp_datagram *datagrams,
-                        unsigned count)
+static void send_runs(struct mp_udp_outbox *scratch, struct mp_udp_socket *socket, unsigned runs,
+                      struct mp_outbox *outbox)
 {
   unsigned done = 0;
-  while (done < count) {
-    const int result = sendmmsg(fd, outbox->messages + done, count - done, MSG_DONTWAIT);
+  while (done < runs) {
+    const int result = sendmmsg(socket->fd, scratch->messages + done, runs - done, MSG_DONTWAIT);
     if (result > 0) {
       done += (unsigned)result;
-      continue;
+    } else if (errno == EAGAIN) {
+      while (done < runs)
+        set_error(scratch, done++, outbox, EAGAIN);
+    } else if ((errno == EIO || errno == EINVAL) && scratch->runs[done].count > 1) {
+      /* udp(7): EIO where the device lacks checksum offload; EINVAL where the kernel lacks runs or
+       * a segment is larger than the path's MTU. */
+      atomic_store_explicit(&socket->segments, false, memory_order_relaxed);
+      send_singly(scratch, done++, socket->fd, outbox);
+    } else if (errno != EINTR) {
+      set_error(scratch, done++, outbox, errno);
     }
-    if (errno == EINTR)
-      continue;
-    if (errno == EAGAIN) {
-      while (done < count)
-        datagrams[outbox->chosen[done++]].error = EAGAIN;
-      return;
-    }
-    datagrams[outbox->chosen[done++]].error = errno;
   }
 }
 
-void mp_udp_send(struct mp_udp_outbox *outbox, const struct mp_udp_socket sockets[],
-                 struct mp_datagram *datagrams, unsigned count)
+void mp_udp_send(struct mp_udp_outbox *scratch, struct mp_udp_socket sockets[],
+                 struct mp_outbox *outbox)
 {
   uint32_t wanted = 0; /* bit p: some datagram goes by socket p */
-  for (unsigned i = 0; i < count; i++) {
-    struct mp_datagram *datagram = &datagrams[i];
+  for (unsigned i = 0; i < outbox->count; i++) {
+    struct mp_datagram *datagram = &outbox->datagrams[i];
     const uint8_t port = datagram->to.port;
     if (port >= MP_CROSSING_PORTS || sockets[port].fd < 0)
       datagram->error = EBADF;
@@ -291,14 +363,11 @@ void mp_udp_send(struct mp_udp_outbox *outbox, const struct mp_udp_socket socket
   }
   for (; wanted != 0; wanted &= wanted - 1) {
     const uint8_t port = (uint8_t)__builtin_ctz(wanted);
-    unsigned chosen = 0;
-    for (unsigned i = 0; i < count; i++) {
-      if (datagrams[i].to.port != port || datagrams[i].error != 0)
-        continue;
-      outbox->chosen[chosen] = (uint8_t)i;
-      write_message(&outbox->messages[chosen], &outbox->frames[chosen], &datagrams[i]);
-      chosen++;
+    const unsigned runs = form_runs(scratch, &sockets[port], port, outbox);
+    for (unsigned i = 0; i < runs; i++) {
+      write_message(scratch, i, outbox);
+      outbox->sent_runs += scratch->runs[i].count > 1;
     }
-    send_chosen(outbox, sockets[port].fd, datagrams, chosen);
+    send_runs(scratch, &sockets[port], runs, outbox);
   }
 }

@@ -1,12 +1,13 @@
 /* The UDP port: opening sockets, and moving datagrams in batches.
  *
  * Opening runs on the control thread, so that whatever can be refused is refused before a socket
- * crosses to the engine. Everything else runs on the engine thread, does not allocate, and is the
- * only place that knows how datagrams become system calls: UDP_SEGMENT and UDP_GRO belong here. */
+ * crosses to the engine. Everything else runs on the engine's threads, does not allocate, and is the
+ * only place that knows how datagrams become system calls. */
 #ifndef MP_UDP_H
 #define MP_UDP_H
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,9 +29,20 @@ int mp_udp_open(const struct mp_udp_request *request, uint16_t *port, struct mp_
 struct mp_udp_socket {
   int fd; /* -1: closed */
   uint8_t family;
+  /* The kernel splits runs of datagrams for us. Probed by use: given up for good when it refuses one,
+   * as it does on devices without checksum offload. Either thread may find out. */
+  atomic_bool segments;
 };
 
-#define MP_UDP_CONTROL_BYTES CMSG_SPACE(sizeof(struct in6_pktinfo))
+/* Makes the socket ready for the engine; `offload`: runs of datagrams in both directions. */
+void mp_udp_adopt(struct mp_udp_socket *socket, int fd, uint8_t family, bool offload);
+
+/* Messages of one turn. Each may bring a run of up to 64 KiB. */
+#define MP_UDP_BATCH 16u
+#define MP_UDP_ROOM_BYTES 65536u
+
+/* pktinfo, and the length of the segments of a run. */
+#define MP_UDP_CONTROL_BYTES (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
 
 union mp_udp_address {
   struct sockaddr any;
@@ -38,47 +50,39 @@ union mp_udp_address {
   struct sockaddr_in6 ipv6;
 };
 
-/* One message of a batch: what recvmmsg and sendmmsg need beside the octets. */
-struct mp_udp_frame {
-  struct iovec room;
-  union mp_udp_address address;
-  _Alignas(struct cmsghdr) uint8_t control[MP_UDP_CONTROL_BYTES];
-};
-
-/* Packets that wait to be filled, and where the kernel says whence they came. */
 struct mp_udp_inbox {
-  struct mp_pool *pool;
-  unsigned ready; /* packets[0 .. ready - 1] are ours */
-  struct mp_packet *packets[MP_IN_BATCH];
-  struct mmsghdr messages[MP_IN_BATCH];
-  struct mp_udp_frame frames[MP_IN_BATCH];
+  struct mmsghdr messages[MP_UDP_BATCH];
+  struct mp_udp_frame {
+    struct iovec room;
+    union mp_udp_address address;
+    _Alignas(struct cmsghdr) uint8_t control[MP_UDP_CONTROL_BYTES];
+  } frames[MP_UDP_BATCH];
+  _Alignas(64) uint8_t rooms[MP_UDP_BATCH][MP_UDP_ROOM_BYTES];
 };
 
-void mp_udp_inbox_open(struct mp_udp_inbox *inbox, struct mp_pool *pool);
-void mp_udp_inbox_close(struct mp_udp_inbox *inbox);
+/* Reads one batch from socket number `port`. The arrivals' octets are the inbox's, until the next
+ * call. Returns how many there are. */
+unsigned mp_udp_receive(struct mp_udp_inbox *inbox, const struct mp_udp_socket *socket,
+                        uint8_t port, struct mp_arrival arrivals[MP_UDP_BATCH]);
 
-struct mp_udp_received {
-  unsigned count;  /* arrivals, whose packets are the caller's now */
-  unsigned cut;    /* datagrams larger than a packet's room, dropped */
-  bool starved;    /* the pool has no packet: nothing was read */
-  bool more;       /* the batch was full: more may wait */
-};
-
-/* Reads one batch from socket number `port`. */
-struct mp_udp_received mp_udp_receive(struct mp_udp_inbox *inbox,
-                                      const struct mp_udp_socket *socket, uint8_t port,
-                                      struct mp_arrival arrivals[MP_IN_BATCH]);
-
+/* What sendmmsg needs. One for each thread that sends. */
 struct mp_udp_outbox {
-  uint8_t chosen[MP_OUT_BATCH]; /* of the datagrams given, those of one socket, in order */
+  uint8_t order[MP_OUT_BATCH]; /* datagrams by run */
+  struct mp_udp_run {
+    uint8_t first, count; /* in `order` */
+  } runs[MP_OUT_BATCH];
   struct mmsghdr messages[MP_OUT_BATCH];
-  struct mp_udp_frame frames[MP_OUT_BATCH];
+  struct iovec parts[MP_OUT_BATCH];
+  struct mp_udp_envelope {
+    union mp_udp_address address;
+    _Alignas(struct cmsghdr) uint8_t control[MP_UDP_CONTROL_BYTES];
+  } envelopes[MP_OUT_BATCH];
 };
 
 /* Sends each datagram by the socket that it names and sets its error: 0, EBADF (no such socket),
- * EAFNOSUPPORT (socket of the other family) or what the kernel said of exactly this datagram. The
- * order within a socket is kept. count <= MP_OUT_BATCH. */
-void mp_udp_send(struct mp_udp_outbox *outbox, const struct mp_udp_socket sockets[],
-                 struct mp_datagram *datagrams, unsigned count);
+ * EAFNOSUPPORT (socket of the other family) or what the kernel said of exactly this datagram, or of
+ * the run that it was in. The order within a path is kept. */
+void mp_udp_send(struct mp_udp_outbox *scratch, struct mp_udp_socket sockets[],
+                 struct mp_outbox *outbox);
 
 #endif

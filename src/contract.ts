@@ -88,6 +88,7 @@ export function contractHeader(): string {
     constants('PROBE_FLAG', wire.PROBE_FLAG),
     constants('HASH', wire.XMIT_HASH),
     constants('AEAD', wire.AEAD),
+    constants('FEATURE', wire.FEATURE),
     `enum {\n  MP_INITIATION_BYTES = ${place(wire.INITIATION, 'packed').size},\n  MP_RESPONSE_BYTES = ${
       place(wire.RESPONSE, 'packed').size
     },\n  MP_COOKIE_BYTES = ${place(wire.COOKIE, 'packed').size},\n};\n`,

@@ -20,9 +20,9 @@ interface Addon {
     port: number
     device: string | null
   }): UdpSocket
-  tunOpen(name: string | null): TunDevice
+  tunOpen(name: string | null, offload: number): Omit<TunDevice, 'offload'>
   fdClose(fd: number): void
-  open(options: { tunFd: number; seed?: number }, onBell: () => void): Handle
+  open(options: { tunFd: number; offload: number; seed?: number }, onBell: () => void): Handle
   command(handle: Handle, record: Uint8Array, payload?: Uint8Array): boolean
   readEvents(handle: Handle, into: Uint8Array): number
   close(handle: Handle): void
@@ -33,8 +33,8 @@ export interface Aeads {
   readonly available: number
   /** Those of them for which this CPU has instructions. */
   readonly preferred: number
-  /** Library and version, for status. */
-  readonly provider: string
+  /** Library and version that seal, for status; by bit of wire.ts AEAD. */
+  readonly providers: Readonly<Record<number, string>>
   /** What is missing when `available` is 0, else empty. */
   readonly why: string
 }
@@ -60,6 +60,8 @@ export interface UdpSocket {
 export interface TunDevice {
   readonly fd: number
   readonly name: string
+  /** Absent: true. */
+  readonly offload?: boolean
 }
 
 const REMEDY_BUILD = 'build it: npm run build (gcc is needed, nothing else)'
@@ -116,11 +118,16 @@ const UDP_REMEDY: Readonly<Record<string, string>> = {
   EAFNOSUPPORT: 'the kernel has no IPv6',
 }
 
-/** Creates the TUN device, or takes a persistent one. @param name may end in `%d`; absent: `mptun%d`. */
-export function openTun(name?: string): TunDevice {
-  return attempt('TUN', `cannot open the TUN device ${name ?? 'mptun%d'}`, TUN_REMEDY, () =>
-    loadAddon().tunOpen(name ?? null),
-  )
+/**
+ * Creates the TUN device, or takes a persistent one.
+ * @param name may end in `%d`; absent: `mptun%d`.
+ * @param offload false: packet by packet, without the kernel's super-packets and runs.
+ */
+export function openTun(name?: string, offload = true): TunDevice {
+  return attempt('TUN', `cannot open the TUN device ${name ?? 'mptun%d'}`, TUN_REMEDY, () => ({
+    ...loadAddon().tunOpen(name ?? null, offload ? 1 : 0),
+    offload,
+  }))
 }
 
 /** Opens a non-blocking UDP socket. */
@@ -198,7 +205,8 @@ export class Engine implements EnginePort {
 
   constructor({ tun, onBell, seed }: EngineOptions) {
     this.#addon = loadAddon()
-    const options = { tunFd: tun.fd, ...(seed === undefined ? {} : { seed }) }
+    const offload = (tun.offload ?? true) ? 1 : 0
+    const options = { tunFd: tun.fd, offload, ...(seed === undefined ? {} : { seed }) }
     this.#handle = attempt('ENGINE', `cannot start the engine on ${tun.name}`, {}, () =>
       this.#addon.open(options, onBell),
     )

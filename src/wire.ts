@@ -68,7 +68,7 @@ export const SEAL = {
 export const FLOW_FLAG = {
   partialChecksum: {
     value: 1 << 10,
-    doc: 'the inner transport checksum is partial; reserved, needs FEATURE.partialChecksum',
+    doc: 'the checksum of the inner TCP or UDP header covers its pseudo-header alone; needs FEATURE.partialChecksum',
   },
   duplicate: { value: 1 << 11, doc: 'a deliberate copy of a packet sent on another path' },
   resent: { value: 1 << 12, doc: 'sent again after a suspected loss' },
@@ -203,7 +203,7 @@ export const AEAD = {
 
 /** Bits told by both sides in the handshake; a feature is used when both have it. */
 export const FEATURE = {
-  partialChecksum: { value: 1, doc: 'reserved: accepts FLOW_FLAG.partialChecksum' },
+  partialChecksum: { value: 1, doc: 'accepts FLOW_FLAG.partialChecksum' },
 } as const
 
 /** Handshake message 1. `static` and `payload` are Noise ciphertexts with their tags. */

@@ -68,18 +68,14 @@ static void send_copy(struct mp_world *world, const struct mp_way *way,
                       const struct mp_datagram *datagram, uint64_t arrival_us, uint32_t epoch)
 {
   struct mp_parcel *parcel = parcel_take(world);
-  struct mp_packet *packet = parcel ? mp_pool_take(&way->to_node->pool) : NULL;
-  if (!packet) {
-    world->out_of_memory = true;
+  if (!parcel)
     return;
-  }
-  memcpy(packet->room, datagram->bytes, datagram->length);
-  *parcel = (struct mp_parcel){.way = way,
-                               .packet = packet,
-                               .length = datagram->length,
-                               .epoch = epoch,
-                               .source_port = way->source_port};
+  parcel->way = way;
+  parcel->length = datagram->length;
+  parcel->epoch = epoch;
+  parcel->source_port = way->source_port;
   memcpy(parcel->source, way->source, sizeof parcel->source);
+  memcpy(parcel->bytes, datagram->bytes, datagram->length);
   add(world, arrival_us, MP_MOMENT_ARRIVAL, parcel);
 }
 
@@ -117,10 +113,10 @@ static int send_one(struct mp_node *node, const struct mp_datagram *datagram)
 
 /* ---- The ports of the library ---- */
 
-static void udp_send(void *context, struct mp_datagram *datagrams, unsigned count)
+static void udp_send(void *context, struct mp_outbox *outbox)
 {
-  for (unsigned i = 0; i < count; i++)
-    datagrams[i].error = send_one(context, &datagrams[i]);
+  for (unsigned i = 0; i < outbox->count; i++)
+    outbox->datagrams[i].error = send_one(context, &outbox->datagrams[i]);
 }
 
 static unsigned tun_write(void *context, struct mp_packet *const *packets, unsigned count)
@@ -129,7 +125,7 @@ static unsigned tun_write(void *context, struct mp_packet *const *packets, unsig
   struct mp_world *world = node->world;
   for (unsigned i = 0; i < count; i++) {
     const struct mp_packet *packet = packets[i];
-    const uint8_t *bytes = packet->room + packet->offset;
+    const uint8_t *bytes = packet->bytes;
     uint32_t id = UINT32_MAX;
     if (!mp_flow_claim(bytes, packet->length, &id) || id >= world->flow_count)
       id = UINT32_MAX;
@@ -165,6 +161,13 @@ const struct mp_ports mp_world_ports = {.tun_write = tun_write,
 
 /* ---- What happens ---- */
 
+void mp_world_settle(struct mp_node *node)
+{
+  if (mp_tunnel_send(node->tunnel, &node->outbox))
+    mp_tunnel_refused(node->tunnel, &node->outbox);
+  mp_tunnel_write(node->tunnel);
+}
+
 void mp_world_schedule_tick(struct mp_node *node)
 {
   uint64_t at_us = mp_tunnel_next_tick(node->tunnel);
@@ -189,7 +192,8 @@ static void tick(struct mp_node *node, uint64_t at_us)
     return; /* an earlier one has run instead */
   node->tick_us = UINT64_MAX;
   if (mp_tunnel_next_tick(node->tunnel) <= at_us)
-    mp_tunnel_on_tick(node->tunnel, at_us);
+    mp_tunnel_on_tick(node->tunnel, &node->outbox, at_us);
+  mp_world_settle(node);
   /* A timer that is still due would stop time. */
   if (mp_tunnel_next_tick(node->tunnel) <= at_us) {
     node->tick_us = at_us + 1;
@@ -206,51 +210,56 @@ static void send_burst(struct mp_world *world, struct mp_flow *flow)
     const uint32_t length = mp_flow_send(flow, rooms[count], world->now_us);
     if (length == 0)
       break;
-    packets[count] = (struct mp_slice){rooms[count], length};
+    packets[count] = (struct mp_slice){.bytes = rooms[count], .length = length};
   }
   mp_flow_burst_done(flow);
+  struct mp_node *node = world->nodes[mp_flow_config(flow)->from_node];
   if (count > 0)
-    mp_tunnel_on_tun(world->nodes[mp_flow_config(flow)->from_node]->tunnel, packets, count,
-                     world->now_us);
+    mp_tunnel_on_tun(node->tunnel, &node->outbox, packets, count, world->now_us);
+  mp_world_settle(node);
 }
 
-/* Whether it still arrives; if not, its packet is given back. Ends the parcel. */
+/* Whether it still arrives. */
 static bool arrive(struct mp_world *world, struct mp_parcel *parcel, struct mp_arrival *arrival)
 {
   const struct mp_way *way = parcel->way;
-  struct mp_node *node = way->to_node;
-  const bool arrives = mp_link_survives(way->law, parcel->epoch) && node->ports[way->to_port].open;
-  if (arrives) {
-    *arrival = (struct mp_arrival){
-        .packet = parcel->packet,
-        .length = parcel->length,
-        .from = {.port = way->to_port, .family = 4, .remote_port = parcel->source_port}};
-    memcpy(arrival->from.remote, parcel->source, 4);
-    memcpy(arrival->from.local, way->local, 4);
-    digest(world, way->index, parcel->length);
-  } else {
-    mp_pool_give(&node->pool, parcel->packet);
-  }
-  parcel_give(world, parcel);
-  return arrives;
+  if (!mp_link_survives(way->law, parcel->epoch) || !way->to_node->ports[way->to_port].open)
+    return false;
+  *arrival = (struct mp_arrival){
+      .bytes = parcel->bytes,
+      .length = parcel->length,
+      .segment_bytes = parcel->length,
+      .from = {.port = way->to_port, .family = 4, .remote_port = parcel->source_port}};
+  memcpy(arrival->from.remote, parcel->source, 4);
+  memcpy(arrival->from.local, way->local, 4);
+  digest(world, way->index, parcel->length);
+  return true;
 }
+
+/* Datagrams of one call of recvmmsg. */
+#define ARRIVALS 64u
 
 /* Takes what else arrives at this node in this instant into the batch, as recvmmsg would. */
 static struct mp_node *arrivals(struct mp_world *world, struct mp_parcel *first)
 {
-  struct mp_arrival batch[MP_IN_BATCH];
+  struct mp_arrival batch[ARRIVALS];
+  struct mp_parcel *parcels[ARRIVALS] = {first};
   struct mp_node *node = first->way->to_node;
-  unsigned count = arrive(world, first, &batch[0]);
-  while (count < MP_IN_BATCH) {
+  unsigned taken = 1, count = arrive(world, first, &batch[0]);
+  while (taken < ARRIVALS) {
     const struct mp_moment *next = mp_agenda_next(&world->agenda);
     if (!next || next->at_us != world->now_us || next->kind != MP_MOMENT_ARRIVAL ||
         ((struct mp_parcel *)next->subject)->way->to_node != node)
       break;
-    count += arrive(world, mp_agenda_take(&world->agenda).subject, &batch[count]);
+    parcels[taken] = mp_agenda_take(&world->agenda).subject;
+    count += arrive(world, parcels[taken++], &batch[count]);
     world->moments++;
   }
   if (count > 0)
-    mp_tunnel_on_udp(node->tunnel, batch, count, world->now_us);
+    mp_tunnel_on_udp(node->tunnel, &node->outbox, batch, count, world->now_us);
+  mp_world_settle(node);
+  while (taken > 0)
+    parcel_give(world, parcels[--taken]);
   return node;
 }
 

@@ -20,6 +20,7 @@ struct mp_node {
   uint32_t id;
   struct mp_tunnel *tunnel;
   struct mp_pool pool;
+  struct mp_outbox outbox;
   struct mp_ring events;
   uint8_t *event_slots;
   uint32_t told; /* head of `events` when TypeScript was last told */
@@ -42,15 +43,15 @@ struct mp_way {
   uint32_t captured, taken, wanted;
 };
 
-/* A datagram under way, in a packet of the node that it goes to. */
+/* A datagram under way. */
 struct mp_parcel {
   struct mp_parcel *next; /* free list */
   const struct mp_way *way;
-  struct mp_packet *packet;
   uint32_t length;
   uint32_t epoch; /* of the way's law */
   uint8_t source[4];
   uint16_t source_port;
+  uint8_t bytes[MP_DATAGRAM_BYTES];
 };
 
 struct mp_world {
@@ -73,6 +74,9 @@ extern const struct mp_ports mp_world_ports;
 
 /* A number that depends on the world's seed and on nothing else. */
 uint64_t mp_world_random(uint64_t seed, uint64_t salt);
+
+/* Sends and writes what a call of the library has left. */
+void mp_world_settle(struct mp_node *node);
 
 /* Call after whatever may have changed when a node wants to be woken. */
 void mp_world_schedule_tick(struct mp_node *node);

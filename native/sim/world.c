@@ -291,7 +291,8 @@ int mp_world_command(struct mp_world *world, uint32_t id, uint8_t *record, const
   if (!node)
     return -EINVAL;
   const bool sensible =
-      mp_tunnel_command(node->tunnel, record, payload, payload_bytes, world->now_us);
+      mp_tunnel_command(node->tunnel, &node->outbox, record, payload, payload_bytes, world->now_us);
+  mp_world_settle(node);
   mp_world_schedule_tick(node);
   return sensible ? 0 : -EBADMSG;
 }
@@ -318,22 +319,22 @@ int mp_world_inject(struct mp_world *world, uint32_t id, uint8_t port, const uin
                     uint16_t udp_port, const uint8_t *bytes, uint32_t length)
 {
   struct mp_node *node = find_node(world, id);
-  if (!node || port >= MP_CROSSING_PORTS || length > MP_PACKET_ROOM_BYTES)
+  if (!node || port >= MP_CROSSING_PORTS || length > MP_DATAGRAM_BYTES)
     return -EINVAL;
   if (!node->ports[port].open)
     return -ENOTCONN;
-  struct mp_packet *packet = mp_pool_take(&node->pool);
-  if (!packet)
-    return -ENOMEM;
-  memcpy(packet->room, bytes, length);
-  struct mp_arrival arrival = {.packet = packet,
+  uint8_t room[MP_DATAGRAM_BYTES]; /* opened in place */
+  memcpy(room, bytes, length);
+  struct mp_arrival arrival = {.bytes = room,
                                .length = length,
+                               .segment_bytes = length,
                                .from = {.port = port, .family = 4, .remote_port = udp_port}};
   memcpy(arrival.from.remote, address, 4);
   for (uint32_t i = 0; i < world->way_count; i++)
     if (world->ways[i]->to_node == node && world->ways[i]->to_port == port)
       memcpy(arrival.from.local, world->ways[i]->local, 4);
-  mp_tunnel_on_udp(node->tunnel, &arrival, 1, world->now_us);
+  mp_tunnel_on_udp(node->tunnel, &node->outbox, &arrival, 1, world->now_us);
+  mp_world_settle(node);
   mp_world_schedule_tick(node);
   return 0;
 }

@@ -7,7 +7,7 @@ import { CROSSING } from '../boundary.js'
 import { Codec } from '../layout.js'
 import { CLOSE, CLOSE_REASON, LIMIT, MESSAGE, TIMER } from '../wire.js'
 import type { ControlMessage } from './channel.js'
-import type { CoreOptions } from './context.js'
+import { type CoreOptions, FEATURES, offerOf } from './context.js'
 import { aeadName } from './epochs.js'
 import { INSTANCE_BYTES } from './handshake.js'
 import { type Credential, type Established, Initiator } from './initiator.js'
@@ -61,7 +61,7 @@ export class Client extends Tunnel {
     this.#initiator = new Initiator({
       staticKey: options.staticKey,
       serverPublicKey: options.serverPublicKey,
-      offer: { aeads: options.aeads.available, preferred: options.aeads.preferred, features: 0 },
+      offer: offerOf(options),
       random: options.randomBytes,
     })
     this.#server = new Peer(this.context, { id: SERVER, name: 'server', initiator: true })
@@ -344,6 +344,7 @@ export class Client extends Tunnel {
       localIndex,
       remoteIndex,
       aead: payload.aead,
+      features: payload.features & FEATURES,
       keys,
       fresh,
       confirmed: true,

@@ -1,6 +1,8 @@
 /** What every room of the core is given: a place for commands and facts, randomness, and numbers that must be unique. */
 import type { EngineCommand } from '../boundary.js'
+import { FEATURE } from '../wire.js'
 import type { Fact } from './facts.js'
+import type { Offer } from './handshake.js'
 import type { KeyPair, RandomBytes } from './keys.js'
 
 export interface CoreOptions {
@@ -17,6 +19,14 @@ export interface ProbingOptions {
   /** Between probes of a path in use. */
   readonly intervalUs: number
   readonly keepaliveUs: number
+}
+
+/** FEATURE bits of this program. */
+export const FEATURES: number = FEATURE.partialChecksum.value
+
+/** What is told of this side in a handshake. */
+export function offerOf({ aeads }: CoreOptions): Offer {
+  return { aeads: aeads.available, preferred: aeads.preferred, features: FEATURES }
 }
 
 export class Context {

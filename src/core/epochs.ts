@@ -11,6 +11,8 @@ export interface NewEpoch {
   readonly localIndex: number
   readonly remoteIndex: number
   readonly aead: number
+  /** FEATURE bits that both sides have. */
+  readonly features: number
   readonly keys: Keys
   /** The other side began anew: what came before is void once these keys are in use. */
   readonly fresh: boolean
@@ -48,7 +50,7 @@ export class Epochs {
 
   /** Gives keys to C and erases them here. A responder's earlier offer that was never confirmed is dropped. */
   install(nowUs: number, epoch: NewEpoch): void {
-    const { localIndex, remoteIndex, aead, keys, fresh, confirmed } = epoch
+    const { localIndex, remoteIndex, aead, features, keys, fresh, confirmed } = epoch
     this.#next = this.#drop(this.#next)
     this.#context.command({
       kind: 'keysInstall',
@@ -59,6 +61,7 @@ export class Epochs {
         aead,
         confirmed: confirmed ? 1 : 0,
         fresh: fresh ? 1 : 0,
+        features,
         sendKey: keys.sendKey.slice(),
         receiveKey: keys.receiveKey.slice(),
       },

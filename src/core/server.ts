@@ -6,7 +6,7 @@ import { CROSSING, type EngineEvent, type EventOf } from '../boundary.js'
 import { Codec } from '../layout.js'
 import { CLOSE, CLOSE_REASON, MESSAGE } from '../wire.js'
 import type { ControlMessage } from './channel.js'
-import type { CoreOptions } from './context.js'
+import { type CoreOptions, FEATURES, offerOf } from './context.js'
 import { aeadName } from './epochs.js'
 import type { InnerAddresses } from './facts.js'
 import { INSTANCE_BYTES, NO_INVITE, NO_PSK } from './handshake.js'
@@ -76,7 +76,7 @@ export class Server extends Tunnel {
     this.#override = options.override ?? {}
     this.#responder = new Responder({
       staticKey: options.staticKey,
-      offer: { aeads: options.aeads.available, preferred: options.aeads.preferred, features: 0 },
+      offer: offerOf(options),
       random: options.randomBytes,
     })
   }
@@ -245,6 +245,7 @@ export class Server extends Tunnel {
       localIndex,
       remoteIndex: initiation.remoteIndex,
       aead,
+      features: payload.features & FEATURES,
       keys: answer.keys,
       fresh,
       confirmed: false,

@@ -13,7 +13,7 @@ static void receive_sealed(struct pair *pair, const uint8_t *data, size_t size)
 {
   static const uint8_t types[] = {MP_MSG_DATA, MP_MSG_PROBE, MP_MSG_ECHO, MP_MSG_CONTROL};
   struct mp_epoch *epoch = pair->client.tunnel->peers[0]->sending;
-  uint8_t datagram[MP_PACKET_ROOM_BYTES] = {0};
+  uint8_t datagram[MP_DATAGRAM_BYTES] = {0};
   if (size < 1 + MP_SEAL_HEADER_BYTES - MP_SEAL_CLEAR_BYTES || size > MP_LIMIT_PACKET_BYTES)
     return;
   const uint8_t path = (data[0] >> 2) % MP_LIMIT_PATHS;
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   run_until(&pair, pair.now_us + (uint64_t)data[1] * 100);
   if (data[0] % 2 == 1)
     receive_sealed(&pair, data + 2, size - 2);
-  else if (size - 2 <= MP_PACKET_ROOM_BYTES)
+  else if (size - 2 <= MP_DATAGRAM_BYTES)
     fixture_receive(&pair.server, 0, data + 2, (uint32_t)(size - 2), pair.now_us);
   while (mp_ring_peek(&pair.server.events))
     mp_ring_release(&pair.server.events);

@@ -6,7 +6,7 @@
 
 #define MANY 1000u
 
-static void packets_differ_and_hold_the_largest_datagram(void)
+static void packets_differ_and_hold_the_largest_packet(void)
 {
   static struct mp_packet *taken[MANY];
   struct mp_pool pool;
@@ -14,13 +14,13 @@ static void packets_differ_and_hold_the_largest_datagram(void)
   for (uint32_t i = 0; i < MANY; i++) {
     taken[i] = mp_pool_take(&pool);
     REQUIRE(taken[i]);
-    memset(taken[i]->room, (int)(i & 0xff), sizeof taken[i]->room);
+    memset(taken[i]->bytes, (int)(i & 0xff), MP_LIMIT_PACKET_BYTES);
     taken[i]->sent_us = i;
   }
   for (uint32_t i = 0; i < MANY; i++) {
     REQUIRE(taken[i]->sent_us == i);
-    for (size_t k = 0; k < sizeof taken[i]->room; k++)
-      REQUIRE(taken[i]->room[k] == (i & 0xff));
+    for (size_t k = 0; k < MP_LIMIT_PACKET_BYTES; k++)
+      REQUIRE(taken[i]->bytes[k] == (i & 0xff));
   }
   CHECK_EQ(pool.taken, MANY);
   mp_pool_close(&pool); /* with all of them out */
@@ -85,7 +85,7 @@ static void a_closed_pool_is_empty(void)
 
 int main(void)
 {
-  RUN(packets_differ_and_hold_the_largest_datagram);
+  RUN(packets_differ_and_hold_the_largest_packet);
   RUN(the_limit_is_exact);
   RUN(a_steady_state_allocates_nothing);
   RUN(a_closed_pool_is_empty);

@@ -23,13 +23,14 @@ struct wire_datagram {
   uint64_t at_us;
   uint8_t path;
   uint32_t length;
-  uint8_t bytes[MP_PACKET_ROOM_BYTES];
+  uint8_t bytes[MP_DATAGRAM_BYTES];
 };
 
 struct end {
   struct mp_tunnel *tunnel;
   struct mp_ring events;
   struct mp_pool pool;
+  struct mp_outbox outbox;
   uint8_t *event_slots;
   struct end *other;
   /* Towards the other end. */
@@ -56,14 +57,15 @@ static inline unsigned fixture_tun_write(void *context, struct mp_packet *const 
   for (unsigned i = 0; i < count; i++)
     if (end->delivered_count < DELIVERED_SLOTS)
       end->delivered[end->delivered_count++] =
-          mp_load64(packets[i]->room + packets[i]->offset + INNER_HEADER_BYTES);
+          mp_load64(packets[i]->bytes + INNER_HEADER_BYTES);
   return count;
 }
 
-static inline void fixture_udp_send(void *context, struct mp_datagram *datagrams, unsigned count)
+static inline void fixture_udp_send(void *context, struct mp_outbox *outbox)
 {
   struct end *end = context;
-  for (unsigned i = 0; i < count; i++) {
+  struct mp_datagram *datagrams = outbox->datagrams;
+  for (unsigned i = 0; i < outbox->count; i++) {
     const uint8_t path = datagrams[i].path;
     datagrams[i].error = end->error[path];
     if (datagrams[i].error)
@@ -92,14 +94,24 @@ static inline struct mp_endpoint fixture_endpoint(const struct end *end, uint8_t
       .port = path, .family = 4, .remote_port = end->remote_port[path], .remote = {10, 0, 0, path}};
 }
 
+/* Sends and writes what a call of the library has left. */
+static inline void fixture_settle(struct end *end)
+{
+  if (mp_tunnel_send(end->tunnel, &end->outbox))
+    mp_tunnel_refused(end->tunnel, &end->outbox);
+  mp_tunnel_write(end->tunnel);
+}
+
 /* Hands one datagram to an end, as if it had come on this path. */
 static inline void fixture_receive(struct end *end, uint8_t path, const uint8_t *bytes,
                                    uint32_t length, uint64_t now_us)
 {
-  struct mp_arrival arrival = {.packet = mp_pool_take(&end->pool), .length = length};
+  uint8_t room[MP_DATAGRAM_BYTES]; /* opened in place */
+  struct mp_arrival arrival = {.bytes = room, .length = length, .segment_bytes = length};
   arrival.from = fixture_endpoint(end->other, path);
-  memcpy(arrival.packet->room, bytes, length);
-  mp_tunnel_on_udp(end->tunnel, &arrival, 1, now_us);
+  memcpy(room, bytes, length);
+  mp_tunnel_on_udp(end->tunnel, &end->outbox, &arrival, 1, now_us);
+  fixture_settle(end);
 }
 
 static inline void fixture_command(struct pair *pair, struct end *end, const void *command,
@@ -107,7 +119,8 @@ static inline void fixture_command(struct pair *pair, struct end *end, const voi
 {
   _Alignas(8) uint8_t record[MP_CROSSING_COMMAND_SLOT_BYTES] = {0};
   memcpy(record, command, bytes);
-  CHECK(mp_tunnel_command(end->tunnel, record, payload, payload_bytes, pair->now_us));
+  CHECK(mp_tunnel_command(end->tunnel, &end->outbox, record, payload, payload_bytes, pair->now_us));
+  fixture_settle(end);
 }
 
 #define COMMAND(pair, end, ...)                                                                    \
@@ -162,8 +175,10 @@ static inline void run_until(struct pair *pair, uint64_t until_us)
       pair->now_us = next_us;
     fixture_arrive(&pair->client, pair->now_us);
     fixture_arrive(&pair->server, pair->now_us);
-    mp_tunnel_on_tick(pair->client.tunnel, pair->now_us);
-    mp_tunnel_on_tick(pair->server.tunnel, pair->now_us);
+    mp_tunnel_on_tick(pair->client.tunnel, &pair->client.outbox, pair->now_us);
+    fixture_settle(&pair->client);
+    mp_tunnel_on_tick(pair->server.tunnel, &pair->server.outbox, pair->now_us);
+    fixture_settle(&pair->server);
   }
   pair->now_us = until_us;
 }
@@ -183,13 +198,19 @@ static inline void fixture_packet(uint8_t packet[100], uint8_t source, uint8_t d
   mp_store64(packet + INNER_HEADER_BYTES, number);
 }
 
+static inline void client_sends_packet(struct pair *pair, const uint8_t *packet, uint32_t length)
+{
+  const struct mp_slice slice = {.bytes = packet, .length = length};
+  mp_tunnel_on_tun(pair->client.tunnel, &pair->client.outbox, &slice, 1, pair->now_us);
+  fixture_settle(&pair->client);
+}
+
 /* The client (10.77.0.2) sends to the server (10.77.0.1). */
 static inline void client_sends(struct pair *pair, uint64_t number)
 {
   uint8_t packet[100];
   fixture_packet(packet, 2, 1, number);
-  const struct mp_slice slice = {packet, sizeof packet};
-  mp_tunnel_on_tun(pair->client.tunnel, &slice, 1, pair->now_us);
+  client_sends_packet(pair, packet, sizeof packet);
 }
 
 static inline void fixture_end_open(struct end *end, struct end *other)

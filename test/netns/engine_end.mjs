@@ -9,9 +9,9 @@ import { execFileSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { COUNTER, PLAN_KIND } from '../../dist/boundary.js'
 import { Engine, openTun, openUdp } from '../../dist/engine.js'
-import { AEAD } from '../../dist/wire.js'
+import { AEAD, FEATURE } from '../../dist/wire.js'
 
-const { own, inner, far, ports, paths } = JSON.parse(process.argv[2])
+const { own, inner, far, ports, paths, aead } = JSON.parse(process.argv[2])
 const ipv4 = (text) => Uint8Array.from(text.split('.'), Number)
 /** Octets of an address of either family; IPv6 written out in full. */
 const octets = (text) =>
@@ -67,8 +67,9 @@ engine.command({
     peer: 0,
     localIndex: 100 + own,
     remoteIndex: 101 - own,
-    aead: AEAD['chacha20-poly1305'].value,
+    aead: AEAD[aead ?? 'chacha20-poly1305'].value,
     confirmed: 1,
+    features: FEATURE.partialChecksum.value,
     sendKey: keys[own],
     receiveKey: keys[1 - own],
   },

@@ -1,0 +1,101 @@
+#include "segment.h"
+
+#include <string.h>
+
+#include "checksum.h"
+#include "le.h"
+
+enum { TCP = 6, UDP = 17 };
+enum { TCP_HEADER_BYTES = 20, UDP_HEADER_BYTES = 8 };
+enum { TCP_SEQ = 4, TCP_DATA_OFFSET = 12, TCP_FLAGS = 13, TCP_CHECKSUM = 16 };
+enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
+enum { UDP_LENGTH = 4, UDP_CHECKSUM = 6 };
+
+static uint32_t load_big32(const uint8_t *p) { return __builtin_bswap32(mp_load32(p)); }
+static void store_big32(uint8_t *p, uint32_t v) { mp_store32(p, __builtin_bswap32(v)); }
+static void store_big16(uint8_t *p, uint32_t v) { mp_store16(p, __builtin_bswap16((uint16_t)v)); }
+
+/* Octets of the transport header, 0 when it is cut short. */
+static uint32_t transport_header(const uint8_t *packet, uint32_t length, uint32_t transport,
+                                 enum mp_gso gso)
+{
+  if (gso == MP_GSO_UDP)
+    return transport + UDP_HEADER_BYTES <= length ? UDP_HEADER_BYTES : 0;
+  if (transport + TCP_HEADER_BYTES > length)
+    return 0;
+  const uint32_t bytes = (packet[transport + TCP_DATA_OFFSET] >> 4) * 4u;
+  return bytes >= TCP_HEADER_BYTES && transport + bytes <= length ? bytes : 0;
+}
+
+bool mp_segments_open(struct mp_segments *segments, const struct mp_inner *inner,
+                      const uint8_t *packet, uint32_t length, const struct mp_offload *offload)
+{
+  *segments = (struct mp_segments){.packet = packet,
+                                   .header_bytes = length,
+                                   .count = 1,
+                                   .gso = offload->gso,
+                                   .version = inner->version,
+                                   .transport = offload->transport};
+  if (offload->gso == MP_GSO_NONE)
+    return true;
+  const uint32_t header = transport_header(packet, length, offload->transport, offload->gso);
+  const uint32_t ip_header = inner->version == 4 ? (packet[0] & 15u) * 4u : 40u;
+  if (header == 0 || offload->segment_bytes == 0 || offload->transport < ip_header)
+    return false;
+  segments->header_bytes = offload->transport + header;
+  segments->payload_bytes = length - segments->header_bytes;
+  segments->segment_bytes = offload->segment_bytes;
+  segments->count = (segments->payload_bytes + offload->segment_bytes - 1) / offload->segment_bytes;
+  segments->pseudo_sum = mp_checksum_pseudo(inner->source, inner->version == 4 ? 8 : 32,
+                                            offload->gso == MP_GSO_TCP ? TCP : UDP, 0);
+  return segments->count > 0;
+}
+
+uint32_t mp_segments_largest(const struct mp_segments *segments)
+{
+  return segments->header_bytes + (segments->payload_bytes < segments->segment_bytes
+                                       ? segments->payload_bytes
+                                       : segments->segment_bytes);
+}
+
+static void write_transport(const struct mp_segments *segments, uint32_t index, uint8_t *out,
+                            uint32_t transport_bytes)
+{
+  uint8_t *header = out + segments->transport;
+  uint8_t length[2];
+  store_big16(length, transport_bytes);
+  const uint16_t partial =
+      mp_checksum_fold(segments->pseudo_sum + mp_load16(length));
+  if (segments->gso == MP_GSO_UDP) {
+    store_big16(header + UDP_LENGTH, transport_bytes);
+    mp_store16(header + UDP_CHECKSUM, partial);
+    return;
+  }
+  store_big32(header + TCP_SEQ, load_big32(header + TCP_SEQ) + index * segments->segment_bytes);
+  if (index > 0)
+    header[TCP_FLAGS] &= (uint8_t)~TCP_CWR; /* RFC 3168, section 6.1.2: once a window */
+  if (index + 1 < segments->count)
+    header[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+  mp_store16(header + TCP_CHECKSUM, partial);
+}
+
+uint32_t mp_segments_write(const struct mp_segments *segments, uint32_t index, uint8_t *out)
+{
+  memcpy(out, segments->packet, segments->header_bytes);
+  if (segments->gso == MP_GSO_NONE)
+    return segments->header_bytes;
+  const uint32_t from = index * segments->segment_bytes;
+  const uint32_t left = segments->payload_bytes - from;
+  const uint32_t payload = left < segments->segment_bytes ? left : segments->segment_bytes;
+  const uint32_t length = segments->header_bytes + payload;
+  memcpy(out + segments->header_bytes, segments->packet + segments->header_bytes + from, payload);
+  if (segments->version == 4) {
+    store_big16(out + 2, length);
+    store_big16(out + 4, ((uint32_t)out[4] << 8 | out[5]) + index);
+    mp_checksum_ipv4(out, (out[0] & 15u) * 4u);
+  } else {
+    store_big16(out + 4, length - 40);
+  }
+  write_transport(segments, index, out, length - segments->transport);
+  return length;
+}

@@ -1,0 +1,38 @@
+/* Splits a super-packet of the kernel into the packets that it stands for. A packet that stands for
+ * itself is one segment.
+ *
+ * Checksums stay partial: what the seal protects needs no second sum, and the far kernel is told
+ * so. Whoever needs a whole one calls mp_checksum_complete. */
+#ifndef MP_SEGMENT_H
+#define MP_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "inner.h"
+#include "offload.h"
+
+struct mp_segments {
+  const uint8_t *packet;
+  uint32_t header_bytes; /* IP and transport header, which every segment gets */
+  uint32_t payload_bytes;
+  uint32_t segment_bytes;
+  uint32_t count;
+  enum mp_gso gso;
+  uint8_t version;
+  uint16_t transport;
+  uint64_t pseudo_sum; /* without the length */
+};
+
+/* False when the offload contradicts the packet. `inner` is the packet's, as mp_inner_parse read
+ * it; both outlive the segments. */
+bool mp_segments_open(struct mp_segments *segments, const struct mp_inner *inner,
+                      const uint8_t *packet, uint32_t length, const struct mp_offload *offload);
+
+/* Octets of the largest segment. */
+uint32_t mp_segments_largest(const struct mp_segments *segments);
+
+/* Writes segment `index` and returns its length. */
+uint32_t mp_segments_write(const struct mp_segments *segments, uint32_t index, uint8_t *out);
+
+#endif
