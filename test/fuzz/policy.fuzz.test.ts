@@ -1,0 +1,64 @@
+/** Whatever an authentic peer sends as a policy: refused, or one that every mode can carry out. */
+import fc from 'fast-check'
+import sodium from 'libsodium-wrappers'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { CROSSING } from '../../src/boundary.js'
+import { Peer } from '../../src/core/peer.js'
+import { decodePolicy, encodePolicy } from '../../src/core/policy.js'
+import { LIMIT } from '../../src/wire.js'
+import { newContext, only, takeCommands } from '../unit/core_fixture.js'
+import { hostileOctets, readCorpus } from './octets_fixture.js'
+
+const corpus = readCorpus('policy')
+
+beforeAll(() => sodium.ready)
+
+function expectHarmless(bytes: Uint8Array): void {
+  const policy = decodePolicy(bytes)
+  if (policy === undefined) return
+  // There is one way to say a thing, so whatever is taken has every octet in its place.
+  expect(encodePolicy(policy)).toEqual(Uint8Array.from(bytes))
+  expect(policy.paths.length).toBeLessThanOrEqual(LIMIT.paths.value)
+}
+
+/** Under this policy, with all paths up: commands fit their records, plans what C accepts. */
+function expectPlans(bytes: Uint8Array): void {
+  const policy = decodePolicy(bytes)
+  if (policy === undefined) return
+  const context = newContext()
+  const peer = new Peer(context, { id: 0, name: 'odd', initiator: false })
+  peer.publishProbing()
+  peer.setPolicy(policy)
+  for (let path = 0; path < LIMIT.paths.value; path++) {
+    peer.setPath(0, path, '', undefined)
+    peer.handleEvent(0, { kind: 'pathAlive', peer: 0, path })
+  }
+  for (const { payload } of only(takeCommands(context), 'planPublish')) {
+    const slots = payload![4]! | (payload![5]! << 8)
+    expect(slots).toBeLessThanOrEqual(CROSSING.planSlots.value)
+    const table = payload![0] === 1 ? LIMIT.buckets.value * CROSSING.planChoices.value : slots
+    expect(payload).toHaveLength(22 + table)
+  }
+}
+
+describe('a policy of an authentic peer of another mind', () => {
+  it.each([...corpus])('%s', (_, bytes) => {
+    expectHarmless(bytes)
+    expectPlans(bytes)
+  })
+
+  it('is nothing that can be read in two ways', () => {
+    fc.assert(fc.property(hostileOctets(corpus), expectHarmless), { seed: 1_729, numRuns: 20_000 })
+  })
+
+  it('is nothing that cannot be carried out', () => {
+    fc.assert(fc.property(hostileOctets(corpus), expectPlans), { seed: 1_729, numRuns: 400 })
+  })
+
+  it('is accepted often enough for this to mean something', () => {
+    const accepted = fc
+      .sample(hostileOctets(corpus), { seed: 1_729, numRuns: 1000 })
+      .filter((bytes) => decodePolicy(bytes) !== undefined)
+    expect(accepted.length).toBeGreaterThan(50)
+  })
+})
