@@ -1,0 +1,169 @@
+/** The command line as people and scripts meet it: dist/cli.js in a process of its own. */
+
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+let dir: string
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'mptun-cli-'))
+})
+afterAll(() => rmSync(dir, { recursive: true }))
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function mptun(args: readonly string[], input = ''): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [CLI, ...args], (error, stdout, stderr) =>
+      resolve({ code: (error?.code as number | undefined) ?? 0, stdout, stderr }),
+    )
+    child.stdin?.end(input)
+  })
+}
+
+const server = (...args: string[]) =>
+  mptun([...args, '--state-dir', join(dir, 'server'), '--run-dir', join(dir, 'run')])
+const client = (...args: string[]) =>
+  mptun([...args, '--state-dir', join(dir, 'client'), '--run-dir', join(dir, 'run')])
+
+const COMMANDS = [
+  'server',
+  'client',
+  'invite',
+  'join',
+  'keygen',
+  'peers',
+  'revoke',
+  'status',
+  'set',
+  'down',
+  'version',
+]
+
+describe('help', () => {
+  it('of the program names every command', async () => {
+    const { code, stdout } = await mptun(['--help'])
+    expect(code).toBe(0)
+    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
+  })
+
+  it.each(COMMANDS)('of %s has examples and the directories', async (command) => {
+    const { code, stdout } = await mptun([command, '--help'])
+    expect(code).toBe(0)
+    expect(stdout).toContain(`Examples:\n  mptun ${command}`)
+    expect(stdout).toContain('--state-dir <DIR>')
+    expect(stdout).toContain('--run-dir <DIR>')
+  })
+})
+
+describe('the exit code', () => {
+  it.each([
+    [['version'], 0, ''],
+    [['--version'], 0, ''],
+    [['frobnicate'], 1, "unknown command 'frobnicate'"],
+    [['stauts'], 1, 'Did you mean status?'],
+    [['client', '--uplinkk', 'x'], 1, 'Did you mean --uplink?'],
+    [['client'], 1, 'no uplink is given'],
+    [['client', '--uplink', 'a,wieght=2'], 1, '--uplink: found "wieght=2"'],
+    [['client', '--config', '/nonexistent.toml'], 1, '/nonexistent.toml cannot be read (ENOENT)'],
+    [['server', '--mode', '802.3ad'], 1, 'no switch takes part'],
+    [['join', 'nonsense'], 1, 'it does not begin with mptun://'],
+    [['invite', 'a b'], 1, 'accepted is 1 to 32 of A-Z'],
+    [['set', 'mdoe', 'x'], 1, 'did you mean "mode"'],
+    [['status'], 2, 'no daemon answers at'],
+    [['down'], 2, 'no daemon answers at'],
+    [['set', 'mode', 'broadcast'], 2, 'no daemon answers at'],
+    [['status', '--run-dir', `/run/${'x'.repeat(120)}`], 1, 'shorter --run-dir'],
+  ])('of %j is %i', async (args, code, part) => {
+    const dirs = args.includes('--run-dir') || args[0]?.startsWith('-') ? [] : ['--run-dir', dir]
+    const ended = await mptun([
+      ...args,
+      ...(args[0] === 'frobnicate' || args[0] === 'stauts' ? [] : dirs),
+    ])
+    expect(ended.stderr).toContain(part)
+    expect(ended.code).toBe(code)
+    expect(ended.stderr).not.toContain('    at ')
+  })
+})
+
+describe('enrolment', () => {
+  it('takes a line from the server to the client, and shows secrets to nobody', async () => {
+    const invited = await server('invite', 'barge', '--endpoint', 'vps.example.org:5000')
+    expect(invited).toMatchObject({ code: 0, stderr: '' })
+    expect(invited.stdout).toMatch(/^mptun:\/\/vps\.example\.org:5000\/barge\?key=\S+\n$/)
+
+    const state = ['--state-dir', join(dir, 'client')]
+    const joined = await mptun(['join', '-', ...state], invited.stdout)
+    expect(joined).toMatchObject({ code: 0, stderr: '' })
+    expect(joined.stdout).toContain('joined the server at vps.example.org:5000 as barge')
+    expect(statSync(join(dir, 'client')).mode & 0o777).toBe(0o700)
+    expect(statSync(join(dir, 'client', 'server.json')).mode & 0o777).toBe(0o600)
+
+    const peers = JSON.parse((await server('peers', '--json')).stdout)
+    expect(peers).toMatchObject({ peers: [], invitations: [{ name: 'barge' }] })
+    const secret = /secret=([\w-]+)/.exec(invited.stdout)?.[1] ?? 'none'
+    expect(JSON.stringify(peers)).not.toContain(secret)
+    expect((await server('peers')).stdout).toMatch(/^barge {2}invited, for another 23 h 59 min\n$/)
+  })
+
+  it('voids an earlier line for the same name', async () => {
+    const again = await server(
+      'invite',
+      'barge',
+      '--endpoint',
+      '192.0.2.1:5000',
+      '--expires',
+      '30m',
+    )
+    expect(again.stderr).toContain('the earlier invitation for barge is void')
+    expect(readdirSync(join(dir, 'server', 'invites'))).toHaveLength(1)
+  })
+
+  it('does not leave one server for another unasked', async () => {
+    const other = ['--state-dir', join(dir, 'other')]
+    const { stdout } = await mptun(['invite', 'x', '--endpoint', '192.0.2.9:5000', ...other])
+    const refused = await client('join', stdout.trim())
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('as barge; --force') })
+    expect((await client('join', stdout.trim(), '--force')).code).toBe(0)
+  })
+
+  it('ends with revoke', async () => {
+    const revoked = await server('revoke', 'barge')
+    expect(revoked.stdout).toContain('barge is revoked; no daemon runs for mptun0')
+    expect(await server('revoke', 'barge')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('found no peer and no invitation "barge"'),
+    })
+    expect((await server('peers')).stdout).toContain('no peers')
+  })
+
+  it('shows the same public key each time', async () => {
+    const first = await client('keygen')
+    expect(first.stdout).toMatch(/^[\w-]{43}\n$/)
+    expect(JSON.parse((await client('keygen', '--json')).stdout)).toEqual({
+      publicKey: first.stdout.trim(),
+    })
+  })
+})
+
+it('ends quietly when nobody reads any more', async () => {
+  const child = spawn(process.execPath, [CLI, 'client', '--help'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.destroy()
+  let stderr = ''
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+})
