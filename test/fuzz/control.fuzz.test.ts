@@ -22,6 +22,13 @@ import { hostileOctets, readCorpus } from './octets_fixture.js'
 
 const corpus = readCorpus('control-message')
 const handshakes = readCorpus('handshake')
+/** Messages of any kind, and policies that are right as messages and wrong within. */
+const anyMessage = fc.oneof(
+  hostileOctets(corpus),
+  hostileOctets(readCorpus('policy')).map((body) =>
+    Uint8Array.of(0, 0, 0, 0, CONTROL_KIND.policy.value, ...body),
+  ),
+)
 const SEED = 1_729
 
 beforeAll(() => sodium.ready)
@@ -88,15 +95,29 @@ describe('a peer of another mind', () => {
 
   it.each(['client', 'server'] as const)('does no harm to a %s', (role) => {
     const { core } = role === 'client' ? client : server
+    const policies = new Set<string>()
     let { nowUs } = world
-    for (const body of corpus.values()) say(core, nowUs, 0, body)
+    let id = 100
+    // Counted on, because a number that was taken hides all that are not greater.
+    const count = (body: Uint8Array) => {
+      const counted = Uint8Array.from(body)
+      id += 1
+      if (body.length >= 4) new DataView(counted.buffer).setUint32(0, id, true)
+      return counted
+    }
     fc.assert(
-      fc.property(hostileOctets(corpus), fc.nat({ max: 255 }), (body, path) => {
+      fc.property(anyMessage, fc.nat({ max: 255 }), (body, path) => {
+        if (body[4] === CONTROL_KIND.close.value) return
         nowUs += 10_000
-        say(core, nowUs, path, body)
+        say(core, nowUs, path, count(body))
+        policies.add(JSON.stringify(core.snapshot().peers[0]!.policy))
       }),
       { seed: SEED, numRuns: 2000 },
     )
+    expect(core.snapshot().peers[0]!.aead).toBeDefined()
+    expect(policies.size > 10).toBe(role === 'server')
+    for (const body of corpus.values()) say(core, nowUs, 0, count(body))
+    expect(core.snapshot().peers[0]?.aead).toBeUndefined()
   })
 })
 
