@@ -22,16 +22,19 @@ const PROOF = {
   iproute2: 'ip',
   'iputils-ping': 'ping',
   'libc6-dev': '/usr/include/stdio.h',
+  'libipsec-mb1': '/usr/lib/x86_64-linux-gnu/libIPSec_MB.so.1',
   nftables: 'nft',
   procps: 'sysctl',
   valgrind: 'valgrind',
 }
 
 const RUN = ['gcc', 'libc6-dev', 'iproute2', 'nftables', 'procps']
+/** Optional for those who run mptun; tests and benches need whatever mptun may find. */
+const SEALING = process.arch === 'x64' ? ['libipsec-mb1'] : []
 const PROFILES = {
   demo: [...RUN, 'iperf3', 'iputils-ping'],
-  test: [...RUN, 'iperf3', 'iputils-ping', 'conntrack'],
-  bench: [...RUN, 'iperf3', 'iputils-ping', 'conntrack', 'valgrind'],
+  test: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'conntrack', 'valgrind'],
+  bench: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'conntrack', 'valgrind'],
 }
 
 function refuse(what, remedy) {

@@ -1,8 +1,11 @@
-/* Authenticated encryption of datagrams with the EVP of the node binary that we run in.
+/* Authenticated encryption of datagrams: with the EVP of the node binary that we run in, or with
+ * libipsec-mb where it is installed and quicker. Both are looked up at run time.
  *
- * The symbols are looked up at run time: no OpenSSL header, no libcrypto of our own (a second one
- * in the process would be slower and frozen). One context per key and direction, keyed once per
- * epoch: keying for every packet costs 160 ns of 560 (Node 20, AES-256-GCM, 1400 octets). */
+ * seal.c       the choice and the datagram    seal_evp.c       OpenSSL's EVP
+ * seal_proof.c what a library must show       seal_ipsec_mb.c  libipsec-mb
+ *
+ * One context per key and direction, keyed once per epoch: keying for every packet costs 160 ns of
+ * 560 (Node 20, AES-256-GCM, 1400 octets). */
 #ifndef MP_SEAL_H
 #define MP_SEAL_H
 
@@ -14,16 +17,17 @@
 
 struct mp_seal_context; /* one key, one direction, one thread */
 
-/* Looks the library up and runs a known-answer test of each AEAD, once in a process, from any
- * thread. Returns the MP_AEAD_* bits that work, 0 when the process has no usable EVP. *why is NULL
- * when all work, else a sentence that names the missing symbol, missing AEAD or failed test. */
+/* Looks the libraries up and runs a known-answer test of each and each AEAD, once in a process, from
+ * any thread. Returns the MP_AEAD_* bits that work, 0 when the process has no usable EVP. *why is
+ * NULL when all work, else a sentence that names the missing symbol, missing AEAD or failed test. */
 uint8_t mp_seal_available(const char **why);
 
 /* The MP_AEAD_* bits for which this CPU has instructions (AES and carry-less multiply). */
 uint8_t mp_seal_preferred(void);
 
-/* Text for status: library and version. */
-const char *mp_seal_provider(void);
+/* Text for status: library and version that seal with this AEAD, and why none that is installed and
+ * may be quicker is used; "none" when the AEAD is not available. */
+const char *mp_seal_provider(uint8_t aead);
 
 /* NULL when the AEAD (one MP_AEAD_*) is not available or memory is gone. The key is copied into the
  * library; the caller erases its own. */

@@ -14,6 +14,8 @@ export interface StatusReport {
   readonly uptimeS: number
   /** Client: where the server is looked for. Server: where it listens. */
   readonly endpoints: readonly string[]
+  /** Library that seals, by name of the AEAD. */
+  readonly sealing: Readonly<Record<string, string>>
   readonly peers: readonly PeerReport[]
   /** Of C, those that are not zero. */
   readonly counters: Readonly<Record<string, number>>
@@ -90,10 +92,13 @@ export interface PathMeasured {
 /** The text of a report. @param color whether the terminal takes escape sequences. */
 export function renderStatus(report: StatusReport, color: boolean): string {
   const paint: Paint = (style, text) => (color ? styleText(style, text) : text)
-  const { role, tun, addresses, mtuBytes, uptimeS, endpoints, version } = report
+  const { role, tun, addresses, mtuBytes, uptimeS, endpoints, version, sealing } = report
   const lines = [
     `${paint('bold', tun)}  ${role}  ${addresses.join(' ') || 'no inner address yet'}  mtu ${mtuBytes}  running ${duration(uptimeS)}  mptun ${version}`,
     `${role === 'client' ? 'server at' : 'listening on'} ${endpoints.join(', ') || 'nothing yet'}`,
+    `sealing ${Object.entries(sealing)
+      .map(([aead, library]) => `${aead} by ${library}`)
+      .join(', ')}`,
     ...report.peers.flatMap((peer) => ['', ...renderPeer(peer, paint)]),
     ...(report.peers.length === 0 ? ['', 'no peers'] : []),
     ...renderCounts(report, paint),

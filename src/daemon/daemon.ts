@@ -21,7 +21,7 @@ import { sleep } from './clock.js'
 import { lineOf } from './facts.js'
 import { Loop } from './loop.js'
 import type { ClosableEngine, Machine } from './machine.js'
-import { reportCounts } from './report.js'
+import { reportCounts, reportSealing } from './report.js'
 import type { Role } from './role.js'
 import { ServerRole } from './server.js'
 
@@ -223,6 +223,7 @@ export class Daemon {
       tun: this.#tun,
       mtuBytes: this.#config.mtuBytes,
       uptimeS: Math.floor((nowUs - this.#startedUs) / 1e6),
+      sealing: reportSealing(this.#machine.aeads()),
       ...role.report(nowUs),
       ...reportCounts(role.core.snapshot()),
     }

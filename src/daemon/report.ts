@@ -2,12 +2,22 @@
 
 import type { PathSnapshot, PeerSnapshot, TunnelSnapshot } from '../core/snapshot.js'
 import type { Loss, PathMeasurements } from '../core/stats.js'
+import type { Aeads } from '../engine.js'
 import type { PathMeasured, PathReport, PeerReport } from '../status.js'
+import { AEAD } from '../wire.js'
 import { endpointText } from './facts.js'
 
 export function reportCounts({ counters, refusals }: TunnelSnapshot) {
   const present = Object.entries(counters).filter(([, count]) => count !== undefined && count > 0)
   return { counters: Object.fromEntries(present) as Record<string, number>, refusals }
+}
+
+export function reportSealing({ providers }: Aeads): Record<string, string> {
+  const known = Object.entries(AEAD).flatMap(([name, { value }]) => {
+    const library = providers[value]
+    return library === undefined ? [] : [[name, library] as const]
+  })
+  return Object.fromEntries(known)
 }
 
 export function reportPeer(
