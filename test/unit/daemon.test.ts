@@ -14,6 +14,10 @@ import { listed, type TestMachine, testDirs, testMachine } from './daemon_fixtur
 
 beforeAll(() => sodium.ready)
 
+/** However busy the machine is. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 20_000 })
+vi.setConfig({ testTimeout: 30_000 })
+
 let dirs: ReturnType<typeof testDirs>
 let machine: TestMachine
 let lines: string[]
@@ -55,7 +59,7 @@ async function start(config: TunnelConfig, next: () => Promise<TunnelConfig> = a
     (error: unknown) => error,
   )
   running.push({ daemon, ended })
-  await vi.waitFor(() => expect(lines.join('')).toContain('daemon.started'))
+  await eventually(() => expect(lines.join('')).toContain('daemon.started'))
   return { daemon, ended }
 }
 
@@ -188,7 +192,7 @@ describe('a client', () => {
     machine.devices = devices
     machine.engines[0]?.tell({ kind: 'linksChanged' })
     machine.clock.advance(50_000)
-    await vi.waitFor(async () => status())
+    await eventually(async () => status())
   }
 
   it('that has joined no server says how to', async () => {
@@ -206,7 +210,7 @@ describe('a client', () => {
     machine.devices = [listed('eth0', 2, '192.0.2.5'), listed('wwan0', 3, '192.0.2.6')]
     await start(await client('eth0', 'wwan0'))
     expect(machine.sockets).toEqual(['4 eth0', '4 wwan0'])
-    await vi.waitFor(() => {
+    await eventually(() => {
       machine.clock.advance(1)
       expect(machine.engines[0]?.kinds().filter((kind) => kind === 'datagramSend')).toHaveLength(2)
     })
@@ -219,7 +223,7 @@ describe('a client', () => {
     expect(lines.join('')).toContain('uplink.waiting uplink=wwan0')
     expect(await why('wwan0')).toContain('does not exist yet: waiting for it')
     await change(listed('wwan0', 7, '192.0.2.6'))
-    await vi.waitFor(() => expect(machine.sockets).toEqual(['4 wwan0']))
+    await eventually(() => expect(machine.sockets).toEqual(['4 wwan0']))
     expect(await why('wwan0')).not.toContain('does not exist')
   })
 
@@ -228,9 +232,9 @@ describe('a client', () => {
     machine.devices = [listed('wwan0', 7, '192.0.2.6')]
     await start(await client('wwan0'))
     await change()
-    await vi.waitFor(async () => expect(await why('wwan0')).toContain('does not exist yet'))
+    await eventually(async () => expect(await why('wwan0')).toContain('does not exist yet'))
     await change(listed('wwan0', 8, '192.0.2.6'))
-    await vi.waitFor(() => expect(machine.sockets).toEqual(['4 wwan0', '4 wwan0']))
+    await eventually(() => expect(machine.sockets).toEqual(['4 wwan0', '4 wwan0']))
   })
 
   it('tries a socket again that was refused', async () => {
@@ -241,7 +245,7 @@ describe('a client', () => {
     expect(await why('eth0')).toBe('no socket on eth0')
     machine.refusing.clear()
     machine.clock.advance(5_000_001)
-    await vi.waitFor(() => expect(machine.sockets).toEqual(['4 eth0']))
+    await eventually(() => expect(machine.sockets).toEqual(['4 eth0']))
   })
 
   it('asks again for a name that has no address', async () => {
@@ -253,9 +257,9 @@ describe('a client', () => {
     }
     machine = { ...machine, lookup }
     await start(await client('eth0'))
-    await vi.waitFor(() => expect(lines.join('')).toContain('server.unresolved'))
+    await eventually(() => expect(lines.join('')).toContain('server.unresolved'))
     answers = ['198.51.100.9']
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       machine.clock.advance(1_000_000)
       expect((await status()).endpoints).toContain('198.51.100.9:5000')
     })
@@ -267,7 +271,7 @@ describe('a client', () => {
     await start(await client('eth0'))
     await set('add-uplink wwan0,weight=2')
     machine.clock.advance(1)
-    await vi.waitFor(() => expect(machine.sockets).toEqual(['4 eth0', '4 wwan0']))
+    await eventually(() => expect(machine.sockets).toEqual(['4 eth0', '4 wwan0']))
     await set('uplink wwan0 standby')
     const path = (await status()).peers[0]?.paths.find(({ label }) => label === 'wwan0')
     expect(path).toMatchObject({ weight: 2, intent: 'standby' })
