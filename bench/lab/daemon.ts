@@ -77,6 +77,7 @@ export class Daemon {
     this.#exited = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         this.#child = undefined
+        this.#logs += `${this.tun} ended with ${signal ?? `exit code ${code}`}\n`
         resolve({ code, signal })
       })
     })
