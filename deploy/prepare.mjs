@@ -14,17 +14,22 @@ import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
+const LIBRARIES =
+  process.arch === 'arm64' ? '/usr/lib/aarch64-linux-gnu' : '/usr/lib/x86_64-linux-gnu'
+
 /** Debian package -> the file or program that proves that it, or its like elsewhere, is installed. */
 const PROOF = {
-  conntrack: 'conntrack',
   gcc: 'gcc',
   iperf3: 'iperf3',
   iproute2: 'ip',
   'iputils-ping': 'ping',
   'libc6-dev': '/usr/include/stdio.h',
-  'libipsec-mb1': '/usr/lib/x86_64-linux-gnu/libIPSec_MB.so.1',
+  'libipsec-mb1': `${LIBRARIES}/libIPSec_MB.so.1`,
+  // The C tests of sealing run outside of node, which brings its own.
+  libssl3: `${LIBRARIES}/libcrypto.so.3`,
   nftables: 'nft',
   procps: 'sysctl',
+  systemd: 'systemd-analyze',
   valgrind: 'valgrind',
 }
 
@@ -33,8 +38,8 @@ const RUN = ['gcc', 'libc6-dev', 'iproute2', 'nftables', 'procps']
 const SEALING = process.arch === 'x64' ? ['libipsec-mb1'] : []
 const PROFILES = {
   demo: [...RUN, 'iperf3', 'iputils-ping'],
-  test: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'conntrack', 'valgrind'],
-  bench: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'conntrack', 'valgrind'],
+  test: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'libssl3', 'systemd', 'valgrind'],
+  bench: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'libssl3', 'valgrind'],
 }
 
 function refuse(what, remedy) {
