@@ -108,13 +108,17 @@ describe('arguments', () => {
       () => addon.udpOpen({ ...LOOPBACK, device: 'a'.repeat(16) }),
       /device must be shorter than 16/,
     ],
-    ['a zero in a name', () => addon.tunOpen('a\0b'), /must not contain a zero/],
-    ['a number for a name', () => addon.tunOpen(7 as never), /name must be a string/],
+    ['a zero in a name', () => addon.tunOpen('a\0b', 1), /must not contain a zero/],
+    ['a number for a name', () => addon.tunOpen(7 as never, 1), /name must be a string/],
     ['standard output', () => addon.fdClose(1), /fd must be an integer in 3\.\./],
-    ['no bell', () => addon.open({ tunFd: 3 }, undefined as never), /onBell must be a function/],
+    [
+      'no bell',
+      () => addon.open({ tunFd: 3, offload: 1 }, undefined as never),
+      /onBell must be a function/,
+    ],
     [
       'a negative descriptor',
-      () => addon.open({ tunFd: -1 }, () => {}),
+      () => addon.open({ tunFd: -1, offload: 1 }, () => {}),
       /tunFd must be an integer in 3/,
     ],
     ['a handle of nobody', () => addon.close({}), /handle must be one that open\(\) returned/],
@@ -128,7 +132,7 @@ describe('arguments', () => {
   })
 
   it('refuses records and rooms of the wrong size', () => {
-    const handle = addon.open({ tunFd: quietTun().fd }, () => {})
+    const handle = addon.open({ tunFd: quietTun().fd, offload: 1 }, () => {})
     const tooLong = new Uint8Array(CROSSING.commandSlotBytes.value + 1)
     const tooShort = new Uint8Array(CROSSING.eventSlotBytes.value - 1)
     expect(errorOf(() => addon.command(handle, tooLong)).code).toBe('MPTUN_E_BUG')
@@ -264,7 +268,7 @@ describe('the end of an engine', () => {
        const { Worker } = require('node:worker_threads')
        const open = () => {
          const { fd } = addon.udpOpen({ family: 4, address: '127.0.0.1', port: 0, device: null })
-         const handle = addon.open({ tunFd: fd }, () => addon.readEvents(handle, new Uint8Array(3840)))
+         const handle = addon.open({ tunFd: fd, offload: 1 }, () => addon.readEvents(handle, new Uint8Array(3840)))
          for (let i = 0; i < 100; i++) addon.command(handle, new Uint8Array([16, 0, 0, 0, i, 0, 0, 0]))
          return handle
        }
@@ -283,7 +287,7 @@ describe('the end of an engine', () => {
     ],
     [
       'the end of a worker',
-      `const worker = new Worker('const addon = require(${JSON.stringify(ADDON)}); const { fd } = addon.udpOpen({ family: 4, address: "127.0.0.1", port: 0, device: null }); addon.open({ tunFd: fd }, () => {}); require("node:worker_threads").parentPort.postMessage(1); setInterval(() => {}, 1000)', { eval: true })
+      `const worker = new Worker('const addon = require(${JSON.stringify(ADDON)}); const { fd } = addon.udpOpen({ family: 4, address: "127.0.0.1", port: 0, device: null }); addon.open({ tunFd: fd, offload: 1 }, () => {}); require("node:worker_threads").parentPort.postMessage(1); setInterval(() => {}, 1000)', { eval: true })
        worker.on('message', () => worker.terminate())`,
       0,
     ],

@@ -82,7 +82,7 @@ beforeEach(() => {
 function install(nowUs: number, { fresh = false, confirmed = false, aead = AES } = {}): number {
   const localIndex = context.takeIndex()
   const keys = { sendKey: new Uint8Array(32).fill(1), receiveKey: new Uint8Array(32).fill(2) }
-  epochs.install(nowUs, { localIndex, remoteIndex: 77, aead, keys, fresh, confirmed })
+  epochs.install(nowUs, { localIndex, remoteIndex: 77, aead, features: 1, keys, fresh, confirmed })
   expect(keys).toEqual({ sendKey: new Uint8Array(32), receiveKey: new Uint8Array(32) })
   return localIndex
 }
