@@ -102,6 +102,7 @@ describe('keys', () => {
           aead: CHACHA,
           confirmed: 1,
           fresh: 1,
+          features: 1,
           sendKey: new Uint8Array(32).fill(1),
           receiveKey: new Uint8Array(32).fill(2),
         },
