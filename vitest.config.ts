@@ -44,6 +44,8 @@ export default defineConfig({
           // Namespaces, devices and the CPU's two cores are shared by the whole machine.
           fileParallelism: false,
           maxWorkers: 1,
+          // A virtual CPU may pause for longer than a link's delay: what is wrong is wrong three times.
+          retry: 2,
         },
       },
       {
