@@ -102,7 +102,8 @@ export class Carrier {
   /** A packet from the TUN, which counts as use. */
   sendData(nowUs: number, id: number): void {
     this.#nowUs = nowUs
-    const peer = this.peers.get(id)!
+    const peer = this.peers.get(id)
+    if (peer?.sending === undefined) return
     for (const path of this.carrying(id).slice(0, 1)) this.#push(peer, path, 'data')
     this.#use(peer)
   }

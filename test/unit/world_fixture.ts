@@ -155,7 +155,7 @@ export class World {
   /** Gives an uplink a socket with this address. */
   plug(station: Station<Client>, uplink: string, address: string): void {
     const { family } = endpoint(address)
-    const fd = this.#socket(station, address, 40_000)
+    const fd = this.#socket(station, address)
     expect(station.core.handleSocket(this.nowUs, uplink, family as Family, fd)).toBe(true)
   }
 
@@ -224,7 +224,8 @@ export class World {
     return station
   }
 
-  #socket(station: Station, address: string, udpPort: number): number {
+  /** Without a UDP port each socket gets one of its own, as the kernel does. */
+  #socket(station: Station, address: string, udpPort = 40_000 + this.#nextFd): number {
     const fd = this.#nextFd++
     this.#sockets.set(fd, { station, address, udpPort })
     return fd
