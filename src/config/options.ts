@@ -1,6 +1,7 @@
 /** Every word that a tunnel is configured with: the command line and the file are both made from this list. */
 
 import { DEFAULT_POLICY } from '../core/policy.js'
+import { AEAD } from '../wire.js'
 import { BONDING_REFUSED, HASHES, MODES, RESELECTS, wordOf } from './bonding.js'
 import { suggestion } from './spelling.js'
 
@@ -142,6 +143,12 @@ export const OPTIONS: readonly Option[] = [
     roles: BOTH,
     value: 'BYTES',
     doc: `largest inner packet (default ${DEFAULT_MTU}: 1500 less 40 for IPv6, 8 for UDP and 32 of our own)`,
+  },
+  {
+    word: 'aead',
+    roles: BOTH,
+    value: 'NAME',
+    doc: `seal with nothing but this: ${Object.keys(AEAD).join(', ')} (default the one that is quicker on both ends)`,
   },
   STATE_DIR,
   RUN_DIR,

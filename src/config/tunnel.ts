@@ -3,7 +3,7 @@
 import type { Mode, PrimaryReselect, XmitHash } from '../core/policy.js'
 import { configError } from '../errors.js'
 import type { Cidr } from '../net/address.js'
-import { LIMIT, TIMER } from '../wire.js'
+import { type AEAD, LIMIT, TIMER } from '../wire.js'
 import type { GivenOptions } from './file.js'
 import {
   DEFAULT_MTU,
@@ -31,6 +31,8 @@ export interface PolicyConfig {
 interface CommonConfig {
   readonly tun: string
   readonly mtuBytes: number
+  /** Nothing: any. */
+  readonly aead: keyof typeof AEAD | undefined
   readonly stateDir: string
   readonly runDir: string
   readonly logFormat: 'text' | 'json'
@@ -81,6 +83,7 @@ function commonConfig(raw: Raw): CommonConfig {
   return {
     tun: raw.tun ?? DEFAULT_TUN,
     mtuBytes: raw.mtu ?? DEFAULT_MTU,
+    aead: raw.aead,
     stateDir: raw['state-dir'] ?? DEFAULT_STATE_DIR,
     runDir: raw['run-dir'] ?? DEFAULT_RUN_DIR,
     logFormat: raw['log-format'] ?? 'text',

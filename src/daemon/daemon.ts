@@ -16,6 +16,7 @@ import { isJournalStream, Log } from '../log.js'
 import { clearTun } from '../net/tundevice.js'
 import type { StatusReport } from '../status.js'
 import { Store } from '../store.js'
+import { AEAD } from '../wire.js'
 import { ClientRole } from './client.js'
 import { sleep } from './clock.js'
 import { lineOf } from './facts.js'
@@ -153,11 +154,13 @@ export class Daemon {
 
   #coreOptions(store: Store): CoreOptions {
     const { clock, randomBytes, aeads } = this.#machine
-    const offered = aeads()
-    if (offered.available === 0) {
+    const { aead } = this.#config
+    const { available, preferred, why } = aeads()
+    const accepted = aead === undefined ? available : available & AEAD[aead].value
+    if (accepted === 0) {
       throw systemError(
         'CRYPTO',
-        `no cipher works in this Node: ${offered.why}; use a release from nodejs.org`,
+        `${aead === undefined ? 'no cipher works' : `${aead} does not work`} in this Node: ${why}; use a release from nodejs.org`,
       )
     }
     const secretKey = store.readKey() ?? store.keepKey(randomBytes(KEY_BYTES))
@@ -165,7 +168,7 @@ export class Daemon {
     return {
       staticKey: keyPairOf(secretKey),
       randomBytes,
-      aeads: offered,
+      aeads: { available: accepted, preferred },
       wallOffsetUs: clock.wallUs() - clock.nowUs(),
       probing: { intervalUs: probeIntervalUs, keepaliveUs },
     }
@@ -266,7 +269,15 @@ export class Daemon {
 }
 
 /** Words that a running daemon cannot change. */
-const FIXED = ['tun', 'stateDir', 'runDir', 'logFormat', 'probeIntervalUs', 'keepaliveUs'] as const
+const FIXED = [
+  'tun',
+  'aead',
+  'stateDir',
+  'runDir',
+  'logFormat',
+  'probeIntervalUs',
+  'keepaliveUs',
+] as const
 const FIXED_SERVER = ['listen', 'pool', 'pool6', 'nat'] as const
 const WORD: Readonly<Record<string, string>> = {
   stateDir: 'state-dir',

@@ -45,6 +45,7 @@ describe('a configuration', () => {
       keepalive = 15
       route = "default"
       mtu = 1400
+      aead = "aes-256-gcm"
       server = "vps.example.org:5000"
       log-format = "json"
     `)
@@ -59,6 +60,7 @@ describe('a configuration', () => {
       keepalive: '15',
       route: ['default'],
       mtu: '1400',
+      aead: 'aes-256-gcm',
       server: 'vps.example.org:5000',
       'log-format': 'json',
     })

@@ -181,6 +181,18 @@ describe('a server', () => {
     expect(machine.engines).toEqual([])
     expect(existsSync(socket())).toBe(false)
   })
+
+  it('does not start with only a cipher that is missing', async () => {
+    const config = await configOf('server', { aead: 'aes-256-gcm' })
+    const lacking = { available: 1, preferred: 0, providers: {}, why: 'no AES' }
+    const daemon = new Daemon({
+      machine: { ...machine, aeads: () => lacking },
+      config,
+      readConfig: async () => config,
+      version: '',
+    })
+    await expect(daemon.run()).rejects.toThrow(/aes-256-gcm does not work in this Node: no AES/)
+  })
 })
 
 describe('a client', () => {
