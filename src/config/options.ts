@@ -12,6 +12,8 @@ export interface Option {
   readonly roles: readonly Role[]
   /** What stands behind it; nothing: a switch. */
   readonly value?: string
+  /** A switch that is on: the command line has --no-WORD, the file WORD = false. */
+  readonly on?: true
   /** May be given several times; an array in the file. */
   readonly many?: true
   readonly doc: string
@@ -145,10 +147,10 @@ export const OPTIONS: readonly Option[] = [
     doc: `largest inner packet (default ${DEFAULT_MTU}: 1500 less 40 for IPv6, 8 for UDP and 32 of our own)`,
   },
   {
-    word: 'aead',
+    word: 'offload',
     roles: BOTH,
-    value: 'NAME',
-    doc: `seal with nothing but this: ${Object.keys(AEAD).join(', ')} (default the one that is quicker on both ends)`,
+    on: true,
+    doc: "packet by packet, without the kernel's offloads: slower, for odd kernels and to find faults",
   },
   STATE_DIR,
   RUN_DIR,

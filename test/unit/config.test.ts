@@ -27,6 +27,7 @@ describe('a configuration', () => {
       keepaliveUs: 20_000_000,
       listen: [],
       nat: false,
+      offload: true,
       pool6: undefined,
       policy: { mode: undefined },
     })
@@ -45,7 +46,7 @@ describe('a configuration', () => {
       keepalive = 15
       route = "default"
       mtu = 1400
-      aead = "aes-256-gcm"
+      offload = false
       server = "vps.example.org:5000"
       log-format = "json"
     `)
@@ -60,7 +61,7 @@ describe('a configuration', () => {
       keepalive: '15',
       route: ['default'],
       mtu: '1400',
-      aead: 'aes-256-gcm',
+      offload: false,
       server: 'vps.example.org:5000',
       'log-format': 'json',
     })
@@ -71,6 +72,7 @@ describe('a configuration', () => {
     ])
     expect(file.routes.map(formatCidr)).toEqual(['0.0.0.0/1', '128.0.0.0/1', '::/1', '8000::/1'])
     expect(file.policy.updelayUs).toBe(500_000)
+    expect(file.offload).toBe(false)
     expect(file.server).toEqual({ host: 'vps.example.org', port: 5000 })
   })
 
