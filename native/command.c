@@ -134,7 +134,7 @@ static bool probing(struct mp_tunnel *tunnel, struct mp_peer *peer,
   peer->silence_us = command->silence_us;
   peer->idle_after_us = command->idle_after_us;
   peer->initiator = command->initiator;
-  mp_wake_by(tunnel, tunnel->now_us);
+  mp_wake_by(tunnel, peer, tunnel->now_us);
   return true;
 }
 

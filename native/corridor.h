@@ -13,8 +13,11 @@ static inline void mp_count(struct mp_tunnel *tunnel, unsigned counter)
   tunnel->counters[counter]++;
 }
 
-static inline void mp_wake_by(struct mp_tunnel *tunnel, uint64_t at_us)
+/* The peer wants to be looked at by then. */
+static inline void mp_wake_by(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t at_us)
 {
+  if (at_us < peer->tick_us)
+    peer->tick_us = at_us;
   if (at_us < tunnel->tick_us)
     tunnel->tick_us = at_us;
 }

@@ -51,7 +51,7 @@ void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer)
     mp_health_probe(tunnel, peer, id);
     peer->paths[id].next_probe_us = tunnel->now_us + peer->probe_us;
   }
-  mp_wake_by(tunnel, tunnel->now_us + peer->probe_us / 4);
+  mp_wake_by(tunnel, peer, tunnel->now_us + peer->probe_us / 4);
 }
 
 static void enter_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
@@ -102,6 +102,7 @@ void mp_health_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
   path->heard = true;
   /* The other side waits for this word before it uses the path. */
   mp_health_probe(tunnel, peer, id);
+  mp_wake_by(tunnel, peer, tunnel->now_us); /* from now on its silence counts */
   tell_if_alive(tunnel, peer, id);
 }
 

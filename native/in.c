@@ -299,7 +299,7 @@ drop_auth:
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   mp_reorder_advance(peer->reorder, peer->order_paths, tunnel->now_us);
-  mp_wake_by(tunnel, mp_reorder_deadline(peer->reorder));
+  mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
 }
 
 static struct mp_peer *receive(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_t length,

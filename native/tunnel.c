@@ -77,7 +77,7 @@ struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uin
   peer->usable &= (uint16_t)~mp_path_bit(id);
   /* Until the peer says otherwise, its packets may be on it. */
   peer->order_paths[id] = (struct mp_reorder_path){.carrying = true};
-  mp_wake_by(tunnel, tunnel->now_us);
+  mp_wake_by(tunnel, peer, tunnel->now_us);
   return path;
 }
 
@@ -134,6 +134,7 @@ struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id)
     return NULL;
   }
   peer->id = id;
+  peer->tick_us = UINT64_MAX;
   peer->probe_us = DEFAULT_PROBE_US;
   peer->keepalive_us = DEFAULT_KEEPALIVE_US;
   peer->silence_us = DEFAULT_SILENCE_US;
@@ -164,8 +165,13 @@ void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint6
   tunnel->tick_us = UINT64_MAX;
   for (uint16_t i = 0; i < tunnel->peer_count; i++) {
     struct mp_peer *peer = tunnel->peers[tunnel->peer_ids[i]];
-    mp_wake_by(tunnel, mp_health_tick(tunnel, peer));
-    mp_in_settle(tunnel, peer);
+    uint64_t next_us = peer->tick_us;
+    if (next_us <= tunnel->now_us) {
+      peer->tick_us = UINT64_MAX;
+      next_us = mp_health_tick(tunnel, peer);
+      mp_in_settle(tunnel, peer);
+    }
+    mp_wake_by(tunnel, peer, next_us);
   }
 }
 
