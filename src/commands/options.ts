@@ -47,10 +47,12 @@ export function withConfig(command: Command, role: Role): Command {
 
 /** What was given of them, by word. */
 export function givenWords(command: Command, role: Role): Record<string, unknown> {
-  const words = new Set(optionsOf(role).map(({ word }) => word))
-  const given = command.options
-    .filter(({ long }) => words.has(long?.slice(2) ?? ''))
-    .map((option) => [option.long!.slice(2), command.getOptionValue(option.attributeName())])
+  const given = optionsOf(role).flatMap((option) => {
+    const name = command.options.find(({ long }) => long === flag(option))?.attributeName()
+    // commander gives switches that are on a default, which must not outdo the file.
+    if (name === undefined || command.getOptionValueSource(name) === 'default') return []
+    return [[option.word, command.getOptionValue(name)]]
+  })
   return Object.fromEntries(given)
 }
 
@@ -70,8 +72,12 @@ export function collect(value: string, before: readonly string[] | undefined): s
   return [...(before ?? []), value]
 }
 
-function flags({ word, value }: Option): string {
-  return value === undefined ? `--${word}` : `--${word} <${value}>`
+function flag({ word, on }: Option): string {
+  return on === undefined ? `--${word}` : `--no-${word}`
+}
+
+function flags(option: Option): string {
+  return option.value === undefined ? flag(option) : `${flag(option)} <${option.value}>`
 }
 
 /** commander tells these defaults itself. */

@@ -147,6 +147,12 @@ export const OPTIONS: readonly Option[] = [
     doc: `largest inner packet (default ${DEFAULT_MTU}: 1500 less 40 for IPv6, 8 for UDP and 32 of our own)`,
   },
   {
+    word: 'aead',
+    roles: BOTH,
+    value: 'NAME',
+    doc: `seal with nothing but this: ${Object.keys(AEAD).join(', ')} (default the one that is quicker on both ends)`,
+  },
+  {
     word: 'offload',
     roles: BOTH,
     on: true,

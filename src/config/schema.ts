@@ -2,7 +2,7 @@
 
 import * as v from 'valibot'
 import { configError } from '../errors.js'
-import { LIMIT } from '../wire.js'
+import { AEAD, LIMIT } from '../wire.js'
 import { mode, primaryReselect, xmitHash } from './bonding.js'
 import type { GivenOptions } from './file.js'
 import { suggestion } from './spelling.js'
@@ -120,6 +120,7 @@ const SCHEMA = v.strictObject({
   keepalive: v.optional(one(seconds(1, 120))),
   tun: v.optional(one(deviceName)),
   mtu: v.optional(one(integer(LEAST_MTU_BYTES, LIMIT.packetBytes.value, ' of bytes'))),
+  aead: v.optional(one(choice(Object.keys(AEAD) as (keyof typeof AEAD)[]))),
   offload: v.optional(flag),
   'state-dir': v.optional(one(path)),
   'run-dir': v.optional(one(path)),

@@ -3,7 +3,7 @@
 import type { Mode, PrimaryReselect, XmitHash } from '../core/policy.js'
 import { configError } from '../errors.js'
 import type { Cidr } from '../net/address.js'
-import { LIMIT, TIMER } from '../wire.js'
+import { type AEAD, LIMIT, TIMER } from '../wire.js'
 import type { GivenOptions } from './file.js'
 import {
   DEFAULT_MTU,
@@ -33,6 +33,8 @@ interface CommonConfig {
   readonly mtuBytes: number
   /** The kernel's super-packets and runs of datagrams. */
   readonly offload: boolean
+  /** Nothing: any. */
+  readonly aead: keyof typeof AEAD | undefined
   readonly stateDir: string
   readonly runDir: string
   readonly logFormat: 'text' | 'json'
@@ -83,6 +85,7 @@ function commonConfig(raw: Raw): CommonConfig {
   return {
     tun: raw.tun ?? DEFAULT_TUN,
     mtuBytes: raw.mtu ?? DEFAULT_MTU,
+    aead: raw.aead,
     offload: raw.offload ?? true,
     stateDir: raw['state-dir'] ?? DEFAULT_STATE_DIR,
     runDir: raw['run-dir'] ?? DEFAULT_RUN_DIR,

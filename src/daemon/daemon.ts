@@ -120,7 +120,7 @@ export class Daemon {
 
   async #start(): Promise<void> {
     const machine = this.#machine
-    const { tun: name, stateDir, runDir, role } = this.#config
+    const { tun: name, stateDir, runDir, role, offload } = this.#config
     await sodium.ready
     const store = new Store(stateDir)
     store.prepare()
@@ -128,7 +128,7 @@ export class Daemon {
     this.#control = await serveControl(path, (request) => this.#handleRequest(request))
     this.#role = this.#makeRole(store)
     // Not before everything that can be refused has been looked at.
-    const tun = machine.openTun(name)
+    const tun = machine.openTun(name, offload)
     this.#tun = tun.name
     this.#engine = machine.openEngine(tun, () => this.#loop?.wake())
     this.#loop = new Loop({
@@ -272,6 +272,7 @@ export class Daemon {
 const FIXED = [
   'tun',
   'aead',
+  'offload',
   'stateDir',
   'runDir',
   'logFormat',

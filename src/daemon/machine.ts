@@ -25,7 +25,7 @@ export interface Machine {
   readonly run: Run
   readonly lookup: Lookup
   readonly aeads: () => Aeads
-  readonly openTun: (name: string) => TunDevice
+  readonly openTun: (name: string, offload: boolean) => TunDevice
   readonly openUdp: (request: UdpRequest) => UdpSocket
   readonly closeDescriptor: (fd: number) => void
   readonly openEngine: (tun: TunDevice, onBell: () => void) => ClosableEngine

@@ -47,6 +47,7 @@ describe('a configuration', () => {
       route = "default"
       mtu = 1400
       offload = false
+      aead = "aes-256-gcm"
       server = "vps.example.org:5000"
       log-format = "json"
     `)
@@ -62,6 +63,7 @@ describe('a configuration', () => {
       route: ['default'],
       mtu: '1400',
       offload: false,
+      aead: 'aes-256-gcm',
       server: 'vps.example.org:5000',
       'log-format': 'json',
     })

@@ -87,6 +87,15 @@ describe('a server', () => {
     expect(report.addresses[1]).toMatch(/^fd.*::1\/64$/)
   })
 
+  it('leaves the offloads alone only when told so', async () => {
+    const { daemon, ended } = await start(await configOf('server'))
+    daemon.end()
+    await ended
+    lines = []
+    await start(await configOf('server', { offload: false }))
+    expect(machine.engines.map(({ tun }) => tun.offload)).toEqual([true, false])
+  })
+
   it('keeps its key and its IPv6 network', async () => {
     const { daemon, ended } = await start(await configOf('server'))
     const { addresses } = await status()

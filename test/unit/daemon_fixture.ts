@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { EngineCommand, EngineEvent } from '../../src/boundary.js'
 import type { Clock } from '../../src/daemon/clock.js'
 import type { Machine } from '../../src/daemon/machine.js'
+import type { TunDevice } from '../../src/engine.js'
 import { systemError } from '../../src/errors.js'
 
 export class TestClock implements Clock {
@@ -42,10 +43,12 @@ export class TestEngine {
   isClosed = false
   /** Commands that it takes before its ring is full. */
   room = Number.POSITIVE_INFINITY
+  readonly tun: TunDevice
   #onBell: () => void
 
-  constructor(onBell: () => void) {
+  constructor(onBell: () => void, tun: TunDevice = { fd: 9, name: 'mptun0' }) {
     this.#onBell = onBell
+    this.tun = tun
   }
 
   command(command: EngineCommand): boolean {
@@ -111,7 +114,7 @@ export function testMachine(): TestMachine {
     },
     lookup: async () => ['198.51.100.1'],
     aeads: () => ({ available: 3, preferred: 2, providers: { 1: 'test' }, why: '' }),
-    openTun: (name) => ({ fd: 9, name }),
+    openTun: (name, offload) => ({ fd: 9, name, offload }),
     openUdp: ({ family, address, port, device }) => {
       if (device !== undefined && machine.refusing.has(device)) {
         throw systemError('UDP', `no socket on ${device}`)
@@ -122,8 +125,8 @@ export function testMachine(): TestMachine {
     closeDescriptor: (number) => {
       machine.closed.push(number)
     },
-    openEngine: (_tun, onBell) => {
-      const engine = new TestEngine(onBell)
+    openEngine: (tun, onBell) => {
+      const engine = new TestEngine(onBell, tun)
       engines.push(engine)
       return engine
     },
