@@ -43,9 +43,14 @@ export const DEFAULT_POLICY: Policy = {
 
 export const DEFAULT_PATH_POLICY = { intent: 'up', tier: 0, weight: 1 } as const
 
-/** The policy of one path, also of one that nobody has spoken of. */
+/**
+ * The policy of one path. One that the client leaves out carries nothing: its last words may come after
+ * the news that it is gone. Before the client has spoken, every path does.
+ */
 export function pathPolicy(policy: Policy, path: number): PathPolicy {
-  return policy.paths.find((each) => each.path === path) ?? { path, ...DEFAULT_PATH_POLICY }
+  const intent = policy.paths.length === 0 ? DEFAULT_PATH_POLICY.intent : 'down'
+  const named = policy.paths.find((each) => each.path === path)
+  return named ?? { path, ...DEFAULT_PATH_POLICY, intent }
 }
 
 const NO_PRIMARY = 255

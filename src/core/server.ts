@@ -57,7 +57,7 @@ interface Client {
   pruneAtUs: number
 }
 
-/** Datagrams and policies overtake each other: for so long a path may be used that no policy names. */
+/** Datagrams and policies overtake each other: for so long a path may be known that no policy names. */
 const UNNAMED_US = 5_000_000
 
 const closeCodec = new Codec(CLOSE, 'packed')

@@ -89,8 +89,12 @@ describe('a policy on the wire', () => {
 })
 
 describe('the policy of one path', () => {
-  it('is what was said, or the default', () => {
+  it('is what was said, or the default before anything was', () => {
     expect(pathPolicy(EXAMPLE, 3)).toEqual({ path: 3, intent: 'standby', tier: 7, weight: 256 })
     expect(pathPolicy(DEFAULT_POLICY, 5)).toEqual({ path: 5, intent: 'up', tier: 0, weight: 1 })
+  })
+
+  it('is to carry nothing on a path that was left out', () => {
+    expect(pathPolicy(EXAMPLE, 5)).toMatchObject({ path: 5, intent: 'down' })
   })
 })
