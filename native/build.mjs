@@ -3,7 +3,7 @@
 //
 //   node native/build.mjs               addon, simulation addon, link emulator  -> build/
 //   node native/build.mjs --sanitize    the same under ASan and UBSan           -> build/asan/
-//   node native/build.mjs --bench       unsealed addon, datagram flood          -> build/
+//   node native/build.mjs --bench       unsealed addon, flood, leaves           -> build/
 //   node native/build.mjs --tests       unit tests, fuzz replays (ASan, UBSan)  -> build/test/, build/fuzz/
 //   node native/build.mjs --libfuzzer   fuzz targets with clang's libFuzzer     -> build/libfuzzer/
 //   ... --only NAME                     only the programs whose name contains NAME
@@ -117,6 +117,29 @@ function benchPrograms(way) {
       way,
       output: `${way.dir}/mptun-flood`,
       main: ['bench/throughput/flood.c'],
+      define: [],
+      shared: false,
+    },
+    ...leafPrograms(way),
+  ]
+}
+
+/** Pieces of the packet path: timed inside node, counted under callgrind. */
+function leafPrograms(way) {
+  const folder = 'bench/micro/leaves'
+  const leaves = sourcesOf(folder).filter((path) => !/(addon|program)\.c$/.test(path))
+  return [
+    {
+      way,
+      output: `${way.dir}/mptun-leaves.node`,
+      main: [...leaves, `${folder}/addon.c`],
+      define: [],
+      shared: true,
+    },
+    {
+      way,
+      output: `${way.dir}/mptun-leaves`,
+      main: [...leaves, `${folder}/program.c`],
       define: [],
       shared: false,
     },

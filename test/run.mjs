@@ -105,6 +105,18 @@ async function native() {
   return built ? sum : add(sum, FAILED)
 }
 
+/** Instructions of the packet path against their baseline. */
+async function micro() {
+  const build = await capture(process.execPath, ['native/build.mjs', '--bench', '--only', 'leaves'])
+  if (!build.ok) console.log(build.text.replace(/^/gm, '    '))
+  const { text } = await capture(process.execPath, ['dist/bench/micro/check.js'])
+  const closing = /^(\d+) passed, (\d+) failed, (\d+) skipped\n/m.exec(text)
+  console.log(text.replace(closing?.[0] ?? '', '').trimEnd())
+  if (!build.ok || closing === null) return FAILED
+  const [passed, failed, skipped] = closing.slice(1).map(Number)
+  return { passed, failed, skipped }
+}
+
 async function fuzz() {
   const built = await buildTests()
   const names = programs('test/fuzz', 'fuzz').map((name) => [name, `build/fuzz/${name}`])
@@ -159,6 +171,7 @@ async function netns() {
 const FLOORS = {
   check,
   native,
+  micro,
   fuzz,
   unit: () => vitest('unit'),
   sim: () => vitest('sim'),

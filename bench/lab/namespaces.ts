@@ -1,17 +1,22 @@
 /** Network namespaces and the programs that set them up, always with argument arrays. */
 
 import { type ExecFileOptions, execFile, spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 const NETNS_DIRECTORY = '/run/netns'
+/** What lies in NAME here, `ip netns exec NAME` lays over /etc: ip-netns(8). */
+const NETNS_ETC_DIRECTORY = '/etc/netns'
 
 /** Every namespace of every lab begins with this, then the owner's pid. */
 export const NAMESPACE_PREFIX = 'mplab'
 
 const PACKAGE_OF: Record<string, string> = {
+  gcc: 'gcc',
   ip: 'iproute2',
   nft: 'nftables',
   sysctl: 'procps',
+  valgrind: 'valgrind',
 }
 
 export interface Finished {
@@ -88,6 +93,15 @@ export function removeNamespaceSync(namespace: string): void {
     if (pid > 0 && pid !== process.pid) kill(pid)
   }
   spawnSync('ip', ['netns', 'delete', namespace])
+  rmSync(join(NETNS_ETC_DIRECTORY, namespace), { recursive: true, force: true })
+}
+
+/** Gives names to addresses, as /etc/hosts does, for programs that start in the namespace from here on. */
+export function setHosts(namespace: string, addresses: Readonly<Record<string, string>>): void {
+  const directory = join(NETNS_ETC_DIRECTORY, namespace)
+  mkdirSync(directory, { recursive: true })
+  const lines = Object.entries(addresses).map(([name, address]) => `${address} ${name}\n`)
+  writeFileSync(join(directory, 'hosts'), lines.join(''))
 }
 
 function kill(pid: number): void {
