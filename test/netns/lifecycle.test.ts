@@ -5,12 +5,11 @@
  * Bounds on time are requirements of users, not of the code: they leave a busy machine room.
  */
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Daemon } from '../../bench/lab/daemon.js'
 import { footprint } from '../../bench/lab/footprint.js'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
+import { setHosts } from '../../bench/lab/namespaces.js'
 import { pause, type Stream, startPing, startStream } from '../../bench/lab/traffic.js'
 import {
   enrol,
@@ -188,6 +187,7 @@ async function pathsOfPeer(server: Daemon): Promise<string[]> {
 describe('several of them', () => {
   let lab: Lab
   let server: Daemon
+  let before: Record<string, string>[]
   const daemons: Daemon[] = []
 
   const clientOf = (tun: string, ...words: string[]) => {
@@ -203,13 +203,13 @@ describe('several of them', () => {
 
   beforeAll(async () => {
     lab = await createLab({ name: 'several', links: LINKS, seed: 4 })
+    before = await Promise.all([footprint(lab, 'server'), footprint(lab, 'client')])
     server = serverOf('mps0', '--listen', SERVER_ENDPOINT)
     server.start()
     await server.until('the server to run', () => true)
   })
 
   afterAll(async () => {
-    rmSync(join('/etc/netns', lab?.namespace('client') ?? 'none'), { recursive: true, force: true })
     await lab?.close()
   })
 
@@ -226,7 +226,7 @@ describe('several of them', () => {
   })
 
   it('lets a second client in beside the first, under a server name', async () => {
-    useHosts(lab, 'mptun.example')
+    setHosts(lab.namespace('client'), { 'mptun.example': lab.server.address })
     const client = clientOf('mpc1', '--uplink', 'dsl', '--server', 'mptun.example:5000')
     await enrol(server, client, 'second')
     client.start()
@@ -292,20 +292,10 @@ describe('several of them', () => {
     for (const daemon of daemons.splice(0)) {
       if (daemon !== server && daemon.pid !== undefined) await daemon.end()
     }
-    await server.end()
-    const before = await footprint(lab, 'server')
-    server.start()
-    await server.until('the server to run', () => true)
     await server.restart('SIGKILL')
     await server.until('the server to run again', () => true)
     await server.end()
-    expectSame('server', before, await footprint(lab, 'server'))
+    expectSame('server', before[0]!, await footprint(lab, 'server'))
+    expectSame('client', before[1]!, await footprint(lab, 'client'))
   })
 })
-
-/** `ip netns exec` lays /etc/netns/NAME over /etc: ip-netns(8). */
-function useHosts(lab: Lab, name: string): void {
-  const directory = join('/etc/netns', lab.namespace('client'))
-  mkdirSync(directory, { recursive: true })
-  writeFileSync(join(directory, 'hosts'), `${lab.server.address} ${name}\n`)
-}
