@@ -18,16 +18,13 @@ static bool peer_add(struct mp_tunnel *tunnel, const struct mp_cmd_peer_add *com
     peer = mp_peer_open(tunnel, command->peer);
   if (!peer)
     return false;
-  peer->everything = command->everything;
-  memcpy(peer->ipv4, command->ipv4, sizeof peer->ipv4);
-  memcpy(peer->ipv6, command->ipv6, sizeof peer->ipv6);
   mp_route_remove_peer(&tunnel->route, peer->id);
-  if (peer->everything)
+  if (command->everything)
     tunnel->route.everything = peer->id;
-  if (memcmp(peer->ipv4, none, sizeof peer->ipv4) != 0)
-    mp_route_add(&tunnel->route, 4, peer->ipv4, peer->id);
-  if (memcmp(peer->ipv6, none, sizeof peer->ipv6) != 0)
-    mp_route_add(&tunnel->route, 6, peer->ipv6, peer->id);
+  if (memcmp(command->ipv4, none, sizeof command->ipv4) != 0)
+    mp_route_add(&tunnel->route, 4, command->ipv4, peer->id);
+  if (memcmp(command->ipv6, none, sizeof command->ipv6) != 0)
+    mp_route_add(&tunnel->route, 6, command->ipv6, peer->id);
   return true;
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "770d3a5a54587765"
+#define MP_CONTRACT_DIGEST "2754e9e20680529f"
 
 /* The wire. */
 
@@ -336,9 +336,9 @@ _Static_assert(sizeof(struct mp_cmd_stats_request) == 8, "mp_cmd_stats_request")
 enum {
   MP_PLAN_KIND = 0, /* u8: PLAN_KIND */
   MP_PLAN_HASH = 1, /* u8: wire XMIT_HASH: what makes the bucket */
-  MP_PLAN_CARRYING = 2, /* u16: bit p: path p may carry data under this plan */
+  MP_PLAN_CARRYING = 2, /* u16: bit p: path p carries data under this plan; others of `order` only when none of these works */
   MP_PLAN_SLOTS = 4, /* u16: length of the table of kind slots, else 0 */
-  MP_PLAN_ORDER = 6, /* bytes: all paths of the plan, best first, then noPath: the way out when the table names none that works */
+  MP_PLAN_ORDER = 6, /* bytes: paths of the plan, best first, then those in reserve, then noPath: the way out when the table names none that works */
   MP_PLAN_BYTES = 22,
 };
 
@@ -346,7 +346,7 @@ enum {
   MP_PLAN_KIND_SLOTS = 0, /* packet k takes slot k modulo their number */
   MP_PLAN_KIND_BUCKETS = 1, /* a packet takes the first working choice of its bucket */
   MP_PLAN_KIND_ORDER = 2, /* a packet takes the first working path of `order` */
-  MP_PLAN_KIND_ALL = 3, /* a packet takes every working path of `order` */
+  MP_PLAN_KIND_ALL = 3, /* a packet takes every working path of `carrying` */
 };
 
 enum {

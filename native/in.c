@@ -85,10 +85,10 @@ static void learn_endpoint(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8
   mp_event_end(tunnel);
 }
 
-static struct mp_path *discover_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+static void discover_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                                      const struct mp_endpoint *from)
 {
-  struct mp_path *path = mp_path_open(tunnel, peer, id, from);
+  mp_path_open(tunnel, peer, id, from);
   struct mp_event_path_seen *event = mp_event_begin(tunnel, MP_EVENT_PATH_SEEN);
   if (event) {
     event->peer = peer->id;
@@ -96,7 +96,6 @@ static struct mp_path *discover_path(struct mp_tunnel *tunnel, struct mp_peer *p
     MP_EVENT_ENDPOINT(event, from);
     mp_event_end(tunnel);
   }
-  return path;
 }
 
 /* Returns the sender's time of the datagram, unwrapped by the difference of the two clocks. */
@@ -149,12 +148,11 @@ void mp_tunnel_write(struct mp_tunnel *tunnel)
   tunnel->in_count = 0;
 }
 
-static bool owns_source(const struct mp_peer *peer, const struct mp_inner *inner)
+/* What is sent to an address goes to the peer that may send from it. */
+static bool owns_source(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                        const struct mp_inner *inner)
 {
-  if (peer->everything)
-    return true;
-  return inner->version == 4 ? memcmp(inner->source, peer->ipv4, 4) == 0
-                             : memcmp(inner->source, peer->ipv6, 16) == 0;
+  return mp_route_find(&tunnel->route, inner->version, inner->source) == peer->id;
 }
 
 /* A partial checksum is believed, like all that the peer has sealed, but its place is not. */
@@ -178,7 +176,7 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, const uint
       !mp_inner_parse(&inner, packet->bytes, packet->length) ||
       (packet->partial && !find_checksum(packet, &inner)))
     goto drop_inner_malformed;
-  if (!owns_source(peer, &inner))
+  if (!owns_source(tunnel, peer, &inner))
     goto drop_inner_source;
   mp_health_data(tunnel, peer);
   peer->paths[packet->path].rx_data++;
@@ -245,6 +243,9 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, uint8_t *bytes, uin
 
   if (!epoch->confirmed)
     mp_epoch_use(tunnel, peer, epoch);
+  /* Paths are made by the client; what comes on one that it has given up is late. */
+  if (!peer->paths[id].exists && peer->initiator)
+    goto drop_path;
   if (!peer->paths[id].exists)
     discover_path(tunnel, peer, id, from);
   else if (advanced > 0)

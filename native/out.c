@@ -39,6 +39,8 @@ static void send_everywhere(struct mp_tunnel *tunnel, struct mp_peer *peer, uint
 {
   uint8_t packet[MP_LIMIT_PACKET_BYTES];
   memcpy(packet, body_room(tunnel), length);
+  if (usable & peer->schedule.carrying)
+    usable &= peer->schedule.carrying;
   for (unsigned i = 0; i < MP_LIMIT_PATHS; i++) {
     const uint8_t path = peer->schedule.order[i];
     if (path == MP_CROSSING_NO_PATH)
@@ -80,7 +82,7 @@ static void carry(struct mp_tunnel *tunnel, const struct mp_slice *packet)
 
   mp_health_data(tunnel, peer);
   struct mp_schedule *schedule = &peer->schedule;
-  if (!peer->scheduled || !(paths_to_use(peer) & schedule->carrying))
+  if (!peer->scheduled || !paths_to_use(peer))
     goto drop_no_path;
   const uint16_t bucket =
       mp_inner_bucket(&inner, packet->bytes, packet->length, schedule->hash, tunnel->seed);

@@ -96,13 +96,13 @@ static uint8_t next_slot(struct mp_schedule *schedule, uint32_t usable)
 
 uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t usable)
 {
-  usable &= schedule->carrying;
-  if (schedule->kind != MP_PLAN_KIND_ORDER && (usable & schedule->named)) {
+  const uint16_t members = usable & schedule->carrying;
+  if (schedule->kind != MP_PLAN_KIND_ORDER && (members & schedule->named)) {
     if (schedule->kind == MP_PLAN_KIND_SLOTS)
-      return next_slot(schedule, usable);
-    const uint8_t path = first_of(schedule->choice[bucket], MP_CROSSING_PLAN_CHOICES, usable);
+      return next_slot(schedule, members);
+    const uint8_t path = first_of(schedule->choice[bucket], MP_CROSSING_PLAN_CHOICES, members);
     if (path != MP_CROSSING_NO_PATH)
       return path;
   }
-  return first_of(schedule->order, MP_LIMIT_PATHS, usable);
+  return first_of(schedule->order, MP_LIMIT_PATHS, members ? members : usable);
 }

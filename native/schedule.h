@@ -29,9 +29,10 @@ struct mp_schedule {
 bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint32_t length);
 
 /* The path for a packet of `bucket`, among those whose bits in `usable` and `carrying` are set: as
- * the table has it, else the first of `order`, else MP_CROSSING_NO_PATH. Kind slots moves the
- * cursor; a slot whose path is not usable is stepped over, so that the others keep their
- * proportions. Not for kind all. */
+ * the table has it, else the first of `order`. When none of them works, the first of `order` that
+ * does: a reserve. MP_CROSSING_NO_PATH when there is none either. Kind slots moves the cursor; a slot
+ * whose path is not usable is stepped over, so that the others keep their proportions. Not for kind
+ * all. */
 uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t usable);
 
 #endif

@@ -128,8 +128,6 @@ struct mp_path {
 struct mp_peer {
   uint16_t id;
   uint64_t tick_us;         /* nothing of it is due before */
-  bool everything;
-  uint8_t ipv4[4], ipv6[16];
   struct mp_epoch epochs[MP_CROSSING_EPOCHS];
   struct mp_epoch *sending; /* NULL: no session */
   struct mp_path paths[MP_LIMIT_PATHS];

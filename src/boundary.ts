@@ -167,13 +167,17 @@ export const COMMAND = {
 export const PLAN = [
   { name: 'kind', type: 'u8', doc: 'PLAN_KIND' },
   { name: 'hash', type: 'u8', doc: 'wire XMIT_HASH: what makes the bucket' },
-  { name: 'carrying', type: 'u16', doc: 'bit p: path p may carry data under this plan' },
+  {
+    name: 'carrying',
+    type: 'u16',
+    doc: 'bit p: path p carries data under this plan; others of `order` only when none of these works',
+  },
   { name: 'slots', type: 'u16', doc: 'length of the table of kind slots, else 0' },
   {
     name: 'order',
     type: 'bytes',
     length: 16,
-    doc: 'all paths of the plan, best first, then noPath: the way out when the table names none that works',
+    doc: 'paths of the plan, best first, then those in reserve, then noPath: the way out when the table names none that works',
   },
 ] as const
 
@@ -181,7 +185,7 @@ export const PLAN_KIND = {
   slots: { value: 0, doc: 'packet k takes slot k modulo their number' },
   buckets: { value: 1, doc: 'a packet takes the first working choice of its bucket' },
   order: { value: 2, doc: 'a packet takes the first working path of `order`' },
-  all: { value: 3, doc: 'a packet takes every working path of `order`' },
+  all: { value: 3, doc: 'a packet takes every working path of `carrying`' },
 } as const
 
 export const EVENT = {

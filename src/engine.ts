@@ -198,6 +198,13 @@ export interface EngineOptions {
 }
 
 /** A running engine. It keeps the process alive until it is closed; after that every call but close throws MPTUN_E_CLOSED. */
+/** Once C has them, nobody else needs them. */
+function eraseKeys({ kind, fields }: EngineCommand): void {
+  if (kind !== 'keysInstall') return
+  fields.sendKey?.fill(0)
+  fields.receiveKey?.fill(0)
+}
+
 export class Engine implements EnginePort {
   readonly #addon: Addon
   readonly #handle: Handle
@@ -217,7 +224,9 @@ export class Engine implements EnginePort {
   command(command: EngineCommand): boolean {
     const record = encodeCommand(command)
     try {
-      return this.#attempt(() => this.#addon.command(this.#handle, record, command.payload))
+      const taken = this.#attempt(() => this.#addon.command(this.#handle, record, command.payload))
+      if (taken) eraseKeys(command)
+      return taken
     } finally {
       record.fill(0)
     }

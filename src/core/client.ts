@@ -237,12 +237,6 @@ export class Client extends Tunnel {
     }
   }
 
-  /** The server starts no path: this one was given up, unless it has come back since. */
-  protected handlePathSeen(_nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
-    if (this.#uplinkOfPath(event.path)?.isAttached) return
-    this.context.command({ kind: 'pathRemove', fields: { peer: peer.id, path: event.path } })
-  }
-
   protected handlePeerChanged(nowUs: number, _peer: Peer, event: EngineEvent): void {
     if (event.kind !== 'pathAlive' && event.kind !== 'pathLost') return
     const uplink = this.#uplinkOfPath(event.path)
@@ -320,7 +314,7 @@ export class Client extends Tunnel {
     this.#instance ??= this.context.options.randomBytes(INSTANCE_BYTES)
     this.#initiator.attempt(nowUs, {
       instance: this.#instance,
-      wallUs: nowUs + this.#options.wallOffsetUs,
+      wallUs: this.#options.wallUs(),
       localIndex: this.#pendingIndex,
       ...(this.#invitation === undefined ? {} : { invitation: this.#invitation }),
     })

@@ -10,8 +10,8 @@ export interface CoreOptions {
   readonly randomBytes: RandomBytes
   /** AEAD bits that the addon offers, and those of them that are fast here. */
   readonly aeads: { readonly available: number; readonly preferred: number }
-  /** Wall clock minus monotonic clock: handshake timestamps must grow over restarts. */
-  readonly wallOffsetUs: number
+  /** The time of day, microseconds since 1970. Asked at each handshake, because a router may learn it late. */
+  readonly wallUs: () => number
   readonly probing: ProbingOptions
 }
 

@@ -234,13 +234,18 @@ export class Peer {
     this.#fact({ kind: 'path-state', peer: this.name, path, label, from, to, why })
   }
 
-  /** Paths that may carry data: of the best intent and, but for active-backup, of the smallest tier that is left. */
-  #members(): readonly PathPolicy[] {
-    const up = [...this.#paths]
+  /** Paths that work and that the user wants. */
+  #willing(): readonly PathPolicy[] {
+    return [...this.#paths]
       .filter(([, { life }]) => life.state === 'up')
       .map(([path]) => pathPolicy(this.#policy, path))
-    const willing = up.filter(({ intent }) => intent === 'up')
-    const members = willing.length > 0 ? willing : up.filter(({ intent }) => intent === 'standby')
+      .filter(({ intent }) => intent !== 'down')
+  }
+
+  /** Those of them that may carry data: of the best intent and, but for active-backup, of the smallest tier that is left. */
+  #members(willing = this.#willing()): readonly PathPolicy[] {
+    const first = willing.filter(({ intent }) => intent === 'up')
+    const members = first.length > 0 ? first : willing
     if (this.#policy.mode === 'active-backup') return members
     const tier = Math.min(...members.map((member) => member.tier))
     return members.filter((member) => member.tier === tier)
@@ -251,7 +256,8 @@ export class Peer {
    * may still work. When paths are up and none of them is to be used, nothing carries.
    */
   #replan(): void {
-    const members = this.#members()
+    const willing = this.#willing()
+    const members = this.#members(willing)
     if (members.length === 0) {
       if (this.hasPathUp) this.#publish(NOTHING_CARRIES)
       this.#release()
@@ -265,7 +271,8 @@ export class Peer {
       const label = this.#paths.get(active)?.label ?? ''
       this.#fact({ kind: 'active-path', peer: this.name, path: active, label })
     }
-    this.#publish(compilePlan(this.#policy, members, active))
+    const others = willing.filter((path) => !members.includes(path))
+    this.#publish(compilePlan(this.#policy, members, others, active))
   }
 
   #publish(plan: Plan): void {
@@ -278,7 +285,7 @@ export class Peer {
 
   #pathSnapshot(path: number, { life, stats, label, endpoint }: PeerPath): PathSnapshot {
     const policy = pathPolicy(this.#policy, path)
-    const inPlan = life.state === 'up' && (this.#plan?.order.includes(path) ?? false)
+    const inPlan = life.state === 'up' && (this.#plan?.carriers.includes(path) ?? false)
     return {
       path,
       label,

@@ -9,32 +9,59 @@ import type { PathPolicy, Policy } from './policy.js'
 
 export interface Plan {
   readonly kind: keyof typeof PLAN_KIND
-  /** Paths that may carry data under this plan, best first. */
-  readonly order: readonly number[]
+  /** Paths that carry data under this plan, best first. */
+  readonly carriers: readonly number[]
+  /** Paths that C turns to, best first, the moment that no carrier works: it does not wait for another plan. */
+  readonly reserves: readonly number[]
   /** Kind slots: path ids; kind buckets: `planChoices` path ids for each bucket; else empty. */
   readonly table: Uint8Array
 }
 
 /** The plan of a user who takes out every path that there is. */
-export const NOTHING_CARRIES: Plan = { kind: 'order', order: [], table: new Uint8Array() }
+export const NOTHING_CARRIES: Plan = {
+  kind: 'order',
+  carriers: [],
+  reserves: [],
+  table: new Uint8Array(),
+}
 
 /**
- * The plan of a mode. `members` are the paths that may carry data, at least one; `active` is the
- * one that active-backup has chosen among them.
+ * The plan of a mode. `members` are the paths that may carry data, at least one, and `others` those
+ * that work but must wait; `active` is the one that active-backup has chosen among the members.
  */
-export function compilePlan(policy: Policy, members: readonly PathPolicy[], active: number): Plan {
+export function compilePlan(
+  policy: Policy,
+  members: readonly PathPolicy[],
+  others: readonly PathPolicy[],
+  active: number,
+): Plan {
   const byWeight = [...members].sort((a, b) => b.weight - a.weight || a.path - b.path)
-  const order = byWeight.map(({ path }) => path)
+  const carriers = byWeight.map(({ path }) => path)
+  const reserves = byRank(others)
   switch (policy.mode) {
     case 'balance-rr':
-      return { kind: 'slots', order, table: smoothSlots(byWeight) }
+      return { kind: 'slots', carriers, reserves, table: smoothSlots(byWeight) }
     case 'balance-xor':
-      return { kind: 'buckets', order, table: rendezvousTable(byWeight) }
-    case 'active-backup':
-      return { kind: 'order', order: [active], table: new Uint8Array() }
+      return { kind: 'buckets', carriers, reserves, table: rendezvousTable(byWeight) }
+    case 'active-backup': {
+      const backups = byRank(members.filter(({ path }) => path !== active))
+      const table = new Uint8Array()
+      return { kind: 'order', carriers: [active], reserves: [...backups, ...reserves], table }
+    }
     case 'broadcast':
-      return { kind: 'all', order, table: new Uint8Array() }
+      return { kind: 'all', carriers, reserves, table: new Uint8Array() }
   }
+}
+
+/** Standby last, then by tier, then the heavier first. */
+function byRank(paths: readonly PathPolicy[]): number[] {
+  const isStandby = ({ intent }: PathPolicy) => (intent === 'standby' ? 1 : 0)
+  return [...paths]
+    .sort(
+      (a, b) =>
+        isStandby(a) - isStandby(b) || a.tier - b.tier || b.weight - a.weight || a.path - b.path,
+    )
+    .map(({ path }) => path)
 }
 
 /**
@@ -105,11 +132,11 @@ const planCodec = new Codec(PLAN, 'packed')
 export function encodePlan(plan: Plan, policy: Policy): Uint8Array {
   const bytes = new Uint8Array(planCodec.size + plan.table.length)
   const order = new Uint8Array(LIMIT.paths.value).fill(CROSSING.noPath.value)
-  order.set(plan.order)
+  order.set([...plan.carriers, ...plan.reserves])
   planCodec.encodeInto(bytes, {
     kind: PLAN_KIND[plan.kind].value,
     hash: XMIT_HASH[policy.mode === 'balance-xor' ? policy.hash : 'layer3+4'].value,
-    carrying: plan.order.reduce((mask, path) => mask | (1 << path), 0),
+    carrying: plan.carriers.reduce((mask, path) => mask | (1 << path), 0),
     slots: plan.kind === 'slots' ? plan.table.length : 0,
     order,
   })

@@ -161,7 +161,7 @@ export class Server extends Tunnel {
     peer.setPolicy({ ...policy, ...this.#override })
   }
 
-  protected handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
+  protected override handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
     peer.setPath(nowUs, event.path, `path ${event.path}`, event)
     const client = this.#clientOf(peer)
     if (client !== undefined) client.pruneAtUs = nowUs + UNNAMED_US

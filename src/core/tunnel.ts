@@ -100,7 +100,9 @@ export abstract class Tunnel {
   /** Keys came into use: of a new session, or the next ones of a session that goes on. */
   protected abstract handleConfirmed(nowUs: number, peer: Peer, isNew: boolean): void
   protected abstract handleControl(nowUs: number, peer: Peer, message: ControlMessage): void
-  protected abstract handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void
+  /** Only the client makes paths, so C tells of new ones on a server alone. */
+  protected handlePathSeen(_nowUs: number, _peer: Peer, _event: EventOf<'pathSeen'>): void {}
+
   /** Called after every event of a peer. */
   protected abstract handlePeerChanged(nowUs: number, peer: Peer, event: EngineEvent): void
   protected abstract handleRoleTimeout(nowUs: number): void

@@ -169,7 +169,7 @@ export class Daemon {
       staticKey: keyPairOf(secretKey),
       randomBytes,
       aeads: { available: accepted, preferred },
-      wallOffsetUs: clock.wallUs() - clock.nowUs(),
+      wallUs: () => clock.wallUs(),
       probing: { intervalUs: probeIntervalUs, keepaliveUs },
     }
   }

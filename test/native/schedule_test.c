@@ -166,7 +166,7 @@ static void an_order_takes_its_first_that_can(void)
   CHECK_EQ(mp_schedule_pick(&schedule, 9, B | D), NONE);
 }
 
-static void a_path_that_does_not_carry_is_not_usable(void)
+static void a_path_in_reserve_is_used_when_no_carrier_works(void)
 {
   static const uint8_t order[] = {0, 1};
   struct mp_schedule schedule;
@@ -176,7 +176,8 @@ static void a_path_that_does_not_carry_is_not_usable(void)
   REQUIRE(load(&schedule, MP_PLAN_BYTES));
   CHECK_EQ(schedule.carrying, 0x8000 | B);
   CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS), 1);
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, A), NONE);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, A), 0);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, C), NONE); /* not in the plan at all */
 }
 
 static void empty_plans_carry_nothing(void)
@@ -303,7 +304,7 @@ int main(void)
   RUN(the_largest_table_is_used_to_its_end);
   RUN(a_bucket_takes_its_first_choice_that_can);
   RUN(an_order_takes_its_first_that_can);
-  RUN(a_path_that_does_not_carry_is_not_usable);
+  RUN(a_path_in_reserve_is_used_when_no_carrier_works);
   RUN(empty_plans_carry_nothing);
   RUN(only_the_exact_length_loads);
   RUN(a_refused_plan_leaves_the_old_one);

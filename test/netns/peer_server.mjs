@@ -57,7 +57,7 @@ const core = new Server({
   staticKey: keyPairOf(octets(secret)),
   randomBytes: (count) => new Uint8Array(randomBytes(count)),
   aeads: aeads(),
-  wallOffsetUs: 0,
+  wallUs: () => Date.now() * 1000,
   probing: { intervalUs: 100_000, keepaliveUs: 20_000_000 },
 })
 let loop

@@ -63,6 +63,25 @@ describe('a silent cut', () => {
     expect(sent - received).toBeLessThanOrEqual(35)
   })
 
+  it('costs no more while JavaScript sleeps: C has its reserves', async () => {
+    const three = await open({
+      uplinks: [...TWO, { link: { delayUs: 20 * MS }, intent: 'standby' }],
+      policy: { mode: 'active-backup' },
+      primary: 0,
+    })
+    const flow = three.flow({ packetsPerSecond: 100, count: 300 })
+    three.runFor(SECOND)
+    for (const { node } of [three.client, three.server]) node.pilot = undefined
+    three.cut(0)
+    three.runFor(SECOND)
+    three.cut(1)
+    three.runFor(3 * SECOND)
+    const { sent, received, byPath } = flow.stats()
+    expect(sent - received).toBeLessThanOrEqual(2 * 33)
+    expect(byPath[1]).toBeGreaterThan(60)
+    expect(byPath[2]).toBeGreaterThan(60)
+  })
+
   it('of everything is survived: the session goes on where it was', async () => {
     const two = await open({ uplinks: TWO })
     two.flow({ packetsPerSecond: 50 })

@@ -201,7 +201,7 @@ export class Pair {
   }
 
   #coreOptions(staticKey: KeyPair, randomBytes: (count: number) => Uint8Array) {
-    return { staticKey, randomBytes, aeads: AEADS, wallOffsetUs: 0, probing: PROBING }
+    return { staticKey, randomBytes, aeads: AEADS, wallUs: () => this.nowUs, probing: PROBING }
   }
 
   #newServer(random: (count: number) => Uint8Array, node = this.world.node()): Station<Server> {

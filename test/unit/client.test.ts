@@ -299,17 +299,6 @@ describe('uplinks that come and go', () => {
     expect(van.up()).toEqual([0])
     expect(van.factsOf('handshake-started').at(-1)?.why).toBe('uplink wan0 is there')
   })
-
-  it('are not taken away by an answer on a path that had been given up before', () => {
-    const van = world.roadWarrior('van', 2)
-    world.runFor(SECOND)
-    const from = van.carrier.peers.get(0)!.paths.get(1)!.endpoint
-    const seen = { kind: 'pathSeen', peer: 0, path: 1, ...from } as const
-    van.core.handleEvent(world.nowUs, seen)
-    expect(only(takeCommands(van.core), 'pathRemove')).toEqual([])
-    van.core.handleEvent(world.nowUs, { ...seen, path: 9 })
-    expect(only(takeCommands(van.core), 'pathRemove')).toMatchObject([{ fields: { path: 9 } }])
-  })
 })
 
 describe('a policy', () => {

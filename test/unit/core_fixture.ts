@@ -15,7 +15,7 @@ export function coreOptions(name: string): CoreOptions {
     staticKey: keyPair(name),
     randomBytes: seeded(`${name} randomness`),
     aeads: { available: CHACHA | AES, preferred: AES },
-    wallOffsetUs: 1_700_000_000 * SECOND,
+    wallUs: () => 1_700_000_000 * SECOND,
     probing: { intervalUs: 100 * MS, keepaliveUs: 20 * SECOND },
   }
 }

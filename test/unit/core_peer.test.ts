@@ -53,12 +53,16 @@ const policy = (changes: Partial<Policy>, ...paths: Partial<PathPolicy>[]) =>
     }),
   )
 
-/** Plans published since the last call, each as the paths that carry under it. */
+/** Plans published since the last call, each as the paths that carry under it; changes of reserves alone left out. */
 function plans(): number[][] {
-  return only(takeCommands(context), 'planPublish').map(({ payload }) => {
-    const mask = payload![2]! | (payload![3]! << 8)
-    return Array.from({ length: 16 }, (_, path) => path).filter((path) => mask & (1 << path))
-  })
+  const masks = only(takeCommands(context), 'planPublish').map(
+    ({ payload }) => payload![2]! | (payload![3]! << 8),
+  )
+  return masks
+    .filter((mask, i) => mask !== masks[i - 1])
+    .map((mask) =>
+      Array.from({ length: 16 }, (_, path) => path).filter((path) => mask & (1 << path)),
+    )
 }
 const snapshotOf = (path: number) => peer.snapshot().paths.find((each) => each.path === path)!
 

@@ -10,7 +10,7 @@ const RR = policyOf({ mode: 'balance-rr' })
 const XOR = policyOf({ mode: 'balance-xor' })
 const { noPath, planChoices, planSlots } = CROSSING
 
-const slots = (...weights: number[]) => [...compilePlan(RR, weighted(...weights), 0).table]
+const slots = (...weights: number[]) => [...compilePlan(RR, weighted(...weights), [], 0).table]
 const countOf = (table: readonly number[], path: number) =>
   table.filter((each) => each === path).length
 
@@ -93,13 +93,13 @@ describe('balance-rr', () => {
   })
 
   it('names its paths by weight, then by number', () => {
-    expect(compilePlan(RR, weighted(1, 3, 1, 9), 0).order).toEqual([3, 1, 0, 2])
+    expect(compilePlan(RR, weighted(1, 3, 1, 9), [], 0).carriers).toEqual([3, 1, 0, 2])
   })
 })
 
 describe('balance-xor', () => {
   const choicesOf = (members: readonly PathPolicy[]) => {
-    const { table } = compilePlan(XOR, members, 0)
+    const { table } = compilePlan(XOR, members, [], 0)
     return Array.from({ length: LIMIT.buckets.value }, (_, bucket) => [
       ...table.subarray(bucket * planChoices.value, (bucket + 1) * planChoices.value),
     ])
@@ -173,14 +173,47 @@ describe('balance-xor', () => {
 })
 
 describe('the other modes', () => {
-  it('active-backup names the active path alone', () => {
-    const plan = compilePlan(policyOf({ mode: 'active-backup' }), weighted(9, 1, 3), 2)
-    expect(plan).toEqual({ kind: 'order', order: [2], table: new Uint8Array() })
+  it('active-backup names the active path, and the others as reserves', () => {
+    const plan = compilePlan(policyOf({ mode: 'active-backup' }), weighted(9, 1, 3), [], 2)
+    expect(plan).toEqual({
+      kind: 'order',
+      carriers: [2],
+      reserves: [0, 1],
+      table: new Uint8Array(),
+    })
   })
 
   it('broadcast names all paths, the heaviest first', () => {
-    const plan = compilePlan(policyOf({ mode: 'broadcast' }), weighted(1, 3, 2), 0)
-    expect(plan).toEqual({ kind: 'all', order: [1, 2, 0], table: new Uint8Array() })
+    const plan = compilePlan(policyOf({ mode: 'broadcast' }), weighted(1, 3, 2), [], 0)
+    expect(plan).toEqual({
+      kind: 'all',
+      carriers: [1, 2, 0],
+      reserves: [],
+      table: new Uint8Array(),
+    })
+  })
+})
+
+describe('reserves', () => {
+  const others: PathPolicy[] = [
+    { path: 4, intent: 'standby', tier: 0, weight: 9 },
+    { path: 5, intent: 'up', tier: 2, weight: 9 },
+    { path: 6, intent: 'up', tier: 1, weight: 1 },
+    { path: 7, intent: 'up', tier: 1, weight: 2 },
+  ]
+
+  it.each(['balance-rr', 'balance-xor', 'broadcast'] as const)(
+    'of %s are the paths that wait: by tier, then by weight, standby last',
+    (mode) => {
+      const plan = compilePlan(policyOf({ mode }), weighted(1, 1), others, 0)
+      expect(plan.reserves).toEqual([7, 6, 5, 4])
+    },
+  )
+
+  it('stand behind the carriers and do not count as carrying', () => {
+    const bytes = encodePlan(compilePlan(RR, weighted(1, 1), others, 0), RR)
+    expect([...bytes.subarray(2, 4)]).toEqual([3, 0])
+    expect([...bytes.subarray(6, 13)]).toEqual([0, 1, 7, 6, 5, 4, noPath.value])
   })
 })
 
@@ -190,23 +223,23 @@ describe('a plan on its way to C', () => {
 
   it('is kind, hash, carrying, slots, order and table', () => {
     const members = weighted(1, 2).map((member) => ({ ...member, path: member.path + 8 }))
-    const plan = compilePlan(RR, members, 8)
+    const plan = compilePlan(RR, members, [], 8)
     const expected = [0, 0, 0x00, 0x03, 3, 0, ...fill([9, 8]), 9, 8, 9]
     expect([...encodePlan(plan, RR)]).toEqual(expected)
   })
 
   it('has the hash of the policy where flows stay on paths, and the finest elsewhere', () => {
     const hash = 'layer3'
-    const xor = encodePlan(compilePlan(XOR, weighted(1), 0), { ...XOR, hash })
+    const xor = encodePlan(compilePlan(XOR, weighted(1), [], 0), { ...XOR, hash })
     expect([...xor.subarray(0, 6)]).toEqual([1, 1, 1, 0, 0, 0])
     expect(xor).toHaveLength(22 + 4 * 1024)
     expect([...xor.subarray(22, 26)]).toEqual([0, NONE, NONE, NONE])
-    expect(encodePlan(compilePlan(RR, weighted(1), 0), { ...RR, hash })[1]).toBe(0)
+    expect(encodePlan(compilePlan(RR, weighted(1), [], 0), { ...RR, hash })[1]).toBe(0)
   })
 
   it('has a bit for each of 16 paths', () => {
     const policy = policyOf({ mode: 'broadcast' })
-    const bytes = encodePlan(compilePlan(policy, weighted(...new Array(16).fill(1)), 0), policy)
+    const bytes = encodePlan(compilePlan(policy, weighted(...new Array(16).fill(1)), [], 0), policy)
     const order = Array.from({ length: 16 }, (_, path) => path)
     expect([...bytes]).toEqual([3, 0, 0xff, 0xff, 0, 0, ...order])
   })

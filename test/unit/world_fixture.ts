@@ -103,6 +103,7 @@ export class Station<T extends Tunnel = Tunnel> {
 
 export class World {
   nowUs = 0
+  readonly #wallUs = () => 1_700_000_000_000_000 + this.nowUs
   /** Addresses that nothing reaches or leaves. */
   readonly cut = new Set<string>()
   /** Asked about each datagram; false: it is lost. */
@@ -115,7 +116,9 @@ export class World {
   /** Each start has the same key and other randomness. */
   server(registry: Registry, addresses = [SERVER_V4]): Station<Server> {
     const { randomBytes } = coreOptions(`server ${this.#nextFd++}`)
-    const station = this.#station(new Server({ ...coreOptions('server'), randomBytes, registry }))
+    const station = this.#station(
+      new Server({ ...coreOptions('server'), randomBytes, wallUs: this.#wallUs, registry }),
+    )
     for (const address of addresses) {
       const fd = this.#socket(station, address, SERVER_PORT)
       station.core.listen(endpoint(address).family, fd)
@@ -129,6 +132,7 @@ export class World {
     return this.#station(
       new Client({
         ...coreOptions(name),
+        wallUs: this.#wallUs,
         randomBytes,
         serverPublicKey: keyPair('server').publicKey,
         ...options,
