@@ -19,6 +19,7 @@ const LIBRARIES =
 
 /** Debian package -> the file or program that proves that it, or its like elsewhere, is installed. */
 const PROOF = {
+  fastd: 'fastd',
   gcc: 'gcc',
   iperf3: 'iperf3',
   iproute2: 'ip',
@@ -28,18 +29,24 @@ const PROOF = {
   // The C tests of sealing run outside of node, which brings its own.
   libssl3: `${LIBRARIES}/libcrypto.so.3`,
   nftables: 'nft',
+  openssl: 'openssl',
+  openvpn: 'openvpn',
   procps: 'sysctl',
   systemd: 'systemd-analyze',
   valgrind: 'valgrind',
+  'wireguard-go': 'wireguard-go',
+  'wireguard-tools': 'wg',
 }
 
 const RUN = ['gcc', 'libc6-dev', 'iproute2', 'nftables', 'procps']
 /** Optional for those who run mptun; tests and benches need whatever mptun may find. */
 const SEALING = process.arch === 'x64' ? ['libipsec-mb1'] : []
+/** What the benchmark measures mptun beside. */
+const PEERS = ['fastd', 'openssl', 'openvpn', 'wireguard-go', 'wireguard-tools']
 const PROFILES = {
   demo: [...RUN, 'iperf3', 'iputils-ping'],
   test: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'libssl3', 'systemd', 'valgrind'],
-  bench: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'libssl3', 'valgrind'],
+  bench: [...RUN, ...SEALING, ...PEERS, 'iperf3', 'iputils-ping', 'libssl3', 'valgrind'],
 }
 
 function refuse(what, remedy) {

@@ -1,0 +1,103 @@
+/** What the figures are meant to show, and whether they do. */
+
+import { cost, gbit, megabytes, percent, thousands, times } from './quantity.js'
+import { contestantsOf, medianOf, type Results } from './results.js'
+import type { Metric } from './sample.js'
+
+export interface Claim {
+  /** A whole sentence with its figures and, in brackets, the aim. */
+  readonly sentence: string
+  readonly isMet: boolean
+}
+
+const OURS = 'mptun'
+
+/** Only of what was measured. */
+export function judge(results: Results): Claim[] {
+  const value = (caseId: string, contestant: string, metric: Metric) =>
+    medianOf(results, caseId, contestant, metric) ?? Number.NaN
+  return [...againstPeers(results, value), ...amongOurselves(results, value)].filter(
+    ({ sentence }) => !sentence.includes('NaN') && !sentence.includes('–'),
+  )
+}
+
+type Value = (caseId: string, contestant: string, metric: Metric) => number
+
+function againstPeers(results: Results, value: Value): Claim[] {
+  const peers = contestantsOf(results, 'tcp1').filter(({ kind }) => kind === 'peer')
+  const [fastest] = [...peers].sort(
+    (a, b) => value('tcp1', b.id, 'mbit') - value('tcp1', a.id, 'mbit'),
+  )
+  const ours = value('tcp1', OURS, 'mbit')
+  const theirs = value('tcp1', fastest?.id ?? '', 'mbit')
+  const wireguard = (caseId: string, metric: Metric) => value(caseId, 'wireguard-go', metric)
+  const packets = value('udp64', OURS, 'halfPercentPerS')
+  const packetsRatio = packets / wireguard('udp64', 'halfPercentPerS')
+  const spent = value('tcp-500', OURS, 'cpuSPerGb')
+  const spentRatio = spent / wireguard('tcp-500', 'cpuSPerGb')
+  const oneCore = value('tcp1-one-core', OURS, 'mbit')
+  const oneCoreRatio = oneCore / wireguard('tcp1-one-core', 'mbit')
+  return [
+    {
+      sentence: `One TCP stream gets ${gbit(ours)} Gbit/s, ${times(ours / theirs)} what ${fastest?.title} gives it, the fastest of the others (aim: 4 times)`,
+      isMet: ours / theirs >= 4,
+    },
+    {
+      sentence: `64-octet datagrams: ${thousands(packets)} 000 a second at less than 0.5 % loss, ${times(packetsRatio)} wireguard-go's (aim: 2 times)`,
+      isMet: packetsRatio >= 2,
+    },
+    {
+      sentence: `A GB at 500 Mbit/s takes ${cost(spent)} s of CPU, ${percent(spentRatio)} of wireguard-go's (aim: less than a third)`,
+      isMet: spentRatio < 1 / 3,
+    },
+    {
+      sentence: `With one core for everything one TCP stream gets ${gbit(oneCore)} Gbit/s, ${times(oneCoreRatio)} wireguard-go's (aim: 3 times)`,
+      isMet: oneCoreRatio >= 3,
+    },
+  ]
+}
+
+function amongOurselves(results: Results, value: Value): Claim[] {
+  const twoPaths = value('tcp1', 'mptun-2-paths', 'mbit') / value('tcp1', OURS, 'mbit')
+  const unsealed = value('tcp1-bbr', 'mptun-unsealed', 'mbit') / value('tcp1-bbr', 'vxlan', 'mbit')
+  const added = value('idle', OURS, 'pingUs') - value('idle', OURS, 'pingBesideUs')
+  const growth = (caseId: string, last: string, first: string) =>
+    value(caseId, last, 'cpuUsPerPacket') / value(caseId, first, 'cpuUsPerPacket') - 1
+  const byPaths = growth('load-paths', 'mptun-8-paths', OURS)
+  const byClients = growth('load-clients', 'clients-100', 'clients-1')
+  const memory = (id: string) => value('load-clients', id, 'residentBytes')
+  const perClient = (memory('clients-100') - memory('clients-1')) / 99
+  const retransmits = medianOf(results, 'tcp1', 'mptun-2-paths', 'retransmits')
+  const openssl = value('tcp1', 'mptun-openssl', 'mbit')
+  const best = value('tcp1', OURS, 'mbit')
+  const library = results.machine.sealing['aes-256-gcm'] ?? ''
+  return [
+    {
+      sentence: `Sealed by OpenSSL alone it gets ${gbit(openssl)} Gbit/s (aim: 4.5)`,
+      isMet: openssl >= 4500,
+    },
+    ...(library.startsWith('OpenSSL')
+      ? []
+      : [{ sentence: `Sealed by ${library} it gets ${gbit(best)} (aim: 7)`, isMet: best >= 7000 }]),
+    {
+      sentence: `Two equal paths carry ${percent(twoPaths)} of what one does, with ${retransmits} retransmissions (aim: 85 %)`,
+      isMet: twoPaths >= 0.85,
+    },
+    {
+      sentence: `Unsealed and with bbr it reaches ${percent(unsealed)} of the kernel's vxlan (aim: 50 %)`,
+      isMet: unsealed >= 0.5,
+    },
+    {
+      sentence: `A ping takes ${added.toFixed(0)} us longer through the idle tunnel than beside it (aim: 60 us)`,
+      isMet: added <= 60,
+    },
+    {
+      sentence: `From 1 to 8 paths the cost of a packet changes by ${percent(byPaths)} (aim: less than 15 %)`,
+      isMet: byPaths < 0.15,
+    },
+    {
+      sentence: `From 1 to 100 clients it changes by ${percent(byClients)} on the server (aim: less than 15 %), which holds ${megabytes(perClient * 1000)} kB for each`,
+      isMet: byClients < 0.15,
+    },
+  ]
+}

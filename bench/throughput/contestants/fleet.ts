@@ -1,0 +1,94 @@
+/**
+ * A server with many clients. Its state and theirs are written as invite and join would leave them, and
+ * all clients are in one process, so that a hundred of them fit the machine; only the server counts.
+ */
+
+import { join } from 'node:path'
+import { openStore, ownKey } from '#mptun/commands/state.js'
+import { addressAt, formatAddress, parseCidr } from '#mptun/net/address.js'
+import { Daemon } from '../../lab/daemon.js'
+import { repositoryPath } from '../../lab/repository.js'
+import { SERVER_ADDRESS } from '../../lab/topology.js'
+import { SERVER_ENDPOINT } from '../../lab/tunnel.js'
+import { Program } from '../program.js'
+import { until } from '../until.js'
+import type { Wire } from '../wire.js'
+import type { Carrier, Contestant } from './contestant.js'
+import { MTU_WORDS, mptun } from './mptun.js'
+
+const POOL = parseCidr('10.77.0.0/24')!
+const POOL6 = parseCidr('fd6d:7074:756e:77::/64')!
+const CLIENTS = repositoryPath('dist', 'bench', 'throughput', 'clients.js')
+
+export function fleet(count: number): Contestant {
+  return {
+    id: `clients-${count}`,
+    title: count === 1 ? 'one client' : `${count} clients`,
+    kind: 'mptun',
+    cipher: mptun.cipher,
+    links: 1,
+    version: mptun.version,
+    open: (wire) => open(wire, count),
+  }
+}
+
+async function open(wire: Wire, count: number): Promise<Carrier> {
+  const server = new Daemon(wire, {
+    role: 'server',
+    tun: 'mps0',
+    words: ['--listen', SERVER_ENDPOINT, ...MTU_WORDS],
+  })
+  const addresses = await enrolAll(wire, server, count)
+  server.start()
+  await server.until('the server to run', () => true)
+  const clients = new Program(wire, 'client', [
+    ...[process.execPath, CLIENTS, wire.first.device, MTU_WORDS[1]!],
+    ...addresses.map((_, index) => clientDir(wire, index)),
+  ])
+  let inUse = 0
+  await until(
+    `${count} clients in use`,
+    async () => {
+      const { peers } = await server.status()
+      inUse = peers.filter(({ paths }) =>
+        paths.some((path) => path.state === 'up' && path.inUse),
+      ).length
+      return inUse === count
+    },
+    () => `found ${inUse}\n${clients.said}\n${server.logs()}`,
+  )
+  return {
+    clients: addresses,
+    server: formatAddress(addressAt(POOL, 1n)),
+    pids: [server.pid!],
+    async close() {
+      await clients.end()
+      await server.end()
+    },
+  }
+}
+
+/** Returns the clients' inner addresses. */
+async function enrolAll(wire: Wire, server: Daemon, count: number): Promise<string[]> {
+  const store = await openStore(server.stateDir)
+  const { publicKey } = await ownKey(store)
+  store.keepPool6(POOL6)
+  const [, port = ''] = SERVER_ENDPOINT.split(':')
+  const endpoints = [{ host: SERVER_ADDRESS, port: Number(port) }]
+  const addresses: string[] = []
+  for (let index = 0; index < count; index++) {
+    const name = `client${index}`
+    const client = await openStore(clientDir(wire, index))
+    const own = await ownKey(client)
+    client.writeServer({ publicKey, endpoints, name, secret: undefined })
+    // The first address is the server's.
+    const number = BigInt(index + 2)
+    const ipv4 = addressAt(POOL, number)
+    const record = { publicKey: own.publicKey, ipv4, ipv6: addressAt(POOL6, number), created: 0 }
+    store.writePeer(name, record)
+    addresses.push(formatAddress(ipv4))
+  }
+  return addresses
+}
+
+const clientDir = (wire: Wire, index: number) => join(wire.directory, `client${index}`)

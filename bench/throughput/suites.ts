@@ -1,0 +1,109 @@
+/** Who does what, beside whom. The contestants of a suite run at once, idle while another is measured. */
+
+import {
+  type Case,
+  IDLE,
+  LOAD,
+  named,
+  TCP_500,
+  TCP_BOTH,
+  TCP_REVERSE,
+  TCP1,
+  TCP1_BBR,
+  TCP4,
+  UDP64,
+  UDP1400,
+} from './cases.js'
+import type { Contestant } from './contestants/contestant.js'
+import { fastd } from './contestants/fastd.js'
+import { fleet } from './contestants/fleet.js'
+import { mptun, mptunChacha, mptunOpenssl, mptunPaths, mptunUnsealed } from './contestants/mptun.js'
+import { openvpn } from './contestants/openvpn.js'
+import { vxlan } from './contestants/vxlan.js'
+import { wireguardGo } from './contestants/wireguard.js'
+
+export interface Suite {
+  readonly id: string
+  readonly contestants: readonly Contestant[]
+  readonly cases: readonly Case[]
+  /** As after `taskset -c`. */
+  readonly cpus?: string
+}
+
+const PEERS = [wireguardGo, openvpn, fastd]
+
+export const SUITES: readonly Suite[] = [
+  {
+    id: 'all',
+    contestants: [
+      ...[mptun, mptunPaths(2), mptunOpenssl, mptunChacha, mptunUnsealed],
+      ...PEERS,
+      vxlan,
+    ],
+    cases: [TCP1, TCP1_BBR, TCP4, TCP_REVERSE, TCP_BOTH, TCP_500, UDP64, UDP1400, IDLE],
+  },
+  {
+    id: 'one-core',
+    contestants: [mptun, mptunUnsealed, ...PEERS, vxlan],
+    cases: [named(TCP1, 'tcp1-one-core', 'one TCP stream, everything on one core')],
+    cpus: '0',
+  },
+  {
+    id: 'paths',
+    contestants: [mptun, mptunPaths(2), mptunPaths(4), mptunPaths(8)],
+    cases: [
+      named(TCP1, 'tcp1-paths', 'one TCP stream over more paths'),
+      named(LOAD, 'load-paths', LOAD.title),
+    ],
+  },
+  {
+    id: 'clients',
+    contestants: [fleet(1), fleet(10), fleet(100)],
+    cases: [named(LOAD, 'load-clients', LOAD.title)],
+  },
+]
+
+/** What a quick run keeps. */
+const QUICK: ReadonlySet<string> = new Set(
+  [TCP1, TCP_BOTH, TCP_500, UDP64, IDLE].map(({ id }) => id).concat('tcp1-one-core'),
+)
+
+export interface Choice {
+  readonly quick: boolean
+  /** Ids of contestants and of cases; absent: all. */
+  readonly only: readonly string[] | undefined
+  readonly cases: readonly string[] | undefined
+}
+
+/** The suites that are left of a choice. Throws, with what is accepted, at a word that nothing is called. */
+export function chooseSuites({ quick, only, cases }: Choice): Suite[] {
+  const of = (pick: (suite: Suite) => readonly { id: string }[]) => [
+    ...new Set(SUITES.flatMap(pick).map(({ id }) => id)),
+  ]
+  expectKnown(
+    'only',
+    only,
+    of(({ contestants }) => contestants),
+  )
+  expectKnown(
+    'cases',
+    cases,
+    of((suite) => suite.cases),
+  )
+  const isWanted = ({ id }: Case) => cases?.includes(id) ?? (!quick || QUICK.has(id))
+  return SUITES.map((suite) => ({
+    ...suite,
+    contestants: suite.contestants.filter(({ id }) => only?.includes(id) ?? true),
+    cases: suite.cases.filter(isWanted),
+  })).filter((suite) => suite.contestants.length > 0 && suite.cases.length > 0)
+}
+
+function expectKnown(
+  word: string,
+  found: readonly string[] | undefined,
+  known: readonly string[],
+): void {
+  const stranger = found?.find((each) => !known.includes(each))
+  if (stranger === undefined) return
+  throw new Error(`--${word}: found "${stranger}", accepted are ${known.join(', ')}`)
+}

@@ -1,0 +1,161 @@
+/** The tables of the report: which figures stand beside which. */
+
+import { cost, count, gbit, megabytes, micros, thousands } from './quantity.js'
+import { type ContestantInfo, contestantsOf, medianOf, type Results } from './results.js'
+import type { Metric } from './sample.js'
+
+export interface Table {
+  readonly title: string
+  readonly head: readonly string[]
+  /** The first cell is a name, the others are numbers. */
+  readonly rows: readonly (readonly string[])[]
+}
+
+interface Column {
+  readonly head: string
+  readonly case: string
+  readonly metric: Metric
+  readonly format: (value: number | undefined) => string
+}
+
+interface Plan {
+  readonly title: string
+  readonly columns: readonly Column[]
+}
+
+const column = (
+  head: string,
+  caseId: string,
+  metric: Metric,
+  format: Column['format'],
+): Column => ({ head, case: caseId, metric, format })
+
+const THROUGHPUT: Plan = {
+  title: 'TCP, Gbit/s of payload (cubic unless bbr is said)',
+  columns: [
+    column('1 stream', 'tcp1', 'mbit', gbit),
+    column('bbr', 'tcp1-bbr', 'mbit', gbit),
+    column('4 streams', 'tcp4', 'mbit', gbit),
+    column('reverse', 'tcp-reverse', 'mbit', gbit),
+    column('both ways', 'tcp-both', 'mbit', gbit),
+    column('1 core', 'tcp1-one-core', 'mbit', gbit),
+    column('retransmits', 'tcp1', 'retransmits', count),
+  ],
+}
+
+const PACKETS: Plan = {
+  title: 'UDP one way, thousands of packets a second, by the share that is lost',
+  columns: [
+    column('64 B, none', 'udp64', 'losslessPerS', thousands),
+    column('< 0.5 %', 'udp64', 'halfPercentPerS', thousands),
+    column('< 1 %', 'udp64', 'onePercentPerS', thousands),
+    column('1400 B, none', 'udp1400', 'losslessPerS', thousands),
+    column('< 0.5 %', 'udp1400', 'halfPercentPerS', thousands),
+    column('< 1 %', 'udp1400', 'onePercentPerS', thousands),
+  ],
+}
+
+const CPU: Plan = {
+  title: 'CPU of both daemons: seconds for a GB of TCP, microseconds for a packet of UDP',
+  columns: [
+    column('1 stream', 'tcp1', 'cpuSPerGb', cost),
+    column('4 streams', 'tcp4', 'cpuSPerGb', cost),
+    column('both ways', 'tcp-both', 'cpuSPerGb', cost),
+    column('500 Mbit/s', 'tcp-500', 'cpuSPerGb', cost),
+    column('1 core', 'tcp1-one-core', 'cpuSPerGb', cost),
+    column('64 B', 'udp64', 'cpuUsPerPacket', cost),
+    column('1400 B', 'udp1400', 'cpuUsPerPacket', cost),
+  ],
+}
+
+const LATENCY: Plan = {
+  title: 'Round trip of a ping, microseconds',
+  columns: [
+    column('idle', 'idle', 'pingUs', micros),
+    column('beside it', 'idle', 'pingBesideUs', micros),
+    column('500 Mbit/s', 'tcp-500', 'pingUs', micros),
+    column('1 stream', 'tcp1', 'pingUs', micros),
+    column('4 streams', 'tcp4', 'pingUs', micros),
+    column('both ways', 'tcp-both', 'pingUs', micros),
+    column('UDP 64 B', 'udp64', 'pingUs', micros),
+  ],
+}
+
+const PATHS: Plan = {
+  title: 'More paths',
+  columns: [
+    column('1 stream, Gbit/s', 'tcp1-paths', 'mbit', gbit),
+    column('retransmits', 'tcp1-paths', 'retransmits', count),
+    column('us a packet', 'load-paths', 'cpuUsPerPacket', cost),
+  ],
+}
+
+const CLIENTS: Plan = {
+  title: 'More clients: the server alone',
+  columns: [
+    column('us a packet', 'load-clients', 'cpuUsPerPacket', cost),
+    column('MB resident', 'load-clients', 'residentBytes', megabytes),
+  ],
+}
+
+/** Every figure; a column or table of which nothing was measured is left out. */
+export function allTables(results: Results): Table[] {
+  return [THROUGHPUT, PACKETS, CPU, LATENCY, PATHS, CLIENTS].flatMap((plan) => fill(plan, results))
+}
+
+/** The few figures for a reader in a hurry. */
+export function summaryTable(results: Results): Table[] {
+  return fill(
+    {
+      title: 'In short',
+      columns: [
+        column('1 TCP stream, Gbit/s', 'tcp1', 'mbit', gbit),
+        column('4 streams', 'tcp4', 'mbit', gbit),
+        column('on 1 core', 'tcp1-one-core', 'mbit', gbit),
+        column('64 B UDP, 1000/s at < 0.5 % loss', 'udp64', 'halfPercentPerS', thousands),
+        column('CPU s/GB at 500 Mbit/s', 'tcp-500', 'cpuSPerGb', cost),
+        column('ping, us', 'idle', 'pingUs', micros),
+      ],
+    },
+    results,
+  )
+}
+
+function fill({ title, columns }: Plan, results: Results): Table[] {
+  const ids = new Set(columns.flatMap((each) => contestantsOf(results, each.case)).map(idOf))
+  const contestants = results.contestants.filter(({ id }) => ids.has(id))
+  const isMeasured = ({ case: caseId, metric }: Column) =>
+    contestants.some(({ id }) => medianOf(results, caseId, id, metric) !== undefined)
+  const measured = columns.filter(isMeasured)
+  if (measured.length === 0) return []
+  const rows = contestants.map((contestant) => [
+    nameOf(contestant),
+    ...measured.map(({ case: caseId, metric, format }) =>
+      format(medianOf(results, caseId, contestant.id, metric)),
+    ),
+  ])
+  return [{ title, head: ['', ...measured.map(({ head }) => head)], rows }]
+}
+
+const idOf = ({ id }: ContestantInfo) => id
+
+const nameOf = ({ title, cipher }: ContestantInfo) =>
+  cipher === 'none' ? title : `${title}, ${cipher}`
+
+/** For a terminal: names to the left, numbers to the right. */
+export function asText({ title, head, rows }: Table): string {
+  const all = [head, ...rows]
+  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    widths
+      .map((width, i) => (i === 0 ? (row[i] ?? '').padEnd(width) : (row[i] ?? '').padStart(width)))
+      .join('  ')
+      .trimEnd()
+  return [title, ...all.map((row) => `  ${line(row)}`)].join('\n')
+}
+
+export function asMarkdown({ head, rows }: Table): string {
+  const line = (row: readonly string[]) => `| ${row.join(' | ')} |`
+  const rule = line(head.map((_, i) => (i === 0 ? '---' : '---:')))
+  return [line(head), rule, ...rows.map(line)].join('\n')
+}
