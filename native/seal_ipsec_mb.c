@@ -102,7 +102,7 @@ static void copy_functions(const uint8_t *manager)
 }
 
 /* Nanoseconds for one seal of 1408 octets, this library against OpenSSL 3.0.19 and 3.5.8 in node, all
- * confined to the same instructions of one processor (Xeon of 2023, 2.6 GHz):
+ * confined to the same instructions of one processor (a Xeon at 2.6 GHz):
  *             AES-256-GCM     ChaCha20-Poly1305
  *   AVX-512   110   340 163   520    770  755
  *   AVX2      236   370 290   925    865  815
