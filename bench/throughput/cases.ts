@@ -130,7 +130,7 @@ export const IDLE: Case = {
   async run({ wire, carrier, seconds }) {
     const medianUs = async (address: string) => {
       const ping = await startPing(wire, { from: 'client', address }, { intervalMs: PING_IDLE_MS })
-      await new Promise((resolve) => setTimeout(resolve, seconds * 500))
+      await new Promise((resolve) => setTimeout(resolve, seconds * 400))
       return (await ping.end()).medianMs * 1000
     }
     return {
@@ -140,8 +140,8 @@ export const IDLE: Case = {
   },
 }
 
-/** As many packets for all at once as a busy line has: far below what any of them could carry. */
-const LOAD_PER_S = 40_000
+/** For all together: a good part of what one can carry, so that batches are as large as they are under load. */
+const LOAD_PER_S = 100_000
 const LOAD_BYTES = 1372
 
 /** What a packet costs when their number is given, from the server to its clients in turn. */

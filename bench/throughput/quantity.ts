@@ -19,6 +19,9 @@ export const cost = (value: Quantity) => formatted(value, (each) => each.toFixed
 
 export const micros = (us: Quantity) => formatted(us, (value) => value.toFixed(0))
 
+/** A share of 1. */
+export const hundredths = (share: Quantity) => formatted(share, (value) => (value * 100).toFixed(2))
+
 export const megabytes = (bytes: Quantity) => formatted(bytes, (value) => (value / 1e6).toFixed(0))
 
 export const times = (ratio: number) => `${ratio.toFixed(1)} times`

@@ -1,6 +1,6 @@
 /** The tables of the report: which figures stand beside which. */
 
-import { cost, count, gbit, megabytes, micros, thousands } from './quantity.js'
+import { cost, count, gbit, hundredths, megabytes, micros, thousands } from './quantity.js'
 import { type ContestantInfo, contestantsOf, medianOf, type Results } from './results.js'
 import type { Metric } from './sample.js'
 
@@ -82,18 +82,21 @@ const LATENCY: Plan = {
 }
 
 const PATHS: Plan = {
-  title: 'More paths',
+  title: 'More paths; the last two columns with 100 000 UDP packets/s of 1400 octets',
   columns: [
     column('1 stream, Gbit/s', 'tcp1-paths', 'mbit', gbit),
     column('retransmits', 'tcp1-paths', 'retransmits', count),
+    column('CPU s/GB', 'tcp1-paths', 'cpuSPerGb', cost),
     column('us a packet', 'load-paths', 'cpuUsPerPacket', cost),
+    column('lost, %', 'load-paths', 'loss', hundredths),
   ],
 }
 
 const CLIENTS: Plan = {
-  title: 'More clients: the server alone',
+  title: 'More clients with 100 000 UDP packets/s of 1400 octets; the server alone',
   columns: [
     column('us a packet', 'load-clients', 'cpuUsPerPacket', cost),
+    column('lost, %', 'load-clients', 'loss', hundredths),
     column('MB resident', 'load-clients', 'residentBytes', megabytes),
   ],
 }
