@@ -73,6 +73,7 @@ static void empty(struct mp_route *route, uint32_t hole)
     hole = slot;
   }
   route->entries[hole] = (struct mp_route_entry){0};
+  route->count--;
 }
 
 void mp_route_open(struct mp_route *route, uint64_t seed)
@@ -89,6 +90,7 @@ bool mp_route_add(struct mp_route *route, uint8_t family, const uint8_t *address
   if (slot == MP_ROUTE_SLOTS)
     return false;
   struct mp_route_entry *entry = &route->entries[slot];
+  route->count += entry->family == 0;
   mp_store64(entry->address, key.words[0]);
   mp_store64(entry->address + 8, key.words[1]);
   entry->family = family;
@@ -111,6 +113,8 @@ void mp_route_remove_peer(struct mp_route *route, uint16_t peer)
 
 uint16_t mp_route_find(const struct mp_route *route, uint8_t family, const uint8_t *address)
 {
+  if (route->count == 0) /* a client: 70 instructions a packet saved, each way */
+    return route->everything;
   const struct key key = key_of(family, address);
   const uint32_t slot = search(route, &key);
   if (slot == MP_ROUTE_SLOTS || route->entries[slot].family == 0)

@@ -20,6 +20,7 @@ struct mp_route_entry {
 
 struct mp_route {
   uint16_t everything; /* peer of all other addresses, or MP_ROUTE_NONE */
+  uint32_t count;      /* addresses known */
   uint64_t seed;
   struct mp_route_entry entries[MP_ROUTE_SLOTS];
 };
