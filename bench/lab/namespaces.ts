@@ -8,6 +8,9 @@ const NETNS_DIRECTORY = '/run/netns'
 /** What lies in NAME here, `ip netns exec NAME` lays over /etc: ip-netns(8). */
 const NETNS_ETC_DIRECTORY = '/etc/netns'
 
+/** The end of a process is not kept waiting for a kernel that is busy with other namespaces. */
+const END_MS = 10_000
+
 /** Every namespace of every lab begins with this, then the owner's pid. */
 export const NAMESPACE_PREFIX = 'mplab'
 
@@ -88,11 +91,11 @@ export async function addNamespace(
 
 /** Kills by pid what still runs in the namespace, then removes it. Safe to call twice. */
 export function removeNamespaceSync(namespace: string): void {
-  const pids = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' })
+  const pids = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8', timeout: END_MS })
   for (const pid of (pids.stdout ?? '').split('\n').map(Number)) {
     if (pid > 0 && pid !== process.pid) kill(pid)
   }
-  spawnSync('ip', ['netns', 'delete', namespace])
+  spawnSync('ip', ['netns', 'delete', namespace], { timeout: END_MS })
   rmSync(join(NETNS_ETC_DIRECTORY, namespace), { recursive: true, force: true })
 }
 
