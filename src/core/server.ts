@@ -53,12 +53,18 @@ interface Client {
   aead: number
   /** What it wishes itself. */
   policy: Policy
+  /** When its wish was last adopted, and when the next one will be. */
+  adoptedUs: number
+  adoptAtUs: number
   /** When paths that its policy does not name are forgotten. */
   pruneAtUs: number
 }
 
 /** Datagrams and policies overtake each other: for so long a path may be known that no policy names. */
 const UNNAMED_US = 5_000_000
+
+/** A plan takes up to 1.5 ms to compile: a client that changes its mind all the time gets 3 % of a core for it. */
+const ADOPT_PAUSE_US = 50_000
 
 const closeCodec = new Codec(CLOSE, 'packed')
 
@@ -146,7 +152,7 @@ export class Server extends Tunnel {
     }
   }
 
-  protected handleControl(_nowUs: number, peer: Peer, { kind, body }: ControlMessage): void {
+  protected handleControl(nowUs: number, peer: Peer, { kind, body }: ControlMessage): void {
     const client = this.#clientOf(peer)
     if (client === undefined) return
     if (kind === 'close') {
@@ -157,8 +163,8 @@ export class Server extends Tunnel {
     const policy = decodePolicy(body)
     if (policy === undefined) return
     client.policy = policy
-    this.#prune(client)
-    peer.setPolicy({ ...policy, ...this.#override })
+    client.adoptAtUs = client.adoptedUs + ADOPT_PAUSE_US
+    if (nowUs >= client.adoptAtUs) this.#adopt(nowUs, client)
   }
 
   protected override handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
@@ -177,14 +183,22 @@ export class Server extends Tunnel {
         this.context.fact({ kind: 'session-down', peer: name, why })
       }
       if (epochs.isEmpty) this.#forget(client, '')
+      else if (nowUs >= client.adoptAtUs) this.#adopt(nowUs, client)
       else if (nowUs >= client.pruneAtUs) this.#prune(client)
     }
   }
 
   /** Epochs are among the peers' own timeouts. */
   protected nextRoleTimeout(): number {
-    const prunings = [...this.#clients.values()].map(({ pruneAtUs }) => pruneAtUs)
-    return Math.min(Number.POSITIVE_INFINITY, ...prunings)
+    const times = [...this.#clients.values()].flatMap((each) => [each.pruneAtUs, each.adoptAtUs])
+    return Math.min(Number.POSITIVE_INFINITY, ...times)
+  }
+
+  #adopt(nowUs: number, client: Client): void {
+    client.adoptedUs = nowUs
+    client.adoptAtUs = Number.POSITIVE_INFINITY
+    this.#prune(client)
+    client.peer.setPolicy({ ...client.policy, ...this.#override })
   }
 
   /** Forgets paths that the client has given up, and those of its last words that came after it had said so. */
@@ -277,6 +291,8 @@ export class Server extends Tunnel {
       instances: undefined,
       aead: 0,
       policy: DEFAULT_POLICY,
+      adoptedUs: Number.NEGATIVE_INFINITY,
+      adoptAtUs: Number.POSITIVE_INFINITY,
       pruneAtUs: Number.POSITIVE_INFINITY,
     }
     this.#clients.set(key, client)

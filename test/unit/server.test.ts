@@ -288,6 +288,23 @@ describe('a client of another mind', () => {
     expect(told).toMatchObject([{ fields: { silenceUs: 2 ** 32 - 1 } }])
   })
 
+  it('may change its mind a thousand times a second, and is heard twenty times', () => {
+    const paths = [{ path: 0, intent: 'up', tier: 0, weight: 1 }] as const
+    for (let i = 0; i < 1000; i++) {
+      const mode = i % 2 === 0 ? 'balance-xor' : 'broadcast'
+      const event = control(
+        100 + i,
+        CONTROL_KIND.policy.value,
+        encodePolicy(policyOf({ mode, paths })),
+      )
+      server.core.handleEvent(world.nowUs + i * MS, event)
+      server.core.handleTimeout(world.nowUs + i * MS)
+    }
+    expect(only(takeCommands(server.core), 'planPublish').length).toBeLessThanOrEqual(21)
+    server.core.handleTimeout(world.nowUs + 2 * SECOND)
+    expect(server.core.snapshot().peers[0]!.policy.mode).toBe('broadcast')
+  })
+
   it('may send a policy that makes no sense, which changes nothing', () => {
     const before = server.core.snapshot().peers
     const event = control(99, CONTROL_KIND.policy.value, new Uint8Array(30).fill(200))
