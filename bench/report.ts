@@ -26,7 +26,7 @@ import { describeMachine, machineSentence } from './throughput/machine.js'
 import { ProgressLines } from './throughput/progress.js'
 import type { Failure, Results, Row } from './throughput/results.js'
 import { runSuite } from './throughput/runner.js'
-import { chooseSuites, SUITES, type Suite } from './throughput/suites.js'
+import { chooseSuites, performersOf, SUITES, type Suite } from './throughput/suites.js'
 import { allTables, asText } from './throughput/tables.js'
 import { INNER_MTU_BYTES } from './throughput/wire.js'
 
@@ -76,10 +76,10 @@ function showList(): void {
 async function measure({ suites, rounds, seconds }: Settings): Promise<Results> {
   const machine = await describeMachine()
   console.log(`${machineSentence(machine)}\n`)
-  const total = suites.reduce(
-    (sum, { contestants, cases }) => sum + contestants.length * cases.length,
-    0,
+  const counts = suites.flatMap((suite) =>
+    suite.cases.map((each) => performersOf(suite, each).length),
   )
+  const total = counts.reduce((sum, each) => sum + each, 0)
   const progress = new ProgressLines(process.stderr, total * rounds)
   const rows: Row[] = []
   const failures: Failure[] = []

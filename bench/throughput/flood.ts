@@ -23,7 +23,6 @@ export interface Flood {
   readonly payloadBytes: number
 }
 
-/** `sentPerS` is what the sender found time for: less than asked when the machine has no more to give. */
 export interface FloodReport extends Trial {
   readonly received: number
   readonly outOfOrder: number
@@ -48,12 +47,10 @@ export async function runFlood(wire: Wire, flood: Flood): Promise<FloodReport> {
     receiver.stdin?.end()
     await closed
     const { received, outOfOrder } = JSON.parse(output) as { received: number; outOfOrder: number }
-    const perS = 1e6 / elapsedUs
     return {
       received,
       outOfOrder,
-      sentPerS: sent * perS,
-      receivedPerS: received * perS,
+      receivedPerS: (received * 1e6) / elapsedUs,
       loss: 1 - received / sent,
     }
   } finally {

@@ -4,7 +4,7 @@ import type { Case, Stage } from './cases.js'
 import type { Carrier, Contestant } from './contestants/contestant.js'
 import type { Failure, Row } from './results.js'
 import { medianSample, type Sample } from './sample.js'
-import type { Suite } from './suites.js'
+import { performersOf, type Suite } from './suites.js'
 import { Wire } from './wire.js'
 
 export interface RunOptions {
@@ -61,7 +61,8 @@ export async function runSuite(
     const found = new Map<string, Map<string, number>>()
     for (let round = 1; round <= options.rounds; round++) {
       for (const each of suite.cases) {
-        for (const one of running) {
+        const performers = performersOf(suite, each)
+        for (const one of running.filter(({ contestant }) => performers.includes(contestant))) {
           const key = keyOf(each, one.contestant)
           const stage = {
             ...one,

@@ -9,7 +9,7 @@ function carrier(capacityPerS: number, senderPerS = Number.POSITIVE_INFINITY) {
     rates.push(perS)
     const sentPerS = Math.min(perS, senderPerS)
     const receivedPerS = Math.min(sentPerS, capacityPerS)
-    return { sentPerS, receivedPerS, loss: 1 - receivedPerS / sentPerS }
+    return { receivedPerS, loss: 1 - receivedPerS / sentPerS }
   }
   return { trial, rates }
 }
@@ -24,7 +24,7 @@ describe('a search for the highest rate', () => {
         const search = new RateSearch(trial)
         const found = await search.find(0, guessPerS)
         expect(found).toBeLessThanOrEqual(capacityPerS)
-        expect(found).toBeGreaterThan(capacityPerS / 1.061)
+        expect(found).toBeGreaterThan(capacityPerS / 1.101)
         expect(search.greatest(0)).toBeCloseTo(found)
         expect(rates.length).toBeLessThan(30)
       }),
@@ -37,8 +37,7 @@ describe('a search for the highest rate', () => {
         const { trial } = carrier(1e9, senderPerS)
         const search = new RateSearch(trial)
         await search.find(0.01, guessPerS)
-        expect(search.greatest(0.01)).toBeGreaterThan(senderPerS / 1.13)
-        expect(search.greatest(0.01)).toBeLessThanOrEqual(senderPerS)
+        expect(search.greatest(0.01)).toBeCloseTo(senderPerS)
       }),
     )
   })
@@ -61,11 +60,11 @@ describe('a search for the highest rate', () => {
       const good = await trial(perS)
       return calls++ % 2 === 0 ? { ...good, loss: 0.5 } : good
     })
-    expect(await search.find(0, 60_000)).toBeGreaterThan(200_000 / 1.061)
+    expect(await search.find(0, 60_000)).toBeGreaterThan(200_000 / 1.101)
   })
 
   it('finds nothing where everything is lost', async () => {
-    const search = new RateSearch(async (perS) => ({ sentPerS: perS, receivedPerS: 0, loss: 1 }))
+    const search = new RateSearch(async () => ({ receivedPerS: 0, loss: 1 }))
     expect(await search.find(0.01, 60_000)).toBe(0)
     expect(search.greatest(0.01)).toBe(0)
   })

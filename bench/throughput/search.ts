@@ -1,7 +1,7 @@
 /** The highest rate at which little enough is lost, found in few trials. */
 
-/** Between two rates next to each other: finer than two runs of one program agree. */
-const STEP = 1.06
+/** Between two rates next to each other: as near as two runs of one program are on a quiet machine. */
+const STEP = 1.1
 const LOWEST_PER_S = 5000
 const HIGHEST_PER_S = 4e6
 const TOP = Math.floor(Math.log(HIGHEST_PER_S / LOWEST_PER_S) / Math.log(STEP))
@@ -14,11 +14,9 @@ const rungOf = (perS: number) =>
 
 /** A machine that does other things too stops for some milliseconds now and then: a rate gets a second chance. */
 const TRIES = 2
-/** A sender that got so much less of the CPU shows that the machine has no more to give. */
-const LEAST_SHARE_SENT = 0.95
 
 export interface Trial {
-  readonly sentPerS: number
+  /** Where the sender is the slowest of all, more is asked in vain, and what it sent arrives. */
   readonly receivedPerS: number
   /** Of what was sent, 0 to 1. */
   readonly loss: number
@@ -29,8 +27,6 @@ export class RateSearch {
   readonly #trial: (perS: number) => Promise<Trial>
   /** The best at each rung. */
   readonly #trials = new Map<number, Trial>()
-  /** Above it the sender is not quick enough. */
-  #ceiling = TOP
 
   constructor(trial: (perS: number) => Promise<Trial>) {
     this.#trial = trial
@@ -68,22 +64,12 @@ export class RateSearch {
   }
 
   async #passes(rung: number, mostLoss: number): Promise<boolean> {
-    if (rung > this.#ceiling) return false
-    for (let tries = 0; tries < TRIES && !this.#isGood(rung, mostLoss); tries++) {
+    let leastLoss = this.#trials.get(rung)?.loss ?? 1
+    for (let tries = 0; tries < TRIES && leastLoss > mostLoss; tries++) {
       const trial = await this.#trial(rateOf(rung))
-      const best = this.#trials.get(rung)
-      if (best === undefined || trial.loss < best.loss) this.#trials.set(rung, trial)
+      if (trial.loss < leastLoss) this.#trials.set(rung, trial)
+      leastLoss = Math.min(leastLoss, trial.loss)
     }
-    const { loss, sentPerS } = this.#trials.get(rung)!
-    if (loss > mostLoss) return false
-    if (sentPerS < rateOf(rung) * LEAST_SHARE_SENT) this.#ceiling = rung
-    return true
-  }
-
-  /** Known to pass, with a sender that was quick enough. */
-  #isGood(rung: number, mostLoss: number): boolean {
-    const best = this.#trials.get(rung)
-    if (best === undefined || best.loss > mostLoss) return false
-    return rung === this.#ceiling || best.sentPerS >= rateOf(rung) * LEAST_SHARE_SENT
+    return leastLoss <= mostLoss
   }
 }

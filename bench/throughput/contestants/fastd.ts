@@ -13,6 +13,7 @@ const CLIENT = '10.80.0.2'
 const SERVER = '10.80.0.1'
 const DEVICE = 'fastd0'
 
+/** One TCP stream gets 1.2 times what salsa2012+gmac gives it, 1.5 times what the aes128 methods do (fastd 22). */
 const METHOD = 'salsa2012+umac'
 
 export const fastd: Contestant = {

@@ -1,6 +1,8 @@
+/** What the peers call themselves. */
+
 import { run } from '../../lab/namespaces.js'
 
-/** As Debian calls it; elsewhere what the package's program says of itself is not looked for. */
+/** The version of a Debian package. */
 export async function packageVersion(name: string): Promise<string> {
   const { code, stdout } = await run(['dpkg-query', '--show', name], { check: false })
   const [, version] = stdout.trim().split('\t')

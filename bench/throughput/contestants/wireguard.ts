@@ -1,4 +1,4 @@
-/** wireguard-go: one system call and one wake-up a packet in the version that Debian 12 has. */
+/** WireGuard in userspace, keyed by wg(8). */
 
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
