@@ -10,8 +10,8 @@ import type { Side, Site } from './site.js'
 
 /** A whole CLI process starts within each try, so that this is polling at its own pace. */
 const POLL_MS = 50
-/** For a shared machine with two busy cores; what is waited for takes a fraction of it. */
-const WAIT_MS = 15_000
+/** Above the longest time for which a path that comes and goes is held back, 20 s. */
+const WAIT_MS = 30_000
 /** A daemon that does not end by then hangs. */
 const END_MS = 5000
 const COMMAND_MS = 20_000

@@ -24,6 +24,9 @@ function receive(port) {
     const sequence = datagram.readUInt32LE(0)
     arrivals.push({ sequence, delayUs, atUs, from: address.replace('::ffff:', ''), port: from })
   })
+  socket.on('error', (error) => {
+    throw error // dgram keeps it to itself where bind has a callback
+  })
   socket.bind(port, () => console.log('listening'))
   process.stdin.resume().on('end', () => {
     process.stdout.write(JSON.stringify(arrivals))

@@ -180,6 +180,8 @@ export interface Stream {
   end(): Promise<StreamReport>
   /** Waits until `count` datagrams are sent, then as `end`. */
   finish(): Promise<StreamReport>
+  /** Ends it without a report. Safe after the others. */
+  abandon(): Promise<void>
 }
 
 export async function startStream(lab: Site, way: Way, options: StreamOptions): Promise<Stream> {
@@ -208,6 +210,11 @@ export async function startStream(lab: Site, way: Way, options: StreamOptions): 
       return report()
     },
     finish: report,
+    async abandon() {
+      sender.kill('SIGKILL')
+      receiver.kill('SIGKILL')
+      await Promise.all([sent, output])
+    },
   }
 }
 

@@ -5,7 +5,7 @@
  * Bounds on time are requirements of users, not of the code: they leave a busy machine room.
  */
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Daemon } from '../../bench/lab/daemon.js'
 import { footprint } from '../../bench/lab/footprint.js'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
@@ -33,16 +33,23 @@ const pathOf = async (daemon: Daemon, label: string) =>
 
 /** Streams in both directions at once. */
 async function streams({ lab, up, down }: Tunnel, packetsPerS: number) {
-  const both: Stream[] = await Promise.all([
-    startStream(lab, up, { packetsPerS, port: 7000 }),
-    startStream(lab, down, { packetsPerS, port: 7001 }),
-  ])
+  const outward = await startStream(lab, up, { packetsPerS, port: 7000 })
+  underWay.push(outward)
+  const inward = await startStream(lab, down, { packetsPerS, port: 7001 })
+  underWay.push(inward)
   await pause(300)
   return async () => {
-    const [outward, inward] = await Promise.all(both.map((stream) => stream.end()))
-    return { outward: outward!, inward: inward! }
+    const [outwardReport, inwardReport] = await Promise.all([outward.end(), inward.end()])
+    return { outward: outwardReport, inward: inwardReport }
   }
 }
+
+/** Of a test that failed in the middle, nothing goes on into the next one. */
+const underWay: Stream[] = []
+
+afterEach(async () => {
+  await Promise.all(underWay.splice(0).map((stream) => stream.abandon()))
+})
 
 async function expectPings(lab: Lab, from: Daemon, address: string): Promise<void> {
   const ping = ['ping', '-q', '-c', '3', '-i', '0.1', '-W', '2', '-I', from.tun, address]
@@ -58,6 +65,14 @@ describe('one tunnel over its life', () => {
     lab = await createLab({ name: 'life', links: LINKS, seed: 3 })
     const clientWords = ['--route', '10.99.0.0/16', '--route', 'fd99::/32']
     tunnel = await openTunnel(lab, { serverWords: ['--nat'], clientWords })
+  })
+
+  // Whatever became of the test before.
+  beforeEach(async () => {
+    await lab.restoreLink('dsl')
+    const found = await lab.exec('client', ['ip', 'link', 'show', 'dev', 'lte'], { check: false })
+    if (found.code !== 0) await lab.recreateDevice('lte')
+    await Promise.all([tunnel.client.untilPaths(2), tunnel.server.untilPaths(2)])
   })
 
   afterAll(async () => {
@@ -119,10 +134,10 @@ describe('one tunnel over its life', () => {
   it('goes on when a line is cut, and takes it up again', async () => {
     const { client, server } = tunnel
     const end = await streams(tunnel, 200)
-    await lab.cutLink('lte')
+    await lab.cutLink('dsl')
     await Promise.all([client.untilPaths(1), server.untilPaths(1)])
-    expect((await pathOf(client, 'lte'))?.why).not.toBe('')
-    await lab.restoreLink('lte')
+    expect((await pathOf(client, 'dsl'))?.why).not.toBe('')
+    await lab.restoreLink('dsl')
     await Promise.all([client.untilPaths(2), server.untilPaths(2)])
     const { outward, inward } = await end()
     expect(outward.lost).toBeLessThan(100)
