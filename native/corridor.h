@@ -76,7 +76,7 @@ void mp_out_flush(struct mp_tunnel *tunnel);
 
 /* in.c APIs: */
 
-/* Lets reorder release what the peer's last datagrams have proved. */
+/* Lets reorder release what is proved and what is due. */
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
 /* reorder's callback; the context is the tunnel. */

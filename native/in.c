@@ -297,10 +297,22 @@ drop_auth:
   return NULL;
 }
 
+static void settle(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t due_us)
+{
+  mp_reorder_advance(peer->reorder, peer->order_paths, due_us);
+  mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
+}
+
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  mp_reorder_advance(peer->reorder, peer->order_paths, tunnel->now_us);
-  mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
+  settle(tunnel, peer, tunnel->now_us);
+}
+
+/* No deadline passes here: when the thread comes late, what would have met it may wait in the socket
+ * of another path. The tick comes after all of them. */
+static void settle_proofs(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  settle(tunnel, peer, 0);
 }
 
 static struct mp_peer *receive(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_t length,
@@ -343,12 +355,12 @@ void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
       tunnel->counters[MP_COUNTER_UDP_READ_DATAGRAMS]++;
       /* Proofs are looked for once a run of datagrams of one peer, not once a datagram. */
       if (last && peer != last)
-        mp_in_settle(tunnel, last);
+        settle_proofs(tunnel, last);
       last = peer;
       bytes += length;
       left -= length;
     } while (left > 0);
   }
   if (last)
-    mp_in_settle(tunnel, last);
+    settle_proofs(tunnel, last);
 }

@@ -61,6 +61,43 @@ static void a_lost_packet_is_passed_by_proof(void)
   pair_close(&pair);
 }
 
+/* Reads what has come on one path, as a thread does that the machine let wait. */
+static void server_reads(struct pair *pair, uint8_t path)
+{
+  struct end *client = &pair->client;
+  for (uint32_t i = client->wire_tail; i != client->wire_head; i++) {
+    struct wire_datagram *slot = &client->wire[i % WIRE_SLOTS];
+    if (slot->path != path || slot->at_us > pair->now_us)
+      continue;
+    slot->at_us = UINT64_MAX;
+    fixture_receive(&pair->server, path, slot->bytes, slot->length, pair->now_us);
+  }
+}
+
+static void no_deadline_passes_while_sockets_are_read(void)
+{
+  struct pair pair;
+  pair_open_carrying(&pair, 2);
+  pair.client.delay_us[1] = 40000;
+  for (uint64_t i = 0; i < 1000; i++) {
+    client_sends(&pair, i);
+    /* Late by 20 ms, when packets of the quick path wait for those of the slow one. */
+    if (i >= 900 && i < 920)
+      pair.now_us += 1000;
+    else
+      run_until(&pair, pair.now_us + 1000);
+    if (i == 919) {
+      server_reads(&pair, 0);
+      server_reads(&pair, 1);
+    }
+  }
+  run_until(&pair, pair.now_us + 100000);
+  CHECK_EQ(pair.server.delivered_count, 1000);
+  for (uint64_t i = 500; i < pair.server.delivered_count; i++)
+    CHECK_EQ(pair.server.delivered[i], i);
+  pair_close(&pair);
+}
+
 static void a_silent_cut_takes_the_path_out_within_three_probe_intervals(void)
 {
   struct pair pair;
@@ -360,6 +397,7 @@ int main(void)
   RUN(both_ends_learn_that_a_path_works);
   RUN(packets_travel_over_both_paths_and_arrive_in_order);
   RUN(a_lost_packet_is_passed_by_proof);
+  RUN(no_deadline_passes_while_sockets_are_read);
   RUN(a_silent_cut_takes_the_path_out_within_three_probe_intervals);
   RUN(a_path_that_is_cut_one_way_is_taken_out_at_both_ends);
   RUN(a_refusal_of_the_kernel_takes_the_path_out_at_once);
