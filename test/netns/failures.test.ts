@@ -1,0 +1,128 @@
+/** What the modes promise when links lose or die, with real processes and real packets. */
+import { afterEach, describe, expect, it } from 'vitest'
+import type { StreamReport } from '../../bench/lab/arrivals.js'
+import { createLab, type Lab } from '../../bench/lab/lab.js'
+import { pause, startStream } from '../../bench/lab/traffic.js'
+import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
+
+const say = (claim: string) => console.log(`  ${claim}`)
+const percent = (ratio: number) => `${(ratio * 100).toFixed(2)} %`
+const PROBE_MS = 100
+
+let lab: Lab | undefined
+let tunnel: Tunnel | undefined
+
+async function open(links: Record<string, string>, ...clientWords: string[]): Promise<Tunnel> {
+  const list = Object.entries(links).map(([name, description]) => ({ name, description }))
+  lab = await createLab({ name: 'fail', links: list, seed: 9 })
+  // Of active-backup one path carries at a time.
+  const paths = clientWords.includes('active-backup') ? 1 : list.length
+  tunnel = await openTunnel(lab, { clientWords, paths })
+  return tunnel
+}
+
+/** A stream each way, and something that happens meanwhile. */
+async function streams(
+  over: Tunnel,
+  packetsPerS: number,
+  count: number,
+  meanwhile = async () => {},
+) {
+  const both = await Promise.all([
+    startStream(over.lab, over.up, { packetsPerS, count, port: 7000 }),
+    startStream(over.lab, over.down, { packetsPerS, count, port: 7001 }),
+  ])
+  await meanwhile()
+  return Promise.all(both.map((stream) => stream.finish()))
+}
+
+const told = ({ sent, lost, outOfOrder, duplicates, longestGapUs }: StreamReport) =>
+  `${lost} of ${sent} lost, ${outOfOrder} out of order, ${duplicates} twice, longest gap ${longestGapUs / 1000} ms`
+
+afterEach(async () => {
+  await tunnel?.close()
+  tunnel = undefined
+  await lab?.close()
+  lab = undefined
+})
+
+describe('broadcast', () => {
+  it('loses 4 % where both links lose 20 %, and delivers no copy', async () => {
+    const lossy = { dsl: 'rate=20,delay=10,loss=20', lte: 'rate=20,delay=25,loss=20' }
+    const over = await open(lossy, '--mode', 'broadcast')
+    for (const [i, report] of (await streams(over, 1000, 8000)).entries()) {
+      say(`broadcast, 20 % loss on both, way ${i}: ${percent(report.lost / report.sent)} lost`)
+      expect(report.lost / report.sent).toBeLessThanOrEqual(0.045)
+      expect(report.lost / report.sent).toBeGreaterThan(0.03)
+      expect(report.duplicates).toBe(0)
+    }
+  })
+
+  it.each(['dsl', 'lte'])('loses nothing when %s is cut', async (name) => {
+    const links = { dsl: 'rate=20,delay=10', lte: 'rate=20,delay=25' }
+    const over = await open(links, '--mode', 'broadcast')
+    const reports = await streams(over, 500, 2000, async () => {
+      await pause(1000)
+      await over.lab.cutLink(name)
+    })
+    for (const report of reports) {
+      say(`broadcast, ${name} cut: ${told(report)}`)
+      expect(report.lost + report.duplicates).toBe(0)
+    }
+  })
+})
+
+describe('active-backup', () => {
+  it('loses at most three probe intervals to a silent cut', async () => {
+    const links = { dsl: 'rate=20,delay=10', lte: 'rate=20,delay=20' }
+    const over = await open(links, '--mode', 'active-backup', '--primary', 'dsl')
+    const reports = await streams(over, 100, 400, async () => {
+      await pause(1000)
+      await over.lab.cutLink('dsl')
+    })
+    for (const report of reports) {
+      say(`active-backup, silent cut, 100 packets/s: ${told(report)}`)
+      // What was under way is lost with the link: 10 ms are one packet.
+      expect(report.lost).toBeLessThanOrEqual((3 * PROBE_MS) / 10 + 1)
+    }
+  })
+})
+
+describe('balance-xor', () => {
+  it('moves only the flows of a lost path', async () => {
+    const links = { dsl: 'rate=20,delay=10', lte: 'rate=20,delay=10' }
+    const over = await open(links, '--mode', 'balance-xor')
+    const flows = 20
+    const ofLinks = async () => {
+      const stats = await over.lab.stats()
+      return stats.map(({ up }) => up.offeredBytes)
+    }
+    /** The link that carried each of the flows, one after the other. */
+    const carriers = async () => {
+      const found: number[] = []
+      for (let i = 0; i < flows; i++) {
+        const before = await ofLinks()
+        const ports = { packetsPerS: 2000, payloadBytes: 1000, count: 60, port: 7100 + i }
+        const report = await (await startStream(over.lab, over.up, ports)).finish()
+        expect(report.lost).toBe(0)
+        const grown = (await ofLinks()).map((bytes, link) => bytes - before[link]!)
+        // 60 packets of 1 kB on one of them; probes on both.
+        expect(Math.min(...grown)).toBeLessThan(20_000)
+        found.push(grown.indexOf(Math.max(...grown)))
+      }
+      return found
+    }
+    const before = await carriers()
+    const share = before.filter((link) => link === 0).length / flows
+    say(`balance-xor: ${percent(share)} of ${flows} flows on the first link`)
+    await over.lab.cutLink('lte')
+    await over.client.untilPaths(1)
+    await over.server.untilPaths(1)
+    expect(await carriers()).toEqual(before.map(() => 0))
+    await over.lab.restoreLink('lte')
+    await over.client.untilPaths(2)
+    await over.server.untilPaths(2)
+    expect(share).toBeGreaterThan(0.1)
+    expect(share).toBeLessThan(0.9)
+  })
+})
