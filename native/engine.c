@@ -51,7 +51,11 @@ struct mp_engine {
   uint64_t sleep_until_us; /* of the in thread */
   struct mp_fault failure; /* waits to be told */
 
-  /* Read by whoever sends; changed with `ports_lock` held for writing. Taken after `lock`. */
+  /* Held by whoever sends. A turn takes it before it lets go of `lock`, so that what was sealed first
+   * leaves first: the order of sendTime on a path is proof for the receiver (PROTOCOL.md, 12). */
+  pthread_mutex_t send_lock;
+
+  /* Read by whoever sends; changed with `ports_lock` held for writing. Taken after `send_lock`. */
   pthread_rwlock_t ports_lock;
   struct mp_udp_socket sockets[MP_CROSSING_PORTS];
 
@@ -93,15 +97,17 @@ static unsigned tun_write(void *context, struct mp_packet *const *packets, unsig
                       &engine->tunnel->counters[MP_COUNTER_TUN_WRITTEN_RUNS]);
 }
 
-/* [in, out] */
+/* [in, out] At the end of a turn, or under the lock when the outbox is full in the middle of one. */
 static void udp_send(void *context, struct mp_outbox *outbox)
 {
   struct mp_engine *engine = context;
   struct mp_udp_outbox *scratch =
       outbox == &engine->out_outbox ? &engine->out_scratch : &engine->in_scratch;
+  pthread_mutex_lock(&engine->send_lock);
   pthread_rwlock_rdlock(&engine->ports_lock);
   mp_udp_send(scratch, engine->sockets, outbox);
   pthread_rwlock_unlock(&engine->ports_lock);
+  pthread_mutex_unlock(&engine->send_lock);
 }
 
 /* [in] */
@@ -132,10 +138,18 @@ static void port_open(void *context, uint8_t port, uint8_t family, int32_t fd)
 
 /* ---- Both threads ---- */
 
-/* Sends what a turn under the lock has sealed. */
-static void send_sealed(struct mp_engine *engine, struct mp_outbox *outbox)
+/* Lets go of the lock and sends what the turn under it has sealed. */
+static void end_turn(struct mp_engine *engine, struct mp_outbox *outbox)
 {
-  if (!mp_tunnel_send(engine->tunnel, outbox))
+  if (outbox->count == 0) {
+    pthread_mutex_unlock(&engine->lock);
+    return;
+  }
+  pthread_mutex_lock(&engine->send_lock);
+  pthread_mutex_unlock(&engine->lock);
+  const bool refused = mp_tunnel_send(engine->tunnel, outbox);
+  pthread_mutex_unlock(&engine->send_lock);
+  if (!refused)
     return;
   pthread_mutex_lock(&engine->lock);
   mp_tunnel_refused(engine->tunnel, outbox);
@@ -151,10 +165,9 @@ static void carry_out(struct mp_engine *engine, const struct mp_slice *packets, 
   const bool wakes = mp_tunnel_next_tick(engine->tunnel) < engine->sleep_until_us;
   if (wakes)
     engine->sleep_until_us = 0; /* it is awake already for all who come now */
-  pthread_mutex_unlock(&engine->lock);
+  end_turn(engine, &engine->out_outbox);
   if (wakes)
     mp_crossing_wake(&engine->crossing);
-  send_sealed(engine, &engine->out_outbox);
 }
 
 static void fail_out(struct mp_engine *engine, int error)
@@ -197,10 +210,10 @@ static void *run_out(void *context)
 
 /* ---- What can happen: [in] ---- */
 
-/* Sends and writes what a turn has left; the lock is free. */
+/* Ends a turn: sends and writes what it has left. */
 static void settle(struct mp_engine *engine)
 {
-  send_sealed(engine, &engine->in_outbox);
+  end_turn(engine, &engine->in_outbox);
   mp_tunnel_write(engine->tunnel);
 }
 
@@ -217,9 +230,8 @@ static void take_commands(struct mp_engine *engine)
     if (!mp_tunnel_command(engine->tunnel, &engine->in_outbox, command->record, command->payload,
                            command->payload_bytes, clock_us()))
       engine->failure = (struct mp_fault){EBADMSG, "command"};
-    pthread_mutex_unlock(&engine->lock);
-    mp_crossing_done(&engine->crossing);
     settle(engine);
+    mp_crossing_done(&engine->crossing);
   }
 }
 
@@ -233,7 +245,6 @@ static void take_datagrams(struct mp_engine *engine, uint8_t port)
     return;
   pthread_mutex_lock(&engine->lock);
   mp_tunnel_on_udp(engine->tunnel, &engine->in_outbox, engine->arrivals, count, clock_us());
-  pthread_mutex_unlock(&engine->lock);
   settle(engine);
 }
 
@@ -316,7 +327,6 @@ static uint64_t take_time(struct mp_engine *engine)
   mp_tunnel_on_tick(engine->tunnel, &engine->in_outbox, now_us);
   tell_own_events(engine, now_us);
   const uint64_t wake_us = engine->sleep_until_us = next_wake_us(engine);
-  pthread_mutex_unlock(&engine->lock);
   settle(engine);
   return wake_us;
 }
@@ -417,6 +427,7 @@ static void release(struct mp_engine *engine)
     if (descriptors[i] >= 0)
       close(descriptors[i]);
   pthread_mutex_destroy(&engine->lock);
+  pthread_mutex_destroy(&engine->send_lock);
   pthread_rwlock_destroy(&engine->ports_lock);
   explicit_bzero(engine, sizeof *engine); /* clear text in boxes */
   free(engine);
@@ -437,6 +448,11 @@ struct mp_engine *mp_engine_open(const struct mp_engine_options *options, struct
     engine->sockets[port].fd = -1;
   mp_pool_open(&engine->pool, PACKETS_LIMIT);
   pthread_mutex_init(&engine->lock, NULL);
+  pthread_mutexattr_t again; /* a turn that sends has it already */
+  pthread_mutexattr_init(&again);
+  pthread_mutexattr_settype(&again, PTHREAD_MUTEX_RECURSIVE);
+  pthread_mutex_init(&engine->send_lock, &again);
+  pthread_mutexattr_destroy(&again);
   pthread_rwlock_init(&engine->ports_lock, NULL);
 
   if (mp_crossing_open(&engine->crossing, options->ring_bell, options->context, fault) &&
