@@ -52,7 +52,8 @@ struct mp_engine {
   struct mp_fault failure; /* waits to be told */
 
   /* Held by whoever sends. A turn takes it before it lets go of `lock`, so that what was sealed first
-   * leaves first: the order of sendTime on a path is proof for the receiver (PROTOCOL.md, 12). */
+   * leaves first: the order of sendTime on a path is proof for the receiver (PROTOCOL.md, 12). Of
+   * two threads, one that waits for it with `lock` in hand stops only the other, which must go first. */
   pthread_mutex_t send_lock;
 
   /* Read by whoever sends; changed with `ports_lock` held for writing. Taken after `send_lock`. */
