@@ -231,6 +231,8 @@ export interface PingReport {
   sent: number
   received: number
   duplicates: number
+  /** When answers came, since 1970. */
+  answeredAtMs: readonly number[]
   /** Between two answers next to each other. */
   longestGapMs: number
   /** NaN without an answer. */
@@ -267,14 +269,15 @@ export async function startPing(
 export function judgePing(text: string): PingReport {
   const [, sent = Number.NaN] = /^(\d+) packets transmitted/m.exec(text) ?? []
   const answers = [...text.matchAll(/^\[([\d.]+)\].* time=([\d.]+) ms(.*)$/gm)]
-  const timesS = answers.map(([, at]) => Number(at))
+  const answeredAtMs = answers.map(([, at]) => Number(at) * 1000)
   const rtts = answers.map(([, , rtt]) => Number(rtt)).sort((a, b) => a - b)
   const duplicates = answers.filter(([, , , rest]) => rest?.includes('DUP')).length
-  const gaps = timesS.slice(1).map((at, index) => (at - timesS[index]!) * 1000)
+  const gaps = answeredAtMs.slice(1).map((at, index) => at - answeredAtMs[index]!)
   return {
     sent: Number(sent),
     received: answers.length - duplicates,
     duplicates,
+    answeredAtMs,
     longestGapMs: Math.max(0, ...gaps),
     medianMs: rtts[Math.floor(rtts.length / 2)] ?? Number.NaN,
     maxMs: rtts.at(-1) ?? Number.NaN,
