@@ -50,7 +50,8 @@ describe('broadcast', () => {
   it('loses 4 % where both links lose 20 %, and delivers no copy', async () => {
     const lossy = { dsl: 'rate=20,delay=10,loss=20', lte: 'rate=20,delay=25,loss=20' }
     const over = await open(lossy, '--mode', 'broadcast')
-    for (const [i, report] of (await streams(over, 1000, 8000)).entries()) {
+    // Of so many the share that is lost has a standard deviation of 0.12 %.
+    for (const [i, report] of (await streams(over, 2500, 25_000)).entries()) {
       say(`broadcast, 20 % loss on both, way ${i}: ${percent(report.lost / report.sent)} lost`)
       expect(report.lost / report.sent).toBeLessThanOrEqual(0.045)
       expect(report.lost / report.sent).toBeGreaterThan(0.03)
@@ -85,44 +86,5 @@ describe('active-backup', () => {
       // What was under way is lost with the link: 10 ms are one packet.
       expect(report.lost).toBeLessThanOrEqual((3 * PROBE_MS) / 10 + 1)
     }
-  })
-})
-
-describe('balance-xor', () => {
-  it('moves only the flows of a lost path', async () => {
-    const links = { dsl: 'rate=20,delay=10', lte: 'rate=20,delay=10' }
-    const over = await open(links, '--mode', 'balance-xor')
-    const flows = 20
-    const ofLinks = async () => {
-      const stats = await over.lab.stats()
-      return stats.map(({ up }) => up.offeredBytes)
-    }
-    /** The link that carried each of the flows, one after the other. */
-    const carriers = async () => {
-      const found: number[] = []
-      for (let i = 0; i < flows; i++) {
-        const before = await ofLinks()
-        const ports = { packetsPerS: 2000, payloadBytes: 1000, count: 60, port: 7100 + i }
-        const report = await (await startStream(over.lab, over.up, ports)).finish()
-        expect(report.lost).toBe(0)
-        const grown = (await ofLinks()).map((bytes, link) => bytes - before[link]!)
-        // 60 packets of 1 kB on one of them; probes on both.
-        expect(Math.min(...grown)).toBeLessThan(20_000)
-        found.push(grown.indexOf(Math.max(...grown)))
-      }
-      return found
-    }
-    const before = await carriers()
-    const share = before.filter((link) => link === 0).length / flows
-    say(`balance-xor: ${percent(share)} of ${flows} flows on the first link`)
-    await over.lab.cutLink('lte')
-    await over.client.untilPaths(1)
-    await over.server.untilPaths(1)
-    expect(await carriers()).toEqual(before.map(() => 0))
-    await over.lab.restoreLink('lte')
-    await over.client.untilPaths(2)
-    await over.server.untilPaths(2)
-    expect(share).toBeGreaterThan(0.1)
-    expect(share).toBeLessThan(0.9)
   })
 })
