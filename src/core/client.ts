@@ -241,6 +241,7 @@ export class Client extends Tunnel {
     if (event.kind !== 'pathAlive' && event.kind !== 'pathLost') return
     const uplink = this.#uplinkOfPath(event.path)
     if (event.kind === 'pathAlive') {
+      this.#firstPathByUs = Number.POSITIVE_INFINITY
       uplink?.handleAlive()
       return
     }
@@ -331,6 +332,8 @@ export class Client extends Tunnel {
     const { localIndex, remoteIndex, payload, keys } = established
     this.#pendingIndex = undefined
     this.#established = established
+    // Also in place of that of the session before, which is nobody's business any more.
+    this.#firstPathByUs = nowUs + FIRST_PATH_WITHIN_US
     const before = this.#serverInstance
     const fresh = !payload.instance.every((octet, i) => octet === before?.[i])
     this.#serverInstance = payload.instance
