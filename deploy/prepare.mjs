@@ -19,6 +19,7 @@ const LIBRARIES =
 
 /** Debian package -> the file or program that proves that it, or its like elsewhere, is installed. */
 const PROOF = {
+  ethtool: 'ethtool',
   fastd: 'fastd',
   gcc: 'gcc',
   iperf3: 'iperf3',
@@ -33,6 +34,7 @@ const PROOF = {
   openvpn: 'openvpn',
   procps: 'sysctl',
   systemd: 'systemd-analyze',
+  tcpdump: 'tcpdump',
   valgrind: 'valgrind',
   'wireguard-go': 'wireguard-go',
   'wireguard-tools': 'wg',
@@ -45,7 +47,10 @@ const SEALING = process.arch === 'x64' ? ['libipsec-mb1'] : []
 const PEERS = ['fastd', 'openssl', 'openvpn', 'wireguard-go', 'wireguard-tools']
 const PROFILES = {
   demo: [...RUN, 'iperf3', 'iputils-ping'],
-  test: [...RUN, ...SEALING, 'iperf3', 'iputils-ping', 'libssl3', 'systemd', 'valgrind'],
+  test: [
+    ...[...RUN, ...SEALING, 'ethtool', 'iperf3', 'iputils-ping', 'libssl3', 'systemd', 'tcpdump'],
+    'valgrind',
+  ],
   bench: [...RUN, ...SEALING, ...PEERS, 'iperf3', 'iputils-ping', 'libssl3', 'valgrind'],
 }
 

@@ -1,0 +1,193 @@
+/**
+ * What leaves the far TUN is what entered the near one, octet for octet, whatever the kernels at both ends
+ * leave to offloads: seen by captures on the client, on the server and on a third host that it forwards to.
+ */
+
+import { afterEach, describe, expect, it } from 'vitest'
+import { line } from '../../bench/lab/output.js'
+import { repositoryPath } from '../../bench/lab/repository.js'
+import type { Side } from '../../bench/lab/site.js'
+import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
+import { capture } from './capture.js'
+import { difference, fault, forwarded, singled, view } from './packets.js'
+import { BEYOND, BEYOND_4, BEYOND_6, BEYOND_WORDS, ThreeHosts } from './three_hosts.js'
+
+const MTU_BYTES = 1420
+const BULK_BYTES = 4_000_000
+const BULK_PORT = 5400
+const ECHO_PORT = 5401
+/** From nothing to a whole packet, and what is sent as fragments. */
+const ECHO_BYTES = [0, 1, 2, 3, 7, 8, 63, 64, 500, 1371, 1372, 1391, 1392, 4000, 8000]
+const PING_BYTES = [0, 1, 56, 1372, 1392, 4000]
+const TCP = 6
+
+const say = (claim: string) => console.log(`  ${claim}`)
+
+let hosts: ThreeHosts | undefined
+let tunnel: Tunnel<ThreeHosts> | undefined
+
+afterEach(async () => {
+  await hosts?.close()
+  hosts = undefined
+  tunnel = undefined
+})
+
+async function open(clientOffload: boolean, serverOffload: boolean) {
+  hosts = await ThreeHosts.open('clear')
+  tunnel = await openTunnel(hosts, {
+    clientWords: [...BEYOND_WORDS, ...(clientOffload ? [] : ['--no-offload'])],
+    serverWords: serverOffload ? [] : ['--no-offload'],
+  })
+  return { hosts, tunnel }
+}
+
+const program = (name: string) => [process.execPath, repositoryPath('test', 'netns', name)]
+
+/** Sends much over TCP; both ends must have digested the same. */
+async function bulk(site: ThreeHosts, from: Side, to: Side, address: string): Promise<void> {
+  const receiver = site.spawn(to, [...program('bulk.mjs'), 'receive', String(BULK_PORT)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await line(receiver, /^listening$/)
+  const received = line(receiver, /^\d+ [0-9a-f]{64}$/)
+  const words = ['send', address, BULK_PORT, BULK_BYTES].map(String)
+  const { stdout } = await site.exec(from, [...program('bulk.mjs'), ...words], {
+    timeoutMs: 30_000,
+  })
+  expect(stdout.trim()).toBe(await received)
+}
+
+async function echo(site: ThreeHosts, from: Side, to: Side, address: string): Promise<void> {
+  const other = site.spawn(to, [...program('echo.mjs'), 'answer', String(ECHO_PORT)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await line(other, /^listening$/)
+  const words = ['ask', address, ECHO_PORT, ...ECHO_BYTES].map(String)
+  const { stdout } = await site.exec(from, [...program('echo.mjs'), ...words], {
+    timeoutMs: 60_000,
+  })
+  expect(stdout.trim()).toBe(`same ${ECHO_BYTES.length}`)
+  other.kill()
+}
+
+async function pings(site: ThreeHosts, from: Side, address: string): Promise<void> {
+  for (const size of PING_BYTES) {
+    const words = ['-c', '2', '-i', '0.01', '-W', '2', '-s', String(size), address]
+    const { stdout } = await site.exec(from, ['ping', ...words], { check: false })
+    expect(stdout).toContain(' 0% packet loss')
+    expect(stdout).not.toContain('wrong data')
+  }
+}
+
+/** As `tcpdump` and the kernel write addresses: without punctuation. */
+const octetsOf = (address: string): string =>
+  address.includes('.')
+    ? address
+        .split('.')
+        .map((part) => Number(part).toString(16).padStart(2, '0'))
+        .join('')
+    : expanded(address)
+
+function expanded(address: string): string {
+  const [head = '', tail = ''] = address.split('::')
+  const groups = (text: string) => (text === '' ? [] : text.split(':'))
+  const zeros = 8 - groups(head).length - groups(tail).length
+  return [...groups(head), ...Array<string>(zeros).fill('0'), ...groups(tail)]
+    .map((group) => group.padStart(4, '0'))
+    .join('')
+}
+
+const between = (packets: readonly Buffer[], from: readonly string[], to: readonly string[]) =>
+  packets.filter((packet) => {
+    const { source, destination } = view(packet)
+    return from.includes(source) && to.includes(destination)
+  })
+
+/** Ends captures and counts; TCP's own repetitions may have lost a packet to a full queue before. */
+function expectSame(what: string, wanted: readonly Buffer[], found: readonly Buffer[]): void {
+  const { strange, missing } = difference(wanted, found)
+  const lost = missing.filter((packet) => view(packet).protocol === TCP)
+  say(`${what}: ${found.length} packets, ${strange.length} changed, ${missing.length} missing`)
+  expect(found.length).toBeGreaterThan(0)
+  expect(strange.map((packet) => packet.toString('hex', 0, 60))).toEqual([])
+  expect(missing.length - lost.length).toBe(0)
+  expect(lost.length).toBeLessThan(wanted.length / 100)
+}
+
+describe.each([
+  { client: true, server: true },
+  { client: true, server: false },
+  { client: false, server: true },
+  { client: false, server: false },
+])('offloads at the client: $client, at the server: $server', (offload) => {
+  it('carries everything as it is', async () => {
+    const { hosts, tunnel } = await open(offload.client, offload.server)
+    const { inner, client, server } = tunnel
+    const taps = {
+      clientOut: await capture(hosts, 'client', client.tun, 'out'),
+      clientIn: await capture(hosts, 'client', client.tun, 'in'),
+      serverOut: await capture(hosts, 'server', server.tun, 'out'),
+      serverIn: await capture(hosts, 'server', server.tun, 'in'),
+      third: await capture(hosts, BEYOND, 'lan', 'in'),
+    }
+    const families = [
+      [BEYOND_4, inner.client.ipv4, inner.server.ipv4],
+      [BEYOND_6, inner.client.ipv6, inner.server.ipv6],
+    ] as const
+    for (const [beyond, clientAddress, serverAddress] of families) {
+      await bulk(hosts, 'client', BEYOND, beyond)
+      await bulk(hosts, BEYOND, 'client', clientAddress)
+      await bulk(hosts, 'client', 'server', serverAddress)
+      await bulk(hosts, 'server', 'client', clientAddress)
+      await echo(hosts, 'client', BEYOND, beyond)
+      await pings(hosts, 'client', beyond)
+      await pings(hosts, BEYOND, clientAddress)
+    }
+    const seen = Object.fromEntries(
+      await Promise.all(Object.entries(taps).map(async ([name, tap]) => [name, await tap.end()])),
+    ) as Record<keyof typeof taps, Buffer[]>
+    const beyond = [BEYOND_4, BEYOND_6].map(octetsOf)
+    const near = Object.values(inner.client).map(octetsOf)
+    const far = Object.values(inner.server).map(octetsOf)
+
+    const third = between(seen.third, near, beyond)
+    expect(third.map(fault).filter((each) => each !== undefined)).toEqual([])
+    const sent = singled(between(seen.clientOut, near, beyond), third).map(forwarded)
+    expectSame('client to third host', sent, third)
+
+    const entered = between(seen.serverOut, beyond, near)
+    expect(entered.map(fault).filter((each) => each !== undefined)).toEqual([])
+    const left = singled(between(seen.clientIn, beyond, near), entered)
+    expectSame('third host to client', entered, left)
+
+    // Without offloads there is nothing that a capture on the far host itself could not see whole.
+    for (const [ends, isOn, out, into, from, to] of [
+      ['client to server', offload.server, seen.clientOut, seen.serverIn, near, far],
+      ['server to client', offload.client, seen.serverOut, seen.clientIn, far, near],
+    ] as const) {
+      if (isOn) continue
+      const arrived = between(into, from, to)
+      expect(arrived.map(fault).filter((each) => each !== undefined)).toEqual([])
+      expect(Math.max(...arrived.map(({ length }) => length))).toBeLessThanOrEqual(MTU_BYTES)
+      expectSame(ends, singled(between(out, from, to), arrived), arrived)
+    }
+
+    for (const [daemon, isOn] of [
+      [client, offload.client],
+      [server, offload.server],
+    ] as const) {
+      const { counters } = await daemon.status()
+      const runs = (name: string) => counters[name] ?? 0
+      const { tun } = daemon
+      say(
+        `${tun}: super-packets read ${runs('tunReadRuns')}, written ${runs('tunWrittenRuns')}; runs of datagrams sent ${runs('udpSentRuns')}, read ${runs('udpReadRuns')}`,
+      )
+      const isJoined = offload.client && offload.server
+      expect(runs('tunReadRuns') > 0).toBe(isOn)
+      expect(runs('udpSentRuns') > 0).toBe(isOn)
+      expect(runs('tunWrittenRuns') > 0).toBe(isJoined)
+      if (isJoined || !isOn) expect(runs('udpReadRuns') > 0).toBe(isOn)
+    }
+    await tunnel.close()
+  })
+})
