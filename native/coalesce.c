@@ -35,6 +35,13 @@ static uint32_t plain_transport(const uint8_t *bytes, uint32_t length, uint8_t *
   return 0;
 }
 
+/* UDP has a length of its own (RFC 768), which joining would put right. */
+static bool says_its_length(const struct mp_packet *packet, uint32_t transport)
+{
+  return packet->length >= transport + UDP_HEADER_BYTES &&
+         load_big16(packet->bytes + transport + UDP_LENGTH) == packet->length - transport;
+}
+
 void mp_super_begin(struct mp_super *super, const struct mp_packet *packet, bool udp)
 {
   const uint8_t *bytes = packet->bytes;
@@ -53,13 +60,14 @@ void mp_super_begin(struct mp_super *super, const struct mp_packet *packet, bool
   uint32_t header = 0;
   if (protocol == TCP && packet->length >= transport + TCP_HEADER_BYTES) {
     const uint8_t flags = bytes[transport + TCP_FLAGS];
+    const uint32_t words = bytes[transport + TCP_DATA_OFFSET] >> 4;
     /* SYN, RST and URG end where they stand; what has PSH or FIN takes nothing behind it. */
-    if ((flags & ~(TCP_ECE | TCP_CWR)) == TCP_ACKED)
-      header = (bytes[transport + TCP_DATA_OFFSET] >> 4) * 4u;
-  } else if (protocol == UDP && udp) {
+    if ((flags & ~(TCP_ECE | TCP_CWR)) == TCP_ACKED && words * 4 >= TCP_HEADER_BYTES)
+      header = words * 4;
+  } else if (protocol == UDP && udp && says_its_length(packet, transport)) {
     header = UDP_HEADER_BYTES;
   }
-  if (header < UDP_HEADER_BYTES || packet->length <= transport + header)
+  if (header == 0 || packet->length <= transport + header)
     return;
   super->header_bytes = transport + header;
   super->offload.segment_bytes = (uint16_t)(packet->length - super->header_bytes);
@@ -70,8 +78,9 @@ void mp_super_begin(struct mp_super *super, const struct mp_packet *packet, bool
 }
 
 /* All that is not expected to differ between segments. */
-static bool same_header(const struct mp_super *super, const uint8_t *bytes)
+static bool same_header(const struct mp_super *super, const struct mp_packet *packet)
 {
+  const uint8_t *bytes = packet->bytes;
   const uint8_t *first = super->first->bytes;
   const uint32_t transport = super->offload.transport;
   if (bytes[0] != first[0])
@@ -87,7 +96,7 @@ static bool same_header(const struct mp_super *super, const uint8_t *bytes)
   if (memcmp(header, first_header, 4) != 0) /* ports */
     return false;
   if (super->offload.gso == MP_GSO_UDP)
-    return true;
+    return says_its_length(packet, transport);
   const uint8_t may_end = TCP_PSH | TCP_FIN;
   return load_big32(header + TCP_SEQ) == super->next_seq &&
          memcmp(header + TCP_ACK, first_header + TCP_ACK, 4) == 0 &&
@@ -104,7 +113,7 @@ bool mp_super_add(struct mp_super *super, const struct mp_packet *packet)
     return false;
   const uint32_t payload = packet->length - super->header_bytes;
   if (payload > super->offload.segment_bytes || super->length + payload > MOST_BYTES ||
-      !same_header(super, packet->bytes))
+      !same_header(super, packet))
     return false;
   super->count++;
   super->length += payload;

@@ -280,6 +280,44 @@ static void runs_of_udp_need_a_kernel_that_takes_them(void)
   CHECK(!mp_super_add(&super, &packets[1]));
 }
 
+/* In rooms of their own size, so that ASan sees whoever reads behind them. */
+static void headers_shorter_than_those_of_tcp_are_never_joined(void)
+{
+  struct mp_offload offload;
+  struct shape shape = plain();
+  shape.options_bytes = 0;
+  for (uint8_t words = 0; words < 5; words++) {
+    struct mp_super super;
+    split(make(&shape, &offload), &offload);
+    struct mp_packet two[2] = {packets[0], packets[0]};
+    for (unsigned i = 0; i < 2; i++) {
+      two[i].bytes = malloc(two[i].length);
+      memcpy(two[i].bytes, packets[0].bytes, two[i].length);
+      two[i].bytes[32] = (uint8_t)(words << 4);
+      /* In turn, as far as such a header goes. */
+      put16(two[i].bytes + 4, 7 + i);
+      memset(two[i].bytes + 24, 0, 4);
+      put16(two[i].bytes + 26, i * (two[i].length - 20 - words * 4u));
+    }
+    mp_super_begin(&super, &two[0], true);
+    CHECK(!mp_super_add(&super, &two[1]));
+    free(two[0].bytes);
+    free(two[1].bytes);
+  }
+}
+
+static void udp_that_contradicts_its_length_is_never_joined(void)
+{
+  struct mp_offload offload;
+  struct shape shape = plain();
+  shape.protocol = UDP;
+  for (unsigned odd = 0; odd < 3; odd++) {
+    const uint32_t count = split(make(&shape, &offload), &offload);
+    packets[odd].bytes[25] ^= 1;
+    CHECK_EQ(joined(count), odd == 0 ? 1 : odd);
+  }
+}
+
 static void contradictions_are_refused(void)
 {
   struct mp_offload offload;
@@ -336,6 +374,8 @@ int main(void)
   RUN(a_short_segment_is_the_last_of_a_run);
   RUN(whole_checksums_are_never_joined);
   RUN(runs_of_udp_need_a_kernel_that_takes_them);
+  RUN(headers_shorter_than_those_of_tcp_are_never_joined);
+  RUN(udp_that_contradicts_its_length_is_never_joined);
   RUN(contradictions_are_refused);
   RUN(hostile_packets_never_lead_outside);
   return test_end();
