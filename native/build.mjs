@@ -4,7 +4,7 @@
 //   node native/build.mjs               addon, simulation addon, link emulator  -> build/
 //   node native/build.mjs --sanitize    the same under ASan and UBSan           -> build/asan/
 //   node native/build.mjs --bench       unsealed addon, flood, leaves           -> build/
-//   node native/build.mjs --tests       unit tests, fuzz replays (ASan, UBSan)  -> build/test/, build/fuzz/
+//   node native/build.mjs --tests       test programs, fuzz replays (sanitized) -> build/test/, build/fuzz/
 //   node native/build.mjs --libfuzzer   fuzz targets with clang's libFuzzer     -> build/libfuzzer/
 //   ... --only NAME                     only the programs whose name contains NAME
 //
@@ -171,6 +171,7 @@ function wantedPrograms() {
     return [
       ...harnessPrograms(SANITIZED, 'test/native', 'test', 'build/test'),
       ...harnessPrograms(SANITIZED, 'test/fuzz', 'fuzz', 'build/fuzz', { beside }),
+      ...harnessPrograms(SANITIZED, 'test/netns', 'writer', 'build/test'),
     ]
   }
   if (options.bench) return benchPrograms(RELEASE)

@@ -8,8 +8,10 @@ const FRAGMENT = 44
 const TCP_PSH_FIN = 0x09
 const TCP_CWR = 0x80
 
+export type Family = 4 | 6
+
 export interface View {
-  readonly version: 4 | 6
+  readonly version: Family
   readonly source: string
   readonly destination: string
   readonly protocol: number
@@ -41,6 +43,16 @@ export function view(packet: Buffer): View {
     transport: 40,
     isFragment: protocol === FRAGMENT,
   }
+}
+
+/** An address as packets carry it. */
+export function octetsOf(address: string): Buffer {
+  if (address.includes('.')) return Buffer.from(address.split('.').map(Number))
+  const [head = '', tail = ''] = address.split('::')
+  const groups = (text: string) => (text === '' ? [] : text.split(':'))
+  const zeros = 8 - groups(head).length - groups(tail).length
+  const all = [...groups(head), ...Array<string>(zeros).fill('0'), ...groups(tail)]
+  return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex')
 }
 
 /** RFC 1071, folded and not complemented. */
@@ -79,7 +91,8 @@ export function fault(packet: Buffer): string | undefined {
   return sum(packet.subarray(transport), pseudo) === 0xffff ? undefined : `checksum of ${protocol}`
 }
 
-function writeHeaderSum(packet: Buffer): void {
+/** Writes the checksum of an IPv4 header. */
+export function writeHeaderSum(packet: Buffer): void {
   packet.writeUInt16BE(0, 10)
   packet.writeUInt16BE(0xffff - sum(packet.subarray(0, (packet[0]! & 15) * 4)), 10)
 }
@@ -110,6 +123,11 @@ export function payloadOf(packet: Buffer): { header: number; payload: number } {
  * inet_gso_segment of Linux.
  */
 export function segmented(packet: Buffer, payloadBytes: number): Buffer[] {
+  return partialSegments(packet, payloadBytes).map(completed)
+}
+
+/** The same, with checksums of the pseudo-header alone. */
+export function partialSegments(packet: Buffer, payloadBytes: number): Buffer[] {
   const { version, protocol, transport } = view(packet)
   const { header, payload } = payloadOf(packet)
   const count = Math.max(1, Math.ceil(payload / payloadBytes))
@@ -134,7 +152,7 @@ export function segmented(packet: Buffer, payloadBytes: number): Buffer[] {
     }
     const at = transport + (protocol === TCP ? 16 : 6)
     segment.writeUInt16BE(pseudoSum(segment, view(segment)), at)
-    return completed(segment)
+    return segment
   })
 }
 

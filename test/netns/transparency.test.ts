@@ -9,7 +9,7 @@ import { repositoryPath } from '../../bench/lab/repository.js'
 import type { Side } from '../../bench/lab/site.js'
 import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
 import { capture } from './capture.js'
-import { difference, fault, forwarded, singled, view } from './packets.js'
+import { difference, fault, forwarded, octetsOf, singled, view } from './packets.js'
 import { BEYOND, BEYOND_4, BEYOND_6, BEYOND_WORDS, ThreeHosts } from './three_hosts.js'
 
 const MTU_BYTES = 1420
@@ -79,23 +79,7 @@ async function pings(site: ThreeHosts, from: Side, address: string): Promise<voi
   }
 }
 
-/** As `tcpdump` and the kernel write addresses: without punctuation. */
-const octetsOf = (address: string): string =>
-  address.includes('.')
-    ? address
-        .split('.')
-        .map((part) => Number(part).toString(16).padStart(2, '0'))
-        .join('')
-    : expanded(address)
-
-function expanded(address: string): string {
-  const [head = '', tail = ''] = address.split('::')
-  const groups = (text: string) => (text === '' ? [] : text.split(':'))
-  const zeros = 8 - groups(head).length - groups(tail).length
-  return [...groups(head), ...Array<string>(zeros).fill('0'), ...groups(tail)]
-    .map((group) => group.padStart(4, '0'))
-    .join('')
-}
+const hexOf = (address: string) => octetsOf(address).toString('hex')
 
 const between = (packets: readonly Buffer[], from: readonly string[], to: readonly string[]) =>
   packets.filter((packet) => {
@@ -146,9 +130,9 @@ describe.each([
     const seen = Object.fromEntries(
       await Promise.all(Object.entries(taps).map(async ([name, tap]) => [name, await tap.end()])),
     ) as Record<keyof typeof taps, Buffer[]>
-    const beyond = [BEYOND_4, BEYOND_6].map(octetsOf)
-    const near = Object.values(inner.client).map(octetsOf)
-    const far = Object.values(inner.server).map(octetsOf)
+    const beyond = [BEYOND_4, BEYOND_6].map(hexOf)
+    const near = Object.values(inner.client).map(hexOf)
+    const far = Object.values(inner.server).map(hexOf)
 
     const third = between(seen.third, near, beyond)
     expect(third.map(fault).filter((each) => each !== undefined)).toEqual([])

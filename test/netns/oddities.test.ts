@@ -1,0 +1,88 @@
+/** Odd packets, thousands of them, put into the client's TUN: what leaves the server's TUN is the same. */
+
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { run } from '../../bench/lab/namespaces.js'
+import { repositoryPath } from '../../bench/lab/repository.js'
+import { openTunnel } from '../../bench/lab/tunnel.js'
+import { capture } from './capture.js'
+import { type EndsOf, oddities } from './odd_packets.js'
+import { difference, octetsOf, singled, view } from './packets.js'
+import { ThreeHosts } from './three_hosts.js'
+
+const COUNT = 4000
+const WRITER = repositoryPath('build', 'test', 'packet_writer')
+
+const say = (claim: string) => console.log(`  ${claim}`)
+
+let hosts: ThreeHosts | undefined
+
+beforeAll(async () => {
+  const build = repositoryPath('native', 'build.mjs')
+  await run([process.execPath, build, '--tests', '--only', 'packet_writer'])
+})
+
+afterEach(async () => {
+  await hosts?.close()
+  hosts = undefined
+})
+
+describe.each([
+  { client: true, server: true, seed: 1 },
+  { client: true, server: false, seed: 3 },
+  { client: false, server: true, seed: 5 },
+  { client: false, server: false, seed: 7 },
+])('offloads at the client: $client, at the server: $server', ({ client, server, seed }) => {
+  it('carries what is odd and drops what has no length', async () => {
+    const words = (offload: boolean) => (offload ? [] : ['--no-offload'])
+    hosts = await ThreeHosts.open('odd')
+    const tunnel = await openTunnel(hosts, {
+      clientWords: words(client),
+      serverWords: words(server),
+    })
+    const { inner } = tunnel
+    const endsOf = (kind: 'ipv4' | 'ipv6') => ({
+      source: octetsOf(inner.client[kind]),
+      destination: octetsOf(inner.server[kind]),
+    })
+    const ends: EndsOf = { 4: endsOf('ipv4'), 6: endsOf('ipv6') }
+    const made = oddities(seed, COUNT, ends)
+    const wanted = made.flatMap(({ leaves }) => leaves)
+
+    const tap = await capture(hosts, 'server', tunnel.server.tun, 'in')
+    const writer = hosts.spawn('client', [WRITER, tunnel.client.tun], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    const written = new Promise<string>((resolve) => {
+      let text = ''
+      const add = (data: Buffer) => {
+        text += data
+      }
+      writer.stdout?.on('data', add)
+      writer.stderr?.on('data', add)
+      writer.stdin?.on('error', add) // it has ended early, and says why
+      writer.once('close', () => resolve(text.trim()))
+    })
+    writer.stdin?.end(Buffer.concat(made.map(({ record }) => record)))
+    expect(await written).toBe(`written ${made.length}`)
+
+    const left = await tap.end()
+    const sources = [ends[4], ends[6]].map(({ source }) => source.toString('hex'))
+    const own = left.filter((packet) => sources.includes(view(packet).source))
+    const { strange, missing } = difference(wanted, singled(own, wanted))
+    const { counters } = await tunnel.client.status()
+    const far = (await tunnel.server.status()).counters
+    say(
+      `${made.length} odd packets, seed ${seed}: ${wanted.length} had to arrive, ${own.length} left (${far['tunWrittenRuns'] ?? 0} joined), ${strange.length} changed, ${missing.length} missing, ${counters['dropOutMalformed']} dropped as malformed`,
+    )
+    const told = (packets: readonly Buffer[]) =>
+      packets.slice(0, 5).map((packet) => packet.toString('hex', 0, 100))
+    expect({ strange: told(strange), missing: told(missing) }).toEqual({ strange: [], missing: [] })
+    expect(counters['dropOutMalformed']).toBe(
+      made.filter(({ leaves }) => leaves.length === 0).length,
+    )
+    for (const address of Object.values(inner.server)) {
+      await hosts.exec('client', ['ping', '-q', '-c', '2', '-i', '0.1', '-W', '2', address])
+    }
+    await tunnel.close()
+  })
+})
