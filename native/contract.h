@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "2754e9e20680529f"
+#define MP_CONTRACT_DIGEST "dbfb67aca833e36d"
 
 /* The wire. */
 
@@ -19,6 +19,7 @@ enum {
   MP_MSG_PROBE = 5, /* sealed: asks for an echo on the same path, at once */
   MP_MSG_ECHO = 6, /* sealed: answers a probe */
   MP_MSG_CONTROL = 7, /* sealed: agreement between the cores (policy, close) */
+  MP_MSG_FEEDBACK = 8, /* sealed: what arrived of the data that asked for it */
 };
 
 enum {
@@ -44,6 +45,8 @@ enum {
   MP_FLOW_PARTIAL_CHECKSUM = 1024, /* the checksum of the inner TCP or UDP header covers its pseudo-header alone; needs FEATURE.partialChecksum */
   MP_FLOW_DUPLICATE = 2048, /* a deliberate copy of a packet sent on another path */
   MP_FLOW_RESENT = 4096, /* sent again after a suspected loss */
+  MP_FLOW_REPAIRED = 8192, /* the sender keeps the packet and sends it again when it is lost: the receiver reports, and waits; needs FEATURE.repair */
+  MP_FLOW_UNORDERED = 16384, /* to be delivered when it comes; flowSeq counts such packets of the bucket by themselves; needs FEATURE.repair */
 };
 
 enum {
@@ -64,6 +67,29 @@ enum {
 };
 
 enum {
+  MP_FEEDBACK_PATHS = 0, /* u8: number of FEEDBACK_PATH that follow */
+  MP_FEEDBACK_BYTES = 1,
+};
+
+enum {
+  MP_FEEDBACK_PATH_PATH = 0, /* u8: path id */
+  MP_FEEDBACK_PATH_RECEIVER = 1, /* u16: HEADER.receiver of the datagrams that are reported: path sequences begin anew with each epoch */
+  MP_FEEDBACK_PATH_NEWEST = 3, /* u32: low 32 bits of the greatest path sequence accepted */
+  MP_FEEDBACK_PATH_HOLD = 7, /* u32: time between its arrival and the sending of this message */
+  MP_FEEDBACK_PATH_DELAY = 11, /* u32: least arrival, on the clock of this message's sender, minus sendTime since the last report, modulo 2^32 */
+  MP_FEEDBACK_PATH_OCTETS = 15, /* u32: UDP payload accepted on the path, modulo 2^32 */
+  MP_FEEDBACK_PATH_DATAGRAMS = 19, /* u32: accepted on the path, modulo 2^32 */
+  MP_FEEDBACK_PATH_GAPS = 23, /* u8: number of FEEDBACK_GAP that follow, the newest first */
+  MP_FEEDBACK_PATH_BYTES = 24,
+};
+
+enum {
+  MP_FEEDBACK_GAP_RECEIVED = 0, /* u16: accepted without a gap behind this one, down from the newest or from the gap before */
+  MP_FEEDBACK_GAP_MISSING = 2, /* u16: sequences of the gap */
+  MP_FEEDBACK_GAP_BYTES = 4,
+};
+
+enum {
   MP_HASH_LAYER3_4 = 0, /* addresses, protocol and ports */
   MP_HASH_LAYER3 = 1, /* addresses only */
 };
@@ -75,6 +101,7 @@ enum {
 
 enum {
   MP_FEATURE_PARTIAL_CHECKSUM = 1, /* accepts FLOW_FLAG.partialChecksum */
+  MP_FEATURE_REPAIR = 2, /* understands FLOW_FLAG.repaired and unordered, and answers both with feedback */
 };
 
 enum {
@@ -95,6 +122,8 @@ enum {
   MP_LIMIT_REPLAY_BITS = 4096, /* anti-replay window per path and epoch; a power of two */
   MP_LIMIT_WEIGHT = 256, /* largest weight of a path */
   MP_LIMIT_PACKET_BYTES = 1968, /* largest inner packet */
+  MP_LIMIT_FEEDBACK_GAPS = 32, /* most FEEDBACK_GAP of one path */
+  MP_LIMIT_FEEDBACK_BYTES = 1200, /* largest body of a feedback message */
   MP_LIMIT_CONTROL_BYTES = 256, /* largest control body, CONTROL included */
 };
 
@@ -337,7 +366,7 @@ enum {
   MP_PLAN_KIND = 0, /* u8: PLAN_KIND */
   MP_PLAN_HASH = 1, /* u8: wire XMIT_HASH: what makes the bucket */
   MP_PLAN_CARRYING = 2, /* u16: bit p: path p carries data under this plan; others of `order` only when none of these works */
-  MP_PLAN_SLOTS = 4, /* u16: length of the table of kind slots, else 0 */
+  MP_PLAN_SLOTS = 4, /* u16: entries of the table of kinds slots and arrival, else 0 */
   MP_PLAN_ORDER = 6, /* bytes: paths of the plan, best first, then those in reserve, then noPath: the way out when the table names none that works */
   MP_PLAN_BYTES = 22,
 };
@@ -347,6 +376,20 @@ enum {
   MP_PLAN_KIND_BUCKETS = 1, /* a packet takes the first working choice of its bucket */
   MP_PLAN_KIND_ORDER = 2, /* a packet takes the first working path of `order` */
   MP_PLAN_KIND_ALL = 3, /* a packet takes every working path of `carrying` */
+  MP_PLAN_KIND_ARRIVAL = 4, /* a packet takes the path where it arrives first, within the windows; bulk takes those of `carrying`, thin flows those of the table */
+};
+
+enum {
+  MP_PLAN_PATH_PATH = 0, /* u8: path id */
+  MP_PLAN_PATH_FLAGS = 1, /* u8: PLAN_PATH_FLAG */
+  MP_PLAN_PATH_TARGET_US = 2, /* u32: queue to aim at on the uplink; 0: from the round trip */
+  MP_PLAN_PATH_CAP_BYTES_PER_S = 6, /* u64: never faster than this; 0: no cap */
+  MP_PLAN_PATH_BYTES = 14,
+};
+
+enum {
+  MP_PLAN_PATH_FLAG_METERED = 1, /* costs money: no copies, and probes only while it carries */
+  MP_PLAN_PATH_FLAG_DUPLICATE = 2, /* thin packets go on this path too, as copies, when the best is in doubt */
 };
 
 enum {
@@ -521,6 +564,14 @@ struct mp_event_path_stats {
   uint64_t rx_expected; /* by path sequence; rxExpected - rxDatagrams were lost on the way to us */
   uint64_t peer_expected; /* as the peer counts for the other direction */
   uint64_t peer_received; /* as the peer counts for the other direction */
+  uint8_t suspect; /* 1: no progress; carries nothing until it is heard of */
+  uint64_t window_bytes; /* most that may be under way; 0: no window, bytes */
+  uint64_t inflight_bytes; /* under way now, bytes */
+  uint64_t delivery_rate; /* what arrives while the window is full; 0: not known, bytes/s */
+  uint32_t queue_us; /* standing queue on the uplink, us */
+  uint32_t target_us; /* queue aimed at, us */
+  uint64_t lost_datagrams; /* of txData: reported missing */
+  uint64_t suspicions; /* times that it was put aside for lack of progress */
 };
 _Static_assert(offsetof(struct mp_event_path_stats, kind) == 0, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, peer) == 2, "mp_event_path_stats");
@@ -547,7 +598,15 @@ _Static_assert(offsetof(struct mp_event_path_stats, rx_data) == 96, "mp_event_pa
 _Static_assert(offsetof(struct mp_event_path_stats, rx_expected) == 104, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, peer_expected) == 112, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, peer_received) == 120, "mp_event_path_stats");
-_Static_assert(sizeof(struct mp_event_path_stats) == 128, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, suspect) == 128, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, window_bytes) == 136, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, inflight_bytes) == 144, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, delivery_rate) == 152, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, queue_us) == 160, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, target_us) == 164, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, lost_datagrams) == 168, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, suspicions) == 176, "mp_event_path_stats");
+_Static_assert(sizeof(struct mp_event_path_stats) == 184, "mp_event_path_stats");
 
 struct mp_event_peer_stats {
   uint16_t kind; /* which record this is */
@@ -562,6 +621,15 @@ struct mp_event_peer_stats {
   uint64_t deadline_passed; /* gaps passed because time was up */
   uint64_t late; /* delivered behind their turn */
   uint64_t duplicates; /* copies dropped */
+  uint64_t backlog_bytes; /* in the ingress queue now, bytes */
+  uint32_t backlog_us; /* time that its oldest packet has waited, us */
+  uint64_t queue_dropped; /* packets dropped by the ingress queue */
+  uint64_t queue_marked; /* packets marked by it (ECN) */
+  uint64_t resent; /* packets sent again */
+  uint64_t resent_bytes; /* inner octets of resent, bytes */
+  uint64_t copied; /* deliberate copies of thin packets */
+  uint64_t given_up; /* lost packets that were not sent again: too old, too often */
+  uint64_t tx_feedback_bytes; /* UDP payload of feedback sent, bytes */
 };
 _Static_assert(offsetof(struct mp_event_peer_stats, kind) == 0, "mp_event_peer_stats");
 _Static_assert(offsetof(struct mp_event_peer_stats, peer) == 2, "mp_event_peer_stats");
@@ -575,7 +643,16 @@ _Static_assert(offsetof(struct mp_event_peer_stats, proved_lost) == 40, "mp_even
 _Static_assert(offsetof(struct mp_event_peer_stats, deadline_passed) == 48, "mp_event_peer_stats");
 _Static_assert(offsetof(struct mp_event_peer_stats, late) == 56, "mp_event_peer_stats");
 _Static_assert(offsetof(struct mp_event_peer_stats, duplicates) == 64, "mp_event_peer_stats");
-_Static_assert(sizeof(struct mp_event_peer_stats) == 72, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, backlog_bytes) == 72, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, backlog_us) == 80, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, queue_dropped) == 88, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, queue_marked) == 96, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, resent) == 104, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, resent_bytes) == 112, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, copied) == 120, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, given_up) == 128, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, tx_feedback_bytes) == 136, "mp_event_peer_stats");
+_Static_assert(sizeof(struct mp_event_peer_stats) == 144, "mp_event_peer_stats");
 
 struct mp_event_counter {
   uint16_t kind; /* which record this is */
@@ -638,6 +715,8 @@ enum {
   MP_COUNTER_DROP_OUT_NO_KEYS = 12, /* TUN: the peer has no session */
   MP_COUNTER_DROP_OUT_NO_PATH = 13, /* TUN: no path of the peer may carry data */
   MP_COUNTER_DROP_OUT_TOO_BIG = 14, /* TUN: larger than LIMIT.packetBytes */
+  MP_COUNTER_DROP_OUT_QUEUE_FULL = 17, /* TUN: the ingress queue was full */
+  MP_COUNTER_DROP_OUT_QUEUE_DELAY = 18, /* TUN: it stood in the ingress queue for too long (CoDel) */
   MP_COUNTER_DROP_SEND_FULL = 15, /* UDP: the socket buffer was full */
   MP_COUNTER_DROP_SEND_ERROR = 16, /* UDP: the kernel refused */
   MP_COUNTER_DROP_SHORT = 20, /* datagram: shorter than its type allows */

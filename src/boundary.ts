@@ -163,7 +163,10 @@ export const COMMAND = {
   },
 } as const
 
-/** Head of the payload of planPublish. Kind slots: `slots` path ids follow; kind buckets: planChoices ids for each bucket. */
+/**
+ * Head of the payload of planPublish. Kind slots: `slots` path ids follow; kind buckets: planChoices ids for each bucket;
+ * kind arrival: `slots` PLAN_PATH.
+ */
 export const PLAN = [
   { name: 'kind', type: 'u8', doc: 'PLAN_KIND' },
   { name: 'hash', type: 'u8', doc: 'wire XMIT_HASH: what makes the bucket' },
@@ -172,7 +175,7 @@ export const PLAN = [
     type: 'u16',
     doc: 'bit p: path p carries data under this plan; others of `order` only when none of these works',
   },
-  { name: 'slots', type: 'u16', doc: 'length of the table of kind slots, else 0' },
+  { name: 'slots', type: 'u16', doc: 'entries of the table of kinds slots and arrival, else 0' },
   {
     name: 'order',
     type: 'bytes',
@@ -186,6 +189,31 @@ export const PLAN_KIND = {
   buckets: { value: 1, doc: 'a packet takes the first working choice of its bucket' },
   order: { value: 2, doc: 'a packet takes the first working path of `order`' },
   all: { value: 3, doc: 'a packet takes every working path of `carrying`' },
+  arrival: {
+    value: 4,
+    doc: 'a packet takes the path where it arrives first, within the windows; bulk takes those of `carrying`, thin flows those of the table',
+  },
+} as const
+
+/** What C must know of a path under a plan of kind arrival. */
+export const PLAN_PATH = [
+  { name: 'path', type: 'u8', doc: 'path id' },
+  { name: 'flags', type: 'u8', doc: 'PLAN_PATH_FLAG' },
+  {
+    name: 'targetUs',
+    type: 'u32',
+    unit: 'us',
+    doc: 'queue to aim at on the uplink; 0: from the round trip',
+  },
+  { name: 'capBytesPerS', type: 'u64', unit: 'bytes/s', doc: 'never faster than this; 0: no cap' },
+] as const
+
+export const PLAN_PATH_FLAG = {
+  metered: { value: 1, doc: 'costs money: no copies, and probes only while it carries' },
+  duplicate: {
+    value: 2,
+    doc: 'thin packets go on this path too, as copies, when the best is in doubt',
+  },
 } as const
 
 export const EVENT = {
@@ -288,6 +316,24 @@ export const EVENT = {
       },
       { name: 'peerExpected', type: 'u64', doc: 'as the peer counts for the other direction' },
       { name: 'peerReceived', type: 'u64', doc: 'as the peer counts for the other direction' },
+      { name: 'suspect', type: 'u8', doc: '1: no progress; carries nothing until it is heard of' },
+      {
+        name: 'windowBytes',
+        type: 'u64',
+        unit: 'bytes',
+        doc: 'most that may be under way; 0: no window',
+      },
+      { name: 'inflightBytes', type: 'u64', unit: 'bytes', doc: 'under way now' },
+      {
+        name: 'deliveryRate',
+        type: 'u64',
+        unit: 'bytes/s',
+        doc: 'what arrives while the window is full; 0: not known',
+      },
+      { name: 'queueUs', type: 'u32', unit: 'us', doc: 'standing queue on the uplink' },
+      { name: 'targetUs', type: 'u32', unit: 'us', doc: 'queue aimed at' },
+      { name: 'lostDatagrams', type: 'u64', doc: 'of txData: reported missing' },
+      { name: 'suspicions', type: 'u64', doc: 'times that it was put aside for lack of progress' },
     ],
   },
   peerStats: {
@@ -305,6 +351,19 @@ export const EVENT = {
       { name: 'deadlinePassed', type: 'u64', doc: 'gaps passed because time was up' },
       { name: 'late', type: 'u64', doc: 'delivered behind their turn' },
       { name: 'duplicates', type: 'u64', doc: 'copies dropped' },
+      { name: 'backlogBytes', type: 'u64', unit: 'bytes', doc: 'in the ingress queue now' },
+      { name: 'backlogUs', type: 'u32', unit: 'us', doc: 'time that its oldest packet has waited' },
+      { name: 'queueDropped', type: 'u64', doc: 'packets dropped by the ingress queue' },
+      { name: 'queueMarked', type: 'u64', doc: 'packets marked by it (ECN)' },
+      { name: 'resent', type: 'u64', doc: 'packets sent again' },
+      { name: 'resentBytes', type: 'u64', unit: 'bytes', doc: 'inner octets of resent' },
+      { name: 'copied', type: 'u64', doc: 'deliberate copies of thin packets' },
+      {
+        name: 'givenUp',
+        type: 'u64',
+        doc: 'lost packets that were not sent again: too old, too often',
+      },
+      { name: 'txFeedbackBytes', type: 'u64', unit: 'bytes', doc: 'UDP payload of feedback sent' },
     ],
   },
   counter: {
@@ -366,6 +425,8 @@ export const COUNTER = {
   dropOutNoKeys: { value: 12, doc: 'TUN: the peer has no session' },
   dropOutNoPath: { value: 13, doc: 'TUN: no path of the peer may carry data' },
   dropOutTooBig: { value: 14, doc: 'TUN: larger than LIMIT.packetBytes' },
+  dropOutQueueFull: { value: 17, doc: 'TUN: the ingress queue was full' },
+  dropOutQueueDelay: { value: 18, doc: 'TUN: it stood in the ingress queue for too long (CoDel)' },
   dropSendFull: { value: 15, doc: 'UDP: the socket buffer was full' },
   dropSendError: { value: 16, doc: 'UDP: the kernel refused' },
   dropShort: { value: 20, doc: 'datagram: shorter than its type allows' },

@@ -24,6 +24,7 @@ export const MESSAGE = {
   probe: { value: 5, doc: 'sealed: asks for an echo on the same path, at once' },
   echo: { value: 6, doc: 'sealed: answers a probe' },
   control: { value: 7, doc: 'sealed: agreement between the cores (policy, close)' },
+  feedback: { value: 8, doc: 'sealed: what arrived of the data that asked for it' },
 } as const
 
 /** Octets in front of the ciphertext of every sealed datagram. The first eight are clear and authenticated, the rest is sealed. */
@@ -72,6 +73,14 @@ export const FLOW_FLAG = {
   },
   duplicate: { value: 1 << 11, doc: 'a deliberate copy of a packet sent on another path' },
   resent: { value: 1 << 12, doc: 'sent again after a suspected loss' },
+  repaired: {
+    value: 1 << 13,
+    doc: 'the sender keeps the packet and sends it again when it is lost: the receiver reports, and waits; needs FEATURE.repair',
+  },
+  unordered: {
+    value: 1 << 14,
+    doc: 'to be delivered when it comes; flowSeq counts such packets of the bucket by themselves; needs FEATURE.repair',
+  },
 } as const
 
 /** Body of probe and echo, of equal length, so that no answer is larger than its question. */
@@ -117,6 +126,51 @@ export const PROBE_FLAG = {
   heard: { value: 1, doc: 'the sender hears the other side on this path' },
   standby: { value: 2, doc: 'the sender keeps this path for later' },
 } as const
+
+/** Body of a feedback message: this, then FEEDBACK_PATH and its FEEDBACK_GAPs for each path. */
+export const FEEDBACK = [
+  { name: 'paths', type: 'u8', doc: 'number of FEEDBACK_PATH that follow' },
+] as const
+
+export const FEEDBACK_PATH = [
+  { name: 'path', type: 'u8', doc: 'path id' },
+  {
+    name: 'receiver',
+    type: 'u16',
+    doc: 'HEADER.receiver of the datagrams that are reported: path sequences begin anew with each epoch',
+  },
+  { name: 'newest', type: 'u32', doc: 'low 32 bits of the greatest path sequence accepted' },
+  {
+    name: 'hold',
+    type: 'u32',
+    unit: 'us',
+    doc: 'time between its arrival and the sending of this message',
+  },
+  {
+    name: 'delay',
+    type: 'u32',
+    unit: 'us',
+    doc: "least arrival, on the clock of this message's sender, minus sendTime since the last report, modulo 2^32",
+  },
+  {
+    name: 'octets',
+    type: 'u32',
+    unit: 'bytes',
+    doc: 'UDP payload accepted on the path, modulo 2^32',
+  },
+  { name: 'datagrams', type: 'u32', doc: 'accepted on the path, modulo 2^32' },
+  { name: 'gaps', type: 'u8', doc: 'number of FEEDBACK_GAP that follow, the newest first' },
+] as const
+
+/** Path sequences that have not been accepted, in front of the newest. */
+export const FEEDBACK_GAP = [
+  {
+    name: 'received',
+    type: 'u16',
+    doc: 'accepted without a gap behind this one, down from the newest or from the gap before',
+  },
+  { name: 'missing', type: 'u16', doc: 'sequences of the gap' },
+] as const
 
 /** Body of a control message: this, then the body of its kind. */
 export const CONTROL = [
@@ -176,6 +230,10 @@ export const MODE = {
   'active-backup': { value: 1, doc: 'one path carries all' },
   'balance-xor': { value: 2, doc: 'flow hash to path, by weight' },
   broadcast: { value: 3, doc: 'every packet on every path, the first copy wins' },
+  adaptive: {
+    value: 7,
+    doc: 'each packet on the path where it arrives first, of those that have room for it; what is lost is sent again',
+  },
 } as const
 
 export const XMIT_HASH = {
@@ -204,6 +262,10 @@ export const AEAD = {
 /** Bits told by both sides in the handshake; a feature is used when both have it. */
 export const FEATURE = {
   partialChecksum: { value: 1, doc: 'accepts FLOW_FLAG.partialChecksum' },
+  repair: {
+    value: 2,
+    doc: 'understands FLOW_FLAG.repaired and unordered, and answers both with feedback',
+  },
 } as const
 
 /** Handshake message 1. `static` and `payload` are Noise ciphertexts with their tags. */
@@ -296,6 +358,8 @@ export const LIMIT = {
   replayBits: { value: 4096, doc: 'anti-replay window per path and epoch; a power of two' },
   weight: { value: 256, doc: 'largest weight of a path' },
   packetBytes: { value: 1968, doc: 'largest inner packet' },
+  feedbackGaps: { value: 32, doc: 'most FEEDBACK_GAP of one path' },
+  feedbackBytes: { value: 1200, doc: 'largest body of a feedback message' },
   controlBytes: { value: 256, doc: 'largest control body, CONTROL included' },
 } as const
 

@@ -2,7 +2,7 @@
  * Modes: each is a pure function from the paths that may carry data to a plan, the small table that
  * native/schedule.c executes. Nothing else differs between modes.
  */
-import { CROSSING, PLAN, PLAN_KIND } from '../boundary.js'
+import { CROSSING, PLAN, PLAN_KIND, PLAN_PATH } from '../boundary.js'
 import { Codec } from '../layout.js'
 import { LIMIT, XMIT_HASH } from '../wire.js'
 import type { PathPolicy, Policy } from './policy.js'
@@ -13,7 +13,7 @@ export interface Plan {
   readonly carriers: readonly number[]
   /** Paths that C turns to, best first, the moment that no carrier works: it does not wait for another plan. */
   readonly reserves: readonly number[]
-  /** Kind slots: path ids; kind buckets: `planChoices` path ids for each bucket; else empty. */
+  /** Kind slots: path ids; kind buckets: `planChoices` path ids for each bucket; kind arrival: PLAN_PATH; else empty. */
   readonly table: Uint8Array
 }
 
@@ -50,6 +50,8 @@ export function compilePlan(
     }
     case 'broadcast':
       return { kind: 'all', carriers, reserves, table: new Uint8Array() }
+    case 'adaptive':
+      return { kind: 'arrival', carriers, reserves, table: arrivalTable(members) }
   }
 }
 
@@ -126,7 +128,24 @@ function unit(bucket: number, path: number): number {
   return (((h ^ (h >>> 16)) >>> 0) + 0.5) / 2 ** 32
 }
 
+const planPathCodec = new Codec(PLAN_PATH, 'packed')
+
+/** What C must know of each path that may carry thin flows. */
+function arrivalTable(members: readonly PathPolicy[]): Uint8Array {
+  const table = new Uint8Array(members.length * planPathCodec.size)
+  members.forEach(({ path }, i) => {
+    const fields = { path, flags: 0, targetUs: 0, capBytesPerS: 0 }
+    planPathCodec.encodeInto(table.subarray(i * planPathCodec.size), fields)
+  })
+  return table
+}
+
 const planCodec = new Codec(PLAN, 'packed')
+
+function entries({ kind, table }: Plan): number {
+  if (kind === 'slots') return table.length
+  return kind === 'arrival' ? table.length / planPathCodec.size : 0
+}
 
 /** The payload of the command planPublish. */
 export function encodePlan(plan: Plan, policy: Policy): Uint8Array {
@@ -137,7 +156,7 @@ export function encodePlan(plan: Plan, policy: Policy): Uint8Array {
     kind: PLAN_KIND[plan.kind].value,
     hash: XMIT_HASH[policy.mode === 'balance-xor' ? policy.hash : 'layer3+4'].value,
     carrying: plan.carriers.reduce((mask, path) => mask | (1 << path), 0),
-    slots: plan.kind === 'slots' ? plan.table.length : 0,
+    slots: entries(plan),
     order,
   })
   bytes.set(plan.table, planCodec.size)

@@ -1,0 +1,49 @@
+/* Inner packets on their way out, kept for as long as they wait or may have to be sent again.
+ *
+ * One load is one read of the TUN: a packet, or a super-packet that stands for several. Whoever needs
+ * one of its packets later (the queue, the record of what is under way) holds a reference. Memory
+ * comes in two sizes, for packets and for super-packets, and is bounded; nothing is allocated once
+ * the bound, or what the traffic needs, has been reached. One thread at a time. */
+#ifndef MP_LOAD_H
+#define MP_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "offload.h"
+#include "segment.h"
+
+struct mp_load {
+  struct mp_load *next; /* of whoever keeps it in a list */
+  uint32_t references;
+  uint32_t length;
+  uint64_t since_us; /* when it was read */
+  struct mp_offload offload;
+  struct mp_segments segments; /* of `bytes` */
+  uint16_t flow;    /* bucket and MP_FLOW_*, as its packets will carry them */
+  bool ecn_capable; /* of ECT(0) or ECT(1), RFC 3168 section 5 */
+  bool large;       /* of which size its memory is */
+  uint8_t bytes[];
+};
+
+struct mp_loads {
+  struct mp_load *free_small, *free_large;
+  uint64_t limit_bytes, taken_bytes, allocated_bytes;
+};
+
+/* `limit_bytes` bounds the memory of all loads together. */
+void mp_loads_open(struct mp_loads *loads, uint64_t limit_bytes);
+
+/* Erases and frees what is in store; every load must have been dropped. */
+void mp_loads_close(struct mp_loads *loads);
+
+/* A load with room for `length` octets and one reference, everything else zero. NULL when the limit is
+ * reached or memory is gone. Precondition: length <= 64 KiB. */
+struct mp_load *mp_load_take(struct mp_loads *loads, uint32_t length);
+
+static inline void mp_load_keep(struct mp_load *load) { load->references++; }
+
+/* Gives one reference back. */
+void mp_load_drop(struct mp_loads *loads, struct mp_load *load);
+
+#endif

@@ -1,0 +1,80 @@
+/* The ingress queue of one peer, between the TUN and the paths: the only place where a packet is
+ * dropped on purpose. FQ-CoDel (RFC 8290) over the flow buckets, with ECN (RFC 8289, RFC 3168).
+ *
+ * Loads go in, single packets come out. Each bucket is of one class at a time: narrow ones wait for
+ * the quickest path, wide ones take any path with room; whoever takes packets says which of the two he
+ * can carry, and within a class buckets take turns by deficit round robin with new ones first.
+ *
+ * A bulk flow behind a tunnel that reorders and sends again makes bursts of 30 to 70 ms that are no
+ * standing queue: wide buckets are judged by a longer interval and a higher target than narrow ones.
+ *
+ * O(1) a packet, but for the overflow, which is O(buckets) for many packets at once. */
+#ifndef MP_QUEUE_H
+#define MP_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract.h"
+#include "load.h"
+
+enum mp_queue_class { MP_QUEUE_NARROW, MP_QUEUE_WIDE, MP_QUEUE_CLASSES };
+
+/* RFC 8289 section 4: what a standing queue is. */
+struct mp_queue_law {
+  uint32_t target_us, interval_us;
+};
+
+struct mp_queue_stats {
+  uint64_t dropped_delay;    /* packets, by CoDel */
+  uint64_t dropped_overflow; /* packets, for lack of room */
+  uint64_t marked;           /* packets, instead of a drop */
+};
+
+/* A packet on its way out: `index` of the load's segments. The holder has one reference. */
+struct mp_queued {
+  struct mp_load *load;
+  uint16_t index;
+  bool congested; /* to be marked CE */
+};
+
+struct mp_queue;
+
+/* NULL when memory is gone. `loads` outlives the queue. */
+struct mp_queue *mp_queue_open(struct mp_loads *loads);
+
+/* Drops what waits. NULL is allowed. */
+void mp_queue_close(struct mp_queue *queue);
+
+/* The law of a class, and how many octets of packets may wait in all classes together. */
+void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law);
+void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes);
+
+/* Takes the reference over. The bucket is load->flow modulo MP_LIMIT_BUCKETS. An empty bucket takes
+ * this class; one where something waits keeps its own. When the limit is exceeded, the bucket with
+ * most octets loses packets from its head, half of them or 64 at most. */
+void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_class class,
+                  uint64_t now_us);
+
+/* The next packet of the class, after CoDel has had its say. False when none waits. */
+bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t now_us,
+                   struct mp_queued *packet);
+
+/* Whether a packet of this class waits, or of this bucket. */
+bool mp_queue_waits(const struct mp_queue *queue, enum mp_queue_class class);
+bool mp_queue_holds(const struct mp_queue *queue, uint16_t bucket);
+
+/* What waits in a bucket: of which class it is (meaningless when empty), and since when its oldest
+ * packet does. Moves it to another class, with all that waits. */
+enum mp_queue_class mp_queue_class_of(const struct mp_queue *queue, uint16_t bucket);
+uint64_t mp_queue_since(const struct mp_queue *queue, uint16_t bucket);
+void mp_queue_move(struct mp_queue *queue, uint16_t bucket, enum mp_queue_class class);
+
+/* Octets of packets that wait, and since when the oldest of all buckets' heads does (0: none);
+ * the latter is O(buckets in use). */
+uint64_t mp_queue_bytes(const struct mp_queue *queue);
+uint64_t mp_queue_oldest_us(const struct mp_queue *queue);
+
+const struct mp_queue_stats *mp_queue_stats(const struct mp_queue *queue);
+
+#endif
