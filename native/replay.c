@@ -36,6 +36,24 @@ uint64_t mp_replay_accept(struct mp_replay *replay, uint64_t seq)
   return advanced;
 }
 
+uint64_t mp_replay_run(const struct mp_replay *replay, uint64_t seq, uint64_t least)
+{
+  const bool accepted = mp_replay_has(replay, seq);
+  uint64_t length = 0;
+  while (seq - length >= least) {
+    const uint64_t at = seq - length;
+    /* The bits at and below `at`, as zeros where they are as that of `seq`. */
+    const uint64_t word = replay->words[at / WORD_BITS % WORDS];
+    const unsigned width = (unsigned)(at % WORD_BITS) + 1;
+    const uint64_t others = (accepted ? ~word : word) << (WORD_BITS - width);
+    const unsigned same = others ? (unsigned)__builtin_clzll(others) : width;
+    length += same < width ? same : width;
+    if (same < width || length > seq)
+      break;
+  }
+  return length > seq - least + 1 ? seq - least + 1 : length;
+}
+
 uint64_t mp_replay_expand(const struct mp_replay *replay, uint32_t low)
 {
   return mp_unwrap(replay->next ? replay->next - 1 : 0, low, 32);

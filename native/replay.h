@@ -21,6 +21,22 @@ bool mp_replay_check(const struct mp_replay *replay, uint64_t seq);
  * did not), which is what loss accounting needs. Precondition: mp_replay_check said true. */
 uint64_t mp_replay_accept(struct mp_replay *replay, uint64_t seq);
 
+/* How many sequences in a row, from `seq` downwards to `least`, are all accepted, or all not, as `seq`
+ * is. Precondition: least <= seq < next, and least is inside the window. */
+uint64_t mp_replay_run(const struct mp_replay *replay, uint64_t seq, uint64_t least);
+
+static inline bool mp_replay_has(const struct mp_replay *replay, uint64_t seq)
+{
+  return replay->words[seq / 64 % (MP_LIMIT_REPLAY_BITS / 64)] >> seq % 64 & 1;
+}
+
+/* The oldest sequence inside the window. */
+static inline uint64_t mp_replay_oldest(const struct mp_replay *replay)
+{
+  const uint64_t reach = MP_LIMIT_REPLAY_BITS - 64;
+  return replay->next > reach ? replay->next - reach : 0;
+}
+
 /* The 64-bit sequence that a datagram's low 32 bits stand for: the one nearest to the greatest. */
 uint64_t mp_replay_expand(const struct mp_replay *replay, uint32_t low);
 

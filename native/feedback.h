@@ -1,0 +1,64 @@
+/* Feedback messages: what arrived on each path of the data that asks for a report. What the receiver
+ * notes, how it is written and how it is read. PROTOCOL.md, "Feedback". */
+#ifndef MP_FEEDBACK_H
+#define MP_FEEDBACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract.h"
+#include "replay.h"
+
+/* A gap is told in so many reports one after another: one that arrives is enough. */
+#define MP_FEEDBACK_REPEATS 5u
+
+/* What the receiver knows of one path since the last report. */
+struct mp_feedback_note {
+  bool pending;          /* something came that has not been reported */
+  bool urgent;           /* a new gap among it */
+  uint16_t receiver;     /* of the epoch that `newest` is of */
+  const struct mp_replay *replay; /* of the same; must live as long as the note is pending */
+  uint64_t newest;
+  uint64_t newest_at_us;
+  int64_t delay_us;      /* least since the last report */
+  uint64_t told[MP_FEEDBACK_REPEATS]; /* `newest` of the last reports, latest first */
+};
+
+/* A datagram was accepted. `advanced` as mp_replay_accept said. */
+void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
+                       const struct mp_replay *replay, uint64_t path_seq, uint64_t advanced,
+                       int64_t delay_us, uint64_t now_us);
+
+/* The epoch is gone: its sequences cannot be told any more. */
+void mp_feedback_forget(struct mp_feedback_note *note, uint16_t receiver);
+
+struct mp_feedback_totals {
+  uint64_t octets, datagrams;
+};
+
+/* Appends what the note says to a body with room for MP_LIMIT_FEEDBACK_BYTES, `length` of which are in
+ * use; begins the body when it is 0. Returns the new length, the old one when there was no room. The
+ * note is then reported. */
+uint32_t mp_feedback_write(uint8_t *body, uint32_t length, uint8_t path,
+                           struct mp_feedback_note *note,
+                           const struct mp_feedback_totals *totals, uint64_t now_us);
+
+/* One path of a message, as it says it. */
+struct mp_feedback_path {
+  uint8_t path;
+  uint16_t receiver;
+  uint32_t newest, hold_us, delay_us, octets, datagrams;
+  unsigned gap_count;
+  struct {
+    uint16_t received, missing;
+  } gaps[MP_LIMIT_FEEDBACK_GAPS]; /* newest first */
+};
+
+/* Checks a whole body: its length is exact and every number within its limit. */
+bool mp_feedback_check(const uint8_t *body, uint32_t length);
+
+/* Reads the path that begins at `offset` of a checked body. Returns the offset of the next one. The
+ * first is at MP_FEEDBACK_BYTES, and `length` ends the last. */
+uint32_t mp_feedback_read(const uint8_t *body, uint32_t offset, struct mp_feedback_path *path);
+
+#endif

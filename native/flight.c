@@ -1,0 +1,183 @@
+#include "flight.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "le.h"
+
+#define CAPACITY_LEAST 64u
+/* 16 Ki full-size packets: 20 ms of 10 Gbit/s, 400 ms of 500 Mbit/s. */
+#define CAPACITY_MOST 16384u
+
+static struct mp_flight_entry *entry_of(const struct mp_flight *flight, uint64_t serial)
+{
+  return &flight->entries[serial & (flight->capacity - 1)];
+}
+
+static bool grow(struct mp_flight *flight, uint64_t serials)
+{
+  uint32_t capacity = flight->capacity ? flight->capacity : CAPACITY_LEAST;
+  while (capacity < serials)
+    capacity *= 2;
+  if (capacity > CAPACITY_MOST)
+    return false;
+  if (capacity == flight->capacity)
+    return true;
+  struct mp_flight_entry *entries = calloc(capacity, sizeof *entries);
+  if (!entries)
+    return false;
+  for (uint64_t serial = flight->first; serial < flight->next; serial++)
+    entries[serial & (capacity - 1)] = *entry_of(flight, serial);
+  free(flight->entries);
+  flight->entries = entries;
+  flight->capacity = capacity;
+  return true;
+}
+
+static void drop(void *loads, const struct mp_flown *what) { mp_load_drop(loads, what->load); }
+
+void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads)
+{
+  mp_flight_abandon(flight, drop, loads);
+  free(flight->entries);
+  *flight = (struct mp_flight){0};
+}
+
+static const struct mp_flight_span *find_span(const struct mp_flight *flight, uint16_t receiver)
+{
+  for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
+    if (flight->spans[i].exists && flight->spans[i].receiver == receiver)
+      return &flight->spans[i];
+  return NULL;
+}
+
+/* The span that a sequence about to be recorded belongs to. */
+static const struct mp_flight_span *span_for(struct mp_flight *flight, uint16_t receiver,
+                                             uint64_t path_seq)
+{
+  struct mp_flight_span *newest = &flight->spans[flight->newest_span];
+  if (newest->exists && newest->receiver == receiver)
+    return newest;
+  if (newest->exists)
+    flight->newest_span = (uint8_t)((flight->newest_span + 1) % MP_CROSSING_EPOCHS);
+  newest = &flight->spans[flight->newest_span];
+  *newest = (struct mp_flight_span){true, receiver, flight->next - path_seq};
+  return newest;
+}
+
+static void forget_settled(struct mp_flight *flight)
+{
+  while (flight->first < flight->next && entry_of(flight, flight->first)->bytes == 0)
+    flight->first++;
+}
+
+bool mp_flight_add(struct mp_flight *flight, uint16_t receiver, uint64_t path_seq,
+                   const struct mp_flown *what, uint32_t bytes, uint64_t now_us)
+{
+  const uint64_t serial = span_for(flight, receiver, path_seq)->base + path_seq;
+  if (flight->first == flight->next)
+    flight->first = flight->next = serial; /* nothing to remember of what is in between */
+  if (!grow(flight, serial - flight->first + 1))
+    return false;
+  for (; flight->next < serial; flight->next++)
+    entry_of(flight, flight->next)->bytes = 0;
+  *entry_of(flight, serial) =
+      (struct mp_flight_entry){.what = *what, .sent_us = now_us, .bytes = (uint16_t)bytes};
+  flight->next = serial + 1;
+  flight->inflight_bytes += bytes;
+  return true;
+}
+
+bool mp_flight_serial(const struct mp_flight *flight, uint16_t receiver, uint32_t low,
+                      uint64_t *serial)
+{
+  const struct mp_flight_span *span = find_span(flight, receiver);
+  if (!span)
+    return false;
+  /* Of two epochs that follow each other the later one's sequences are small: `next` is far enough
+   * from none of them to be taken for a lap of 2^32. */
+  *serial = span->base + mp_unwrap(flight->next - span->base, low, 32);
+  return true;
+}
+
+static struct mp_flown settle(struct mp_flight *flight, struct mp_flight_entry *entry)
+{
+  flight->inflight_bytes -= entry->bytes;
+  entry->bytes = 0;
+  return entry->what;
+}
+
+void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
+                      const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
+                      struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context)
+{
+  *outcome = (struct mp_flight_outcome){0};
+  unsigned gap = 0;
+  const uint64_t end = newest + 1 < flight->next ? newest + 1 : flight->next;
+  for (uint64_t serial = flight->first; serial < end; serial++) {
+    struct mp_flight_entry *entry = entry_of(flight, serial);
+    if (entry->bytes == 0)
+      continue;
+    while (gap < gap_count && serial >= gaps[gap].to)
+      gap++;
+    const bool missing = gap < gap_count && serial >= gaps[gap].from;
+    if (missing && newest - serial < disorder)
+      continue;
+    const uint32_t bytes = entry->bytes;
+    const struct mp_flown what = settle(flight, entry);
+    if (missing) {
+      outcome->lost_bytes += bytes;
+      outcome->lost++;
+      fate(context, &what);
+      continue;
+    }
+    outcome->acked_bytes += bytes;
+    if (serial == newest) {
+      outcome->newest_acked = true;
+      outcome->newest_sent_us = entry->sent_us;
+    }
+    mp_load_drop(loads, what.load);
+  }
+  forget_settled(flight);
+}
+
+uint32_t mp_flight_abandon(struct mp_flight *flight, mp_flight_fate *fate, void *context)
+{
+  uint32_t count = 0;
+  for (uint64_t serial = flight->first; serial < flight->next; serial++) {
+    struct mp_flight_entry *entry = entry_of(flight, serial);
+    if (entry->bytes == 0)
+      continue;
+    const struct mp_flown what = settle(flight, entry);
+    fate(context, &what);
+    count++;
+  }
+  flight->first = flight->next;
+  return count;
+}
+
+void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate *fate,
+                       void *context)
+{
+  if (serial < flight->first || serial >= flight->next || entry_of(flight, serial)->bytes == 0)
+    return;
+  const struct mp_flown what = settle(flight, entry_of(flight, serial));
+  fate(context, &what);
+  forget_settled(flight);
+}
+
+const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight)
+{
+  for (uint64_t serial = flight->first; serial < flight->next; serial++)
+    if (entry_of(flight, serial)->bytes > 0)
+      return entry_of(flight, serial);
+  return NULL;
+}
+
+const struct mp_flight_entry *mp_flight_newest(const struct mp_flight *flight)
+{
+  for (uint64_t serial = flight->next; serial > flight->first; serial--)
+    if (entry_of(flight, serial - 1)->bytes > 0)
+      return entry_of(flight, serial - 1);
+  return NULL;
+}

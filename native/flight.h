@@ -1,0 +1,96 @@
+/* What is under way on one path: a record of every packet sent there that will be sent again if the
+ * peer does not report it. RFC 9002 section 2 calls it "in flight".
+ *
+ * Path sequences begin anew with each epoch, so each record has a serial of the path's own, which
+ * goes on; a span maps one to the other. Sequences that are not recorded (probes, copies) count as
+ * settled. A ring that grows to what the path needs; O(1) a packet, amortised. */
+#ifndef MP_FLIGHT_H
+#define MP_FLIGHT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract.h"
+#include "load.h"
+
+/* A packet that can be sent again. */
+struct mp_flown {
+  struct mp_load *load; /* one reference */
+  uint64_t first_us;    /* when it was sent for the first time, on whatever path */
+  uint32_t flow_seq;
+  uint16_t flow;        /* as it went: bucket and MP_FLOW_* */
+  uint16_t index;       /* among the segments of the load */
+  uint8_t tries;        /* how often it has been sent */
+  bool congested;       /* marked CE */
+};
+
+struct mp_flight_entry {
+  struct mp_flown what;
+  uint64_t sent_us;
+  uint16_t bytes; /* of the datagram; 0: settled */
+};
+
+/* Serial = base + path sequence for datagrams that carry this receiver index. */
+struct mp_flight_span {
+  bool exists;
+  uint16_t receiver;
+  uint64_t base;
+};
+
+struct mp_flight {
+  struct mp_flight_entry *entries;
+  uint32_t capacity;
+  uint64_t first, next;    /* serials: the oldest that may be open, and the one to come */
+  uint64_t inflight_bytes; /* of open entries */
+  struct mp_flight_span spans[MP_CROSSING_EPOCHS];
+  uint8_t newest_span;
+};
+
+/* Missing sequences of a report, as serials: [from, to). Oldest first. */
+struct mp_flight_gap {
+  uint64_t from, to;
+};
+
+struct mp_flight_outcome {
+  uint64_t acked_bytes, lost_bytes;
+  uint32_t lost;
+  bool newest_acked;       /* the newest one reported was open until now */
+  uint64_t newest_sent_us; /* and was sent then */
+};
+
+/* Takes over the reference that comes with the record. */
+typedef void mp_flight_fate(void *context, const struct mp_flown *what);
+
+/* Erased with the drop of every reference. */
+void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads);
+
+/* Records a packet, with its reference, under the sequence that it was sent with. False, and nothing
+ * recorded, when memory is gone or the ring is as large as it may be. Sequences of one receiver index
+ * only grow, and an index that gave way to another does not come back. */
+bool mp_flight_add(struct mp_flight *flight, uint16_t receiver, uint64_t path_seq,
+                   const struct mp_flown *what, uint32_t bytes, uint64_t now_us);
+
+/* The serial that the low 32 bits of a reported sequence stand for. False when it is of no known
+ * epoch, or was never sent. */
+bool mp_flight_serial(const struct mp_flight *flight, uint16_t receiver, uint32_t low,
+                      uint64_t *serial);
+
+/* Settles what a report says: all up to `newest` has arrived but for the gaps. What is missing, with
+ * `disorder` or more sent after it reported, is lost and handed to `fate`. */
+void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
+                      const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
+                      struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context);
+
+/* Hands everything that is open to `fate`, oldest first: the path is given up for now. Returns how
+ * many there were. */
+uint32_t mp_flight_abandon(struct mp_flight *flight, mp_flight_fate *fate, void *context);
+
+/* The kernel refused to send this one: out of the record, to `fate`. */
+void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate *fate,
+                       void *context);
+
+/* The oldest and the newest that are open; NULL when none is. */
+const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight);
+const struct mp_flight_entry *mp_flight_newest(const struct mp_flight *flight);
+
+#endif
