@@ -145,12 +145,13 @@ describe('who includes whom in C', () => {
 
   const CORRIDORS = ['tunnel', 'command', 'corridor', 'out', 'in', 'health', 'stats']
   const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']
+  const ENGINE = ['engine', 'engine_state', 'engine_ports', 'engine_in', 'engine_out']
   /** The floor of each room that is not a leaf. */
   const FLOORS: Record<string, number> = {
     ...Object.fromEntries(['contract', 'ring', 'pool', 'le'].map((name) => [name, 0])),
     ...Object.fromEntries(CORRIDORS.map((name) => [name, 2])),
     ...Object.fromEntries(PORTS.map((name) => [name, 3])),
-    engine: 4,
+    ...Object.fromEntries(ENGINE.map((name) => [name, 4])),
     binding_arguments: 5,
     binding: 5,
   }

@@ -1,0 +1,81 @@
+/* The engine as its own files see it.
+ *
+ * engine.c         opening, closing, the control thread     engine_ports.c  what the library calls
+ * engine_in.c      UDP -> TUN, commands, timers             engine_out.c    TUN -> UDP */
+#ifndef MP_ENGINE_STATE_H
+#define MP_ENGINE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crossing.h"
+#include "engine.h"
+#include "tun.h"
+#include "tunnel.h"
+#include "udp.h"
+
+/* What an epoll event is about. */
+enum mp_engine_source { MP_SOURCE_WAKE, MP_SOURCE_LINKS, MP_SOURCE_PORT /* + port */ };
+#define MP_SOURCES (MP_SOURCE_PORT + MP_CROSSING_PORTS)
+
+struct mp_engine {
+  /* All threads. */
+  struct mp_crossing crossing;
+  atomic_bool stop;
+
+  /* Set before the threads start. */
+  pthread_t in_thread, out_thread;
+  int epoll_fd, links_fd;
+  int stop_fd; /* wakes the out thread to see `stop` */
+  struct mp_tun tun;
+  bool offload;
+
+  /* Under `lock`, which is held for a batch, never for a system call. */
+  pthread_mutex_t lock;
+  struct mp_tunnel *tunnel;
+  uint64_t sleep_until_us; /* of the in thread */
+  struct mp_fault failure; /* waits to be told */
+
+  /* Held by whoever sends. A turn takes it before it lets go of `lock`, so that what was sealed first
+   * leaves first: the order of sendTime on a path is proof for the receiver (PROTOCOL.md, 12). Of
+   * two threads, one that waits for it with `lock` in hand stops only the other, which must go first. */
+  pthread_mutex_t send_lock;
+
+  /* Read by whoever sends; changed with `ports_lock` held for writing. Taken after `send_lock`. */
+  pthread_rwlock_t ports_lock;
+  struct mp_udp_socket sockets[MP_CROSSING_PORTS];
+
+  /* [in] */
+  struct mp_pool pool;
+  bool links_changed;
+  uint64_t links_told_us;
+  struct mp_arrival arrivals[MP_UDP_BATCH];
+  struct mp_outbox in_outbox;
+  struct mp_udp_inbox inbox;
+  struct mp_udp_outbox in_scratch;
+
+  /* [out] */
+  struct mp_outbox out_outbox;
+  struct mp_udp_outbox out_scratch;
+  struct mp_tun_inbox tun_inbox;
+};
+
+/* Monotonic. */
+uint64_t mp_engine_clock_us(void);
+
+/* Lets the in thread wake up when `fd` is readable. False and errno when the system refuses. */
+bool mp_engine_watch(struct mp_engine *engine, int fd, uint32_t source);
+
+/* The ports that the library is opened with. */
+struct mp_ports mp_engine_ports(struct mp_engine *engine);
+
+/* [in, out] Lets go of the lock and sends what the turn under it has sealed. */
+void mp_engine_end_turn(struct mp_engine *engine, struct mp_outbox *outbox);
+
+/* The two threads: until `stop`. */
+void *mp_engine_run_in(void *engine);
+void *mp_engine_run_out(void *engine);
+
+#endif
