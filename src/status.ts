@@ -29,11 +29,34 @@ export interface PeerReport {
   readonly sessionS: number | undefined
   readonly aead: string | undefined
   readonly inUse: boolean
+  /** The policy's, and the one that is carried out. */
   readonly mode: string
+  readonly modeInUse: string
   readonly addresses: readonly string[]
   readonly paths: readonly PathReport[]
   /** Inner packets and what became of their order; undefined until measured. */
   readonly order: OrderReport | undefined
+  /** What waits to be sent and what was sent again; undefined unless the mode does so. */
+  readonly repair: RepairReport | undefined
+}
+
+/** Ratios from 0 to 1 and rates are over the last seconds; counts since the session began. */
+export interface RepairReport {
+  /** In the queue in front of the paths now, and how long its oldest packet has waited. */
+  readonly backlogBytes: number
+  readonly backlogMs: number
+  readonly queueDropped: number
+  readonly queueMarked: number
+  readonly resent: number
+  readonly resentBytes: number
+  readonly copied: number
+  readonly givenUp: number
+  /** Of the packets sent. */
+  readonly resentShare: number
+  readonly copiedShare: number
+  readonly droppedShare: number
+  readonly feedbackBytes: number
+  readonly feedbackBytesPerS: number
 }
 
 export interface OrderReport {
@@ -59,6 +82,8 @@ export interface PathReport {
   readonly inUse: boolean
   /** A sentence when it is not in use, else empty. */
   readonly why: string
+  /** What else is to be said: each the rest of a sentence that begins with the label. */
+  readonly notes: readonly string[]
   readonly intent: string
   readonly tier: number
   readonly weight: number
@@ -87,6 +112,23 @@ export interface PathMeasured {
   readonly outShare: number
   readonly inShare: number
   readonly sendErrors: number
+  /** Undefined unless the mode gives the path a window. */
+  readonly window: WindowReport | undefined
+}
+
+export interface WindowReport {
+  /** Put aside for lack of progress, and how often it was. */
+  readonly suspect: boolean
+  readonly suspicions: number
+  readonly windowBytes: number
+  readonly inflightBytes: number
+  /** What the path delivers when it is full; 0: not known yet. */
+  readonly canBytesPerS: number
+  /** On the uplink, and what is aimed at. */
+  readonly queueMs: number
+  readonly targetMs: number
+  /** Of the packets that the other side reports on, 0 to 1. */
+  readonly lost: number
 }
 
 /** The text of a report. @param color whether the terminal takes escape sequences. */
@@ -109,41 +151,83 @@ export function renderStatus(report: StatusReport, color: boolean): string {
 type Paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'red', text: string) => string
 
 function renderPeer(peer: PeerReport, paint: Paint): string[] {
-  const { name, sessionS, aead, mode, addresses, inUse, order, paths } = peer
+  const { name, sessionS, aead, mode, modeInUse, addresses, inUse, order, repair, paths } = peer
   const session =
     sessionS === undefined
       ? paint('red', 'no session')
       : `${paint('green', 'session')} ${duration(sessionS)}  ${aead}  ${mode}${inUse ? '' : '  idle'}`
   return [
     [paint('bold', name), ...addresses, session].join('  '),
+    ...(mode === modeInUse
+      ? []
+      : [
+          paint(
+            'yellow',
+            `  mode ${mode} needs a newer mptun on the other side: ${modeInUse} is used`,
+          ),
+        ]),
     ...renderPaths(paths, paint),
     ...(order === undefined || order.txPackets + order.rxPackets === 0
       ? []
       : [
           `  packets out ${order.txPackets} in ${order.rxPackets}; order: ${order.heldTotal} waited, ${order.provedLost} proved lost, ${order.deadlinePassed} timed out, ${order.late} late, ${order.duplicates} duplicates`,
         ]),
+    ...(repair === undefined ? [] : renderRepair(repair)),
   ]
 }
 
-const COLUMNS = [
-  'path',
-  'state',
-  'since',
-  'rtt',
-  'jitter',
-  'loss out/in',
-  'all out/in',
-  'out',
-  'in',
-  'share out/in',
-  'use',
-  'endpoint',
+function renderRepair(repair: RepairReport): string[] {
+  const { backlogBytes, backlogMs, queueDropped, queueMarked, droppedShare } = repair
+  const { resent, resentShare, copied, copiedShare, givenUp, feedbackBytesPerS } = repair
+  return [
+    `  queue ${kilobytes(backlogBytes)} kB, ${milliseconds(backlogMs)} old; dropped ${queueDropped} (${percent(droppedShare)}), marked ${queueMarked}`,
+    `  sent again ${resent} (${percent(resentShare)}), copied ${copied} (${percent(copiedShare)}), given up ${givenUp}; feedback ${bitRate(feedbackBytesPerS)}`,
+  ]
+}
+
+type Column = readonly [head: string, cell: (path: PathReport) => string]
+
+/** A column of what is measured; nothing is known of a path without an answer. */
+const measured = (head: string, cell: (of: PathMeasured) => string): Column => [
+  head,
+  (path) => (path.measured === undefined ? '-' : cell(path.measured)),
+]
+
+/** One of what a window knows. */
+const windowed = (head: string, cell: (of: WindowReport) => string): Column =>
+  measured(head, ({ window }) => (window === undefined ? '-' : cell(window)))
+
+const COLUMNS: readonly Column[] = [
+  ['path', ({ label }) => label],
+  ['state', (path) => (path.measured?.window?.suspect ? 'suspect' : path.state)],
+  ['since', ({ sinceS }) => (sinceS === undefined ? '-' : duration(sinceS))],
+  measured('rtt', ({ smoothedRttMs }) => milliseconds(smoothedRttMs)),
+  measured('jitter', ({ jitterMs }) => milliseconds(jitterMs)),
+  measured('loss out/in', ({ outLoss, inLoss }) => `${percent(outLoss)} ${percent(inLoss)}`),
+  measured('all out/in', (of) => `${percent(of.outLossTotal)} ${percent(of.inLossTotal)}`),
+  measured('out', ({ outBytesPerS }) => bitRate(outBytesPerS)),
+  measured('in', ({ inBytesPerS }) => bitRate(inBytesPerS)),
+  measured('share out/in', ({ outShare, inShare }) => `${percent(outShare)} ${percent(inShare)}`),
+]
+const WINDOW_COLUMNS: readonly Column[] = [
+  windowed('can', ({ canBytesPerS }) => (canBytesPerS === 0 ? '-' : bitRate(canBytesPerS))),
+  windowed('under way', (of) => `${kilobytes(of.inflightBytes)}/${kilobytes(of.windowBytes)} kB`),
+  windowed('queue', ({ queueMs, targetMs }) => `${queueMs.toFixed(0)}/${targetMs.toFixed(0)} ms`),
+]
+const LAST_COLUMNS: readonly Column[] = [
+  ['use', useOf],
+  ['endpoint', ({ endpoint }) => endpoint ?? '-'],
 ]
 
 function renderPaths(paths: readonly PathReport[], paint: Paint): string[] {
   if (paths.length === 0) return ['  no paths yet']
-  const rows = [COLUMNS, ...paths.map(pathRow)]
-  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
+  const hasWindows = paths.some((path) => path.measured?.window !== undefined)
+  const columns = [...COLUMNS, ...(hasWindows ? WINDOW_COLUMNS : []), ...LAST_COLUMNS]
+  const rows = [
+    columns.map(([name]) => name),
+    ...paths.map((path) => columns.map(([, cell]) => cell(path))),
+  ]
+  const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
   const [head = '', ...body] = rows.map((row) =>
     `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd(),
   )
@@ -152,29 +236,16 @@ function renderPaths(paths: readonly PathReport[], paint: Paint): string[] {
     paint('dim', head),
     ...body.map((line, i) => (paths[i]!.inUse ? line : paint('yellow', line))),
     ...reasons.map(({ label, why }) => `  ${label} is not in use: ${why || 'no reason is known'}`),
+    ...paths.flatMap(({ label, notes }) => notes.map((note) => `  ${label} ${note}`)),
   ]
 }
 
-function pathRow({ label, state, sinceS, measured, endpoint, intent, tier, weight }: PathReport) {
-  const use = [
+function useOf({ intent, tier, weight }: PathReport): string {
+  return [
     `weight ${weight}`,
     ...(tier === 0 ? [] : [`tier ${tier}`]),
     ...(intent === 'up' ? [] : [intent]),
   ].join(' ')
-  const numbers =
-    measured === undefined
-      ? Array<string>(7).fill('-')
-      : [
-          `${milliseconds(measured.smoothedRttMs)}`,
-          `${milliseconds(measured.jitterMs)}`,
-          `${percent(measured.outLoss)} ${percent(measured.inLoss)}`,
-          `${percent(measured.outLossTotal)} ${percent(measured.inLossTotal)}`,
-          bitRate(measured.outBytesPerS),
-          bitRate(measured.inBytesPerS),
-          `${percent(measured.outShare)} ${percent(measured.inShare)}`,
-        ]
-  const since = sinceS === undefined ? '-' : duration(sinceS)
-  return [label, state, since, ...numbers, use, endpoint ?? '-']
 }
 
 function renderCounts({ counters, refusals }: StatusReport, paint: Paint): string[] {
@@ -236,6 +307,10 @@ export function bitRate(bytesPerS: number): string {
 
 function milliseconds(ms: number): string {
   return `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`
+}
+
+function kilobytes(bytes: number): string {
+  return (bytes / 1000).toFixed(0)
 }
 
 function percent(ratio: number): string {

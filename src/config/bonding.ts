@@ -71,9 +71,12 @@ const MODE_NUMBER_REFUSED: Readonly<Record<string, string>> = {
   '6': 'balance-alb',
 }
 
+/** The driver's modes are 0 to 6; what has another number on the wire is ours alone. */
+const DRIVER_MODES = MODES.filter((name) => MODE[name].value <= 6)
+
 /** A mode by name or by the driver's number, which is its number on the wire. */
 export const mode: Reader<Mode> = (text) => {
-  const name = MODE_NUMBER_REFUSED[text] ?? numbered(MODES, MODE, text) ?? text
+  const name = MODE_NUMBER_REFUSED[text] ?? numbered(DRIVER_MODES, MODE, text) ?? text
   const reason = MODE_REFUSED[name]
   if (reason !== undefined) {
     throw new Unacceptable(

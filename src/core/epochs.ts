@@ -23,6 +23,7 @@ export interface NewEpoch {
 interface Epoch {
   readonly localIndex: number
   readonly aead: number
+  readonly features: number
   readonly fresh: boolean
   readonly sinceUs: number
 }
@@ -42,6 +43,11 @@ export class Epochs {
   /** The AEAD of the current epoch by name; undefined: no session. */
   get aead(): string | undefined {
     return this.#current && aeadName(this.#current.aead)
+  }
+
+  /** FEATURE bits that both sides have in the current epoch; undefined: no session. */
+  get features(): number | undefined {
+    return this.#current?.features
   }
 
   get currentSinceUs(): number | undefined {
@@ -67,7 +73,7 @@ export class Epochs {
       },
     })
     erase(keys.sendKey, keys.receiveKey)
-    this.#next = { localIndex, aead, fresh, sinceUs: nowUs }
+    this.#next = { localIndex, aead, features, fresh, sinceUs: nowUs }
   }
 
   /** C says that the next epoch is in use now. Undefined for an index that is not the next one's. */

@@ -46,12 +46,12 @@ export class PathLife {
         : `alive again, held back for ${seconds(updelayUs)} s (updelay)`
   }
 
-  /** C took it out. */
-  handleLost(nowUs: number, why: string, updelayUs: number): void {
+  /** C took it out. Flapping makes of its next hold-down at most `mostHoldUs`. */
+  handleLost(nowUs: number, why: string, updelayUs: number, mostHoldUs = MOST_HOLD_DOWN_US): void {
     const flapped = this.state === 'up' && nowUs - this.sinceUs < STABLE_US && this.#wasUp
     if (this.state === 'up') {
       this.#holdDownUs = flapped
-        ? Math.min(MOST_HOLD_DOWN_US, Math.max(this.#holdDownUs * 2, updelayUs, LEAST_FLAP_HOLD_US))
+        ? Math.min(mostHoldUs, Math.max(this.#holdDownUs * 2, updelayUs, LEAST_FLAP_HOLD_US))
         : 0
     }
     this.#upAtUs = undefined

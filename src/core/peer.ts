@@ -3,17 +3,17 @@
  * follows from them.
  */
 import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
-import { TIMER } from '../wire.js'
+import { FEATURE, TIMER } from '../wire.js'
 import { chooseActive } from './backup.js'
 import { ControlChannel, type ControlMessage } from './channel.js'
 import type { Context } from './context.js'
 import { Epochs } from './epochs.js'
 import type { Fact } from './facts.js'
 import { lossSentence, PathLife } from './path.js'
-import { DEFAULT_POLICY, type PathPolicy, type Policy, pathPolicy } from './policy.js'
+import { DEFAULT_POLICY, type Mode, type PathPolicy, type Policy, pathPolicy } from './policy.js'
 import { compilePlan, encodePlan, NOTHING_CARRIES, type Plan } from './schedule.js'
 import type { PathSnapshot, PeerSnapshot } from './snapshot.js'
-import { PathStats, type PeerMeasurements, peerMeasurements } from './stats.js'
+import { type PathMeasurements, PathStats, PeerStats } from './stats.js'
 
 interface PeerPath {
   readonly life: PathLife
@@ -34,6 +34,13 @@ export interface PeerOptions {
 const SILENT_INTERVALS = 2.5
 /** What a field of 32 bits holds: the other side may wish for a longer delay than can be told to C. */
 const LONGEST_US = 2 ** 32 - 1
+/**
+ * In the mode adaptive C puts a path aside by itself within a round trip and sends again what was on it:
+ * only a path that stays silent is given up. Routine gaps of LTE and of Starlink are shorter.
+ */
+const ADAPTIVE_SILENCE_US = 3_000_000
+/** And a path that comes back is back soon: its window keeps it from harm. */
+const ADAPTIVE_HOLD_US = 1_000_000
 
 export class Peer {
   readonly id: number
@@ -47,8 +54,10 @@ export class Peer {
   #plan: Plan | undefined
   #planBytes: Uint8Array | undefined
   #active: number | undefined
-  #measurements: PeerMeasurements | undefined
+  readonly #stats = new PeerStats()
   #inUse = false
+  /** Told to C last. */
+  #silenceUs: number | undefined
 
   constructor(context: Context, options: PeerOptions) {
     this.#context = context
@@ -63,6 +72,15 @@ export class Peer {
     return this.#policy
   }
 
+  /** The mode that is carried out: the policy's, or the nearest to it that the other side can follow. */
+  get mode(): Mode {
+    const { mode } = this.#policy
+    const { features } = this.epochs
+    // Whoever sends such packets needs reports; without a session nobody knows, and nothing is sent.
+    const hasRepair = features === undefined || (features & FEATURE.repair.value) !== 0
+    return mode === 'adaptive' && !hasRepair ? 'balance-rr' : mode
+  }
+
   get isInUse(): boolean {
     return this.#inUse
   }
@@ -75,19 +93,17 @@ export class Peer {
     return [...this.#paths.keys()]
   }
 
-  /** Tells C how to probe. Call once after peerAdd, and when the policy's delays change. */
+  /** Tells C how to probe. Call once after peerAdd. */
   publishProbing(): void {
     const { intervalUs, keepaliveUs } = this.#context.options.probing
+    this.#silenceUs = this.#wantedSilenceUs()
     this.#context.command({
       kind: 'probing',
       fields: {
         peer: this.id,
         intervalUs,
         keepaliveUs,
-        silenceUs: Math.min(
-          LONGEST_US,
-          Math.round(SILENT_INTERVALS * intervalUs) + this.#policy.downdelayUs,
-        ),
+        silenceUs: this.#silenceUs,
         idleAfterUs: TIMER.idleAfterUs.value,
         initiator: this.#initiator ? 1 : 0,
       },
@@ -98,11 +114,28 @@ export class Peer {
   setPolicy(policy: Policy): void {
     const before = this.#policy
     this.#policy = policy
-    if (policy.downdelayUs !== before.downdelayUs) this.publishProbing()
     if (policy.mode !== before.mode) {
       this.#fact({ kind: 'policy', peer: this.name, mode: policy.mode })
     }
+    this.#adjust()
+  }
+
+  /** Keys came into use: the other side may have other features than before. */
+  handleSession(): void {
+    this.#adjust()
+  }
+
+  #adjust(): void {
+    const isTold = this.#silenceUs !== undefined
+    if (isTold && this.#silenceUs !== this.#wantedSilenceUs()) this.publishProbing()
     this.#replan()
+  }
+
+  #wantedSilenceUs(): number {
+    const { intervalUs } = this.#context.options.probing
+    const probedUs = Math.round(SILENT_INTERVALS * intervalUs) + this.#policy.downdelayUs
+    const silenceUs = this.mode === 'adaptive' ? Math.max(ADAPTIVE_SILENCE_US, probedUs) : probedUs
+    return Math.min(LONGEST_US, silenceUs)
   }
 
   /** Makes a path known, or gives it another endpoint; undefined: it has none yet. */
@@ -127,7 +160,10 @@ export class Peer {
         return undefined
       case 'pathLost': {
         const why = lossSentence(event.why, event.errorNumber)
-        this.#change(event.path, (life) => life.handleLost(nowUs, why, this.#policy.updelayUs))
+        const mostHoldUs = this.mode === 'adaptive' ? ADAPTIVE_HOLD_US : undefined
+        this.#change(event.path, (life) =>
+          life.handleLost(nowUs, why, this.#policy.updelayUs, mostHoldUs),
+        )
         this.#replan()
         this.#raiseAll(nowUs)
         return undefined
@@ -142,7 +178,7 @@ export class Peer {
         this.#paths.get(event.path)?.stats.handleSample(nowUs, event)
         return undefined
       case 'peerStats':
-        this.#measurements = peerMeasurements(event)
+        this.#stats.handleSample(nowUs, event)
         return undefined
       default:
         return undefined
@@ -153,6 +189,7 @@ export class Peer {
   restart(nowUs: number): void {
     this.#planBytes = undefined
     this.channel.restart()
+    this.#stats.restart()
     for (const [path, { stats }] of this.#paths) {
       stats.restart()
       this.#change(path, (life) => life.restart(nowUs))
@@ -176,8 +213,9 @@ export class Peer {
       sessionSinceUs: this.epochs.currentSinceUs,
       inUse: this.#inUse,
       policy: this.#policy,
+      mode: this.mode,
       paths: [...this.#paths].map(([path, entry]) => this.#pathSnapshot(path, entry)),
-      measurements: this.#measurements,
+      measurements: this.#stats.measurements(),
     }
   }
 
@@ -246,7 +284,7 @@ export class Peer {
   #members(willing = this.#willing()): readonly PathPolicy[] {
     const first = willing.filter(({ intent }) => intent === 'up')
     const members = first.length > 0 ? first : willing
-    if (this.#policy.mode === 'active-backup') return members
+    if (this.mode === 'active-backup') return members
     const tier = Math.min(...members.map((member) => member.tier))
     return members.filter((member) => member.tier === tier)
   }
@@ -264,7 +302,8 @@ export class Peer {
       return
     }
     const active = chooseActive(this.#policy, members, this.#active)
-    if (this.#policy.mode !== 'active-backup') {
+    const policy = { ...this.#policy, mode: this.mode }
+    if (policy.mode !== 'active-backup') {
       this.#active = undefined
     } else if (active !== this.#active) {
       this.#active = active
@@ -272,7 +311,7 @@ export class Peer {
       this.#fact({ kind: 'active-path', peer: this.name, path: active, label })
     }
     const others = willing.filter((path) => !members.includes(path))
-    this.#publish(compilePlan(this.#policy, members, others, active))
+    this.#publish(compilePlan(policy, members, others, active))
   }
 
   #publish(plan: Plan): void {
@@ -286,6 +325,7 @@ export class Peer {
   #pathSnapshot(path: number, { life, stats, label, endpoint }: PeerPath): PathSnapshot {
     const policy = pathPolicy(this.#policy, path)
     const inPlan = life.state === 'up' && (this.#plan?.carriers.includes(path) ?? false)
+    const measurements = stats.measurements()
     return {
       path,
       label,
@@ -297,7 +337,8 @@ export class Peer {
       intent: policy.intent,
       tier: policy.tier,
       weight: policy.weight,
-      measurements: stats.measurements(),
+      notes: life.state === 'up' ? notesOf(measurements) : [],
+      measurements,
     }
   }
 
@@ -314,6 +355,13 @@ export class Peer {
   #fact(fact: Fact): void {
     this.#context.fact(fact)
   }
+}
+
+/** What C has found out about a path that is up. */
+function notesOf(measurements: PathMeasurements | undefined): string[] {
+  if (!measurements?.suspect) return []
+  const silentMs = Math.round(measurements.silentUs / 1000)
+  return [`is suspect: no answer since ${silentMs} ms; its packets were sent again on others`]
 }
 
 /** The endpoint in a record that carries more. */

@@ -1,7 +1,7 @@
 /** How things stand: what status, metrics and tests read. Times are on the daemon's monotonic clock. */
 import type { COUNTER, Endpoint } from '../boundary.js'
 import type { PathState } from './path.js'
-import type { Intent, Policy } from './policy.js'
+import type { Intent, Mode, Policy } from './policy.js'
 import type { PathMeasurements, PeerMeasurements } from './stats.js'
 
 export interface PathSnapshot {
@@ -15,6 +15,8 @@ export interface PathSnapshot {
   readonly inPlan: boolean
   /** A sentence when it is not in the plan, else empty. */
   readonly why: string
+  /** What else is to be told of it, each the rest of a sentence that begins with its label. */
+  readonly notes: readonly string[]
   readonly intent: Intent
   readonly tier: number
   readonly weight: number
@@ -28,6 +30,8 @@ export interface PeerSnapshot {
   readonly sessionSinceUs: number | undefined
   readonly inUse: boolean
   readonly policy: Policy
+  /** The mode that is carried out; another than the policy's where the other side cannot follow that one. */
+  readonly mode: Mode
   readonly paths: readonly PathSnapshot[]
   readonly measurements: PeerMeasurements | undefined
 }

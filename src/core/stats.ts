@@ -35,6 +35,19 @@ export interface PathMeasurements {
   readonly txLoss: Loss
   readonly rxLossTotal: Loss
   readonly txLossTotal: Loss
+  /** Put aside by C for lack of progress, and how often that came to pass. */
+  readonly suspect: boolean
+  readonly suspicions: number
+  readonly suspicionsInWindow: number
+  /** What may be under way, and what is; 0: the path has no window. */
+  readonly windowBytes: number
+  readonly inflightBytes: number
+  /** Bytes per second that the path delivers while its window is full; 0: not known yet. */
+  readonly deliveryRate: number
+  readonly queueUs: number
+  readonly targetUs: number
+  /** Data packets that were to be reported, and those of them that were reported missing. */
+  readonly reported: Loss
 }
 
 export interface PeerMeasurements {
@@ -47,36 +60,68 @@ export interface PeerMeasurements {
   readonly deadlinePassed: number
   readonly late: number
   readonly duplicates: number
+  /** The ingress queue now, and what it did. */
+  readonly backlogBytes: number
+  readonly backlogUs: number
+  readonly queueDropped: number
+  readonly queueMarked: number
+  readonly resent: number
+  readonly resentBytes: number
+  readonly copied: number
+  readonly givenUp: number
+  readonly txFeedbackBytes: number
+  /** Over the last seconds. */
+  readonly inWindow: {
+    readonly txPackets: number
+    readonly queueDropped: number
+    readonly resent: number
+    readonly copied: number
+    readonly givenUp: number
+    readonly feedbackBytesPerS: number
+  }
 }
 
-interface Timed {
-  readonly atUs: number
-  readonly sample: PathSample
-}
+/** Samples of the last seconds, of what counts up for ever. */
+class Window<S> {
+  #samples: { readonly atUs: number; readonly sample: S }[] = []
 
-/** The samples of one path. */
-export class PathStats {
-  #samples: Timed[] = []
-
-  handleSample(nowUs: number, sample: PathSample): void {
+  add(nowUs: number, sample: S): void {
     this.#samples.push({ atUs: nowUs, sample })
     while (this.#samples.length > 2 && this.#samples[1]!.atUs <= nowUs - WINDOW_US) {
       this.#samples.shift()
     }
   }
 
-  /** The path began anew, and counts from zero again. */
+  /** What is counted has begun anew, from zero. */
   restart(): void {
     this.#samples = []
   }
 
-  measurements(): PathMeasurements | undefined {
+  span(): { readonly now: S; readonly before: S; readonly seconds: number } | undefined {
+    const [first] = this.#samples
     const last = this.#samples.at(-1)
-    if (last === undefined) return undefined
-    const { sample: now } = last
-    const first = this.#samples[0]!
-    const before = first.sample
-    const seconds = (last.atUs - first.atUs) / 1e6
+    if (first === undefined || last === undefined) return undefined
+    return { now: last.sample, before: first.sample, seconds: (last.atUs - first.atUs) / 1e6 }
+  }
+}
+
+/** The samples of one path. */
+export class PathStats {
+  readonly #window = new Window<PathSample>()
+
+  handleSample(nowUs: number, sample: PathSample): void {
+    this.#window.add(nowUs, sample)
+  }
+
+  /** The path began anew, and counts from zero again. */
+  restart(): void {
+    this.#window.restart()
+  }
+
+  measurements(): PathMeasurements | undefined {
+    const span = this.#window.span()
+    if (span === undefined) return undefined
+    const { now, before, seconds } = span
     const rate = (bytes: number) => (seconds > 0 ? bytes / seconds : 0)
     return {
       usable: now.usable === 1,
@@ -99,6 +144,18 @@ export class PathStats {
       txLoss: loss(now.peerExpected - before.peerExpected, now.peerReceived - before.peerReceived),
       rxLossTotal: loss(now.rxExpected, now.rxDatagrams),
       txLossTotal: loss(now.peerExpected, now.peerReceived),
+      suspect: now.suspect === 1,
+      suspicions: now.suspicions,
+      suspicionsInWindow: now.suspicions - before.suspicions,
+      windowBytes: now.windowBytes,
+      inflightBytes: now.inflightBytes,
+      deliveryRate: now.deliveryRate,
+      queueUs: now.queueUs,
+      targetUs: now.targetUs,
+      reported: {
+        expected: now.txData - before.txData,
+        lost: now.lostDatagrams - before.lostDatagrams,
+      },
     }
   }
 }
@@ -108,9 +165,38 @@ function loss(expected: number, received: number): Loss {
   return { expected, lost: Math.max(0, expected - received) }
 }
 
-export function peerMeasurements(sample: PeerSample): PeerMeasurements {
-  const { kind: _kind, peer: _peer, token: _token, inUse, ...counts } = sample
-  return { inUse: inUse === 1, ...counts }
+/** The samples of one peer. */
+export class PeerStats {
+  readonly #window = new Window<PeerSample>()
+
+  handleSample(nowUs: number, sample: PeerSample): void {
+    this.#window.add(nowUs, sample)
+  }
+
+  /** The session began anew, and its counts with it. */
+  restart(): void {
+    this.#window.restart()
+  }
+
+  measurements(): PeerMeasurements | undefined {
+    const span = this.#window.span()
+    if (span === undefined) return undefined
+    const { now, before, seconds } = span
+    const { kind: _kind, peer: _peer, token: _token, inUse, ...counts } = now
+    const feedbackBytes = now.txFeedbackBytes - before.txFeedbackBytes
+    return {
+      ...counts,
+      inUse: inUse === 1,
+      inWindow: {
+        txPackets: now.txPackets - before.txPackets,
+        queueDropped: now.queueDropped - before.queueDropped,
+        resent: now.resent - before.resent,
+        copied: now.copied - before.copied,
+        givenUp: now.givenUp - before.givenUp,
+        feedbackBytesPerS: seconds > 0 ? feedbackBytes / seconds : 0,
+      },
+    }
+  }
 }
 
 const COUNTER_NAME = new Map<number, keyof typeof COUNTER>(

@@ -18,6 +18,8 @@ import { counterName } from './stats.js'
 
 /** Samples for rates and losses are taken so often while a peer is in use. */
 const SAMPLE_US = 1_000_000
+/** And so often where they decide which paths carry. */
+const ADAPTIVE_SAMPLE_US = 250_000
 
 export abstract class Tunnel {
   protected readonly context: Context
@@ -72,7 +74,7 @@ export abstract class Tunnel {
     this.handleRoleTimeout(nowUs)
     if (nowUs < this.#sampleAtUs) return
     this.requestStats(0)
-    this.#sampleAtUs = this.#isInUse() ? nowUs + SAMPLE_US : Number.POSITIVE_INFINITY
+    this.#sampleAtUs = nowUs + this.#sampleEveryUs()
   }
 
   nextTimeout(): number {
@@ -127,20 +129,23 @@ export abstract class Tunnel {
       const confirmed = peer.epochs.handleConfirmed(event.localIndex)
       if (confirmed === undefined) return
       if (confirmed.fresh) peer.restart(nowUs)
+      peer.handleSession()
       this.handleConfirmed(nowUs, peer, isFirst || confirmed.fresh)
       return
     }
     if (event.kind === 'pathSeen') this.handlePathSeen(nowUs, peer, event)
     const message = peer.handleEvent(nowUs, event)
     if (message !== undefined) this.handleControl(nowUs, peer, message)
-    if (event.kind === 'peerUse' && peer.isInUse && nowUs + SAMPLE_US < this.#sampleAtUs) {
+    if (event.kind === 'peerUse' && nowUs + this.#sampleEveryUs() < this.#sampleAtUs) {
       this.requestStats(0)
-      this.#sampleAtUs = nowUs + SAMPLE_US
+      this.#sampleAtUs = nowUs + this.#sampleEveryUs()
     }
     this.handlePeerChanged(nowUs, peer, event)
   }
 
-  #isInUse(): boolean {
-    return [...this.peers.values()].some((peer) => peer.isInUse)
+  #sampleEveryUs(): number {
+    const used = [...this.peers.values()].filter(({ isInUse }) => isInUse)
+    if (used.length === 0) return Number.POSITIVE_INFINITY
+    return used.some(({ mode }) => mode === 'adaptive') ? ADAPTIVE_SAMPLE_US : SAMPLE_US
   }
 }

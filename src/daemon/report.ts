@@ -1,9 +1,16 @@
 /** From the core's snapshot, in microseconds and counts, to the report in people's units. */
 
 import type { PathSnapshot, PeerSnapshot, TunnelSnapshot } from '../core/snapshot.js'
-import type { Loss, PathMeasurements } from '../core/stats.js'
+import type { Loss, PathMeasurements, PeerMeasurements } from '../core/stats.js'
 import type { Aeads } from '../engine.js'
-import type { PathMeasured, PathReport, PeerReport } from '../status.js'
+import type {
+  OrderReport,
+  PathMeasured,
+  PathReport,
+  PeerReport,
+  RepairReport,
+  WindowReport,
+} from '../status.js'
 import { AEAD } from '../wire.js'
 import { endpointText } from './facts.js'
 
@@ -25,20 +32,46 @@ export function reportPeer(
   peer: PeerSnapshot,
   addresses: readonly string[],
 ): PeerReport {
-  const { name, aead, sessionSinceUs, inUse, policy, paths, measurements } = peer
+  const { name, aead, sessionSinceUs, inUse, policy, mode, paths, measurements } = peer
   const total = (key: 'txDataInWindow' | 'rxDataInWindow') =>
     paths.reduce((sum, path) => sum + (path.measurements?.[key] ?? 0), 0)
   const totals = { out: total('txDataInWindow'), in: total('rxDataInWindow') }
-  const { inUse: _inUse, ...order } = measurements ?? { inUse }
   return {
     name,
     sessionS: sessionSinceUs === undefined ? undefined : secondsSince(nowUs, sessionSinceUs),
     aead,
     inUse,
     mode: policy.mode,
+    modeInUse: mode,
     addresses,
     paths: paths.map((path) => reportPath(nowUs, path, totals)),
-    order: measurements === undefined ? undefined : (order as PeerReport['order']),
+    order: measurements && reportOrder(measurements),
+    repair: measurements && mode === 'adaptive' ? reportRepair(measurements) : undefined,
+  }
+}
+
+function reportOrder(of: PeerMeasurements): OrderReport {
+  const { txPackets, rxPackets, held, heldTotal } = of
+  const { provedLost, deadlinePassed, late, duplicates } = of
+  return { txPackets, rxPackets, held, heldTotal, provedLost, deadlinePassed, late, duplicates }
+}
+
+function reportRepair(of: PeerMeasurements): RepairReport {
+  const { inWindow } = of
+  return {
+    backlogBytes: of.backlogBytes,
+    backlogMs: milliseconds(of.backlogUs),
+    queueDropped: of.queueDropped,
+    queueMarked: of.queueMarked,
+    resent: of.resent,
+    resentBytes: of.resentBytes,
+    copied: of.copied,
+    givenUp: of.givenUp,
+    resentShare: share(inWindow.resent, inWindow.txPackets),
+    copiedShare: share(inWindow.copied, inWindow.txPackets),
+    droppedShare: share(inWindow.queueDropped, inWindow.txPackets + inWindow.queueDropped),
+    feedbackBytes: of.txFeedbackBytes,
+    feedbackBytesPerS: Math.round(inWindow.feedbackBytesPerS),
   }
 }
 
@@ -48,7 +81,8 @@ interface Totals {
 }
 
 function reportPath(nowUs: number, path: PathSnapshot, totals: Totals): PathReport {
-  const { label, endpoint, state, sinceUs, inPlan, why, intent, tier, weight, measurements } = path
+  const { label, endpoint, state, sinceUs, inPlan, why, notes } = path
+  const { intent, tier, weight, measurements } = path
   return {
     path: path.path,
     label,
@@ -57,6 +91,7 @@ function reportPath(nowUs: number, path: PathSnapshot, totals: Totals): PathRepo
     sinceS: secondsSince(nowUs, sinceUs),
     inUse: inPlan,
     why,
+    notes,
     intent,
     tier,
     weight,
@@ -84,6 +119,20 @@ function reportMeasured(of: PathMeasurements, totals: Totals): PathMeasured {
     outShare: share(of.txDataInWindow, totals.out),
     inShare: share(of.rxDataInWindow, totals.in),
     sendErrors: of.txErrors,
+    window: of.windowBytes === 0 ? undefined : reportWindow(of),
+  }
+}
+
+function reportWindow(of: PathMeasurements): WindowReport {
+  return {
+    suspect: of.suspect,
+    suspicions: of.suspicions,
+    windowBytes: of.windowBytes,
+    inflightBytes: of.inflightBytes,
+    canBytesPerS: of.deliveryRate,
+    queueMs: milliseconds(of.queueUs),
+    targetMs: milliseconds(of.targetUs),
+    lost: ratio(of.reported),
   }
 }
 

@@ -192,8 +192,10 @@ function absentPeer(name: string, addresses: readonly string[]): PeerReport {
     aead: undefined,
     inUse: false,
     mode: '',
+    modeInUse: '',
     addresses,
     paths: [],
     order: undefined,
+    repair: undefined,
   }
 }

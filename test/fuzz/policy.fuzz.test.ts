@@ -2,9 +2,10 @@
 import fc from 'fast-check'
 import sodium from 'libsodium-wrappers'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { CROSSING } from '../../src/boundary.js'
+import { CROSSING, PLAN_KIND, PLAN_PATH } from '../../src/boundary.js'
 import { Peer } from '../../src/core/peer.js'
 import { decodePolicy, encodePolicy } from '../../src/core/policy.js'
+import { place } from '../../src/layout.js'
 import { LIMIT } from '../../src/wire.js'
 import { newContext, only, takeCommands } from '../unit/core_fixture.js'
 import { hostileOctets, readCorpus } from './octets_fixture.js'
@@ -19,6 +20,11 @@ function expectHarmless(bytes: Uint8Array): void {
   // There is one way to say a thing, so whatever is taken has every octet in its place.
   expect(encodePolicy(policy)).toEqual(Uint8Array.from(bytes))
   expect(policy.paths.length).toBeLessThanOrEqual(LIMIT.paths.value)
+}
+
+function tableBytes(kind: number, slots: number): number {
+  if (kind === PLAN_KIND.buckets.value) return LIMIT.buckets.value * CROSSING.planChoices.value
+  return kind === PLAN_KIND.arrival.value ? slots * place(PLAN_PATH, 'packed').size : slots
 }
 
 /** Under this policy, with all paths up: commands fit their records, plans what C accepts. */
@@ -36,8 +42,7 @@ function expectPlans(bytes: Uint8Array): void {
   for (const { payload } of only(takeCommands(context), 'planPublish')) {
     const slots = payload![4]! | (payload![5]! << 8)
     expect(slots).toBeLessThanOrEqual(CROSSING.planSlots.value)
-    const table = payload![0] === 1 ? LIMIT.buckets.value * CROSSING.planChoices.value : slots
-    expect(payload).toHaveLength(22 + table)
+    expect(payload).toHaveLength(22 + tableBytes(payload![0]!, slots))
   }
 }
 

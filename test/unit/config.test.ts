@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fromCommandLine, fromFile } from '../../src/config/file.js'
 import { optionsOf } from '../../src/config/options.js'
+import { readSetting } from '../../src/config/setting.js'
 import { resolveConfig } from '../../src/config/tunnel.js'
 import { formatCidr } from '../../src/net/address.js'
 
@@ -146,6 +147,15 @@ describe("the bonding driver's words", () => {
     [3, 'broadcast'],
   ])('mode %i is %s', async (number, name) => {
     expect((await server(`mode = ${number}`)).policy.mode).toBe(name)
+  })
+
+  it('adaptive is known by its name, which the driver has not', async () => {
+    expect((await server('mode = "adaptive"')).policy.mode).toBe('adaptive')
+    expect(readSetting(['mode', 'adaptive'])).toEqual({
+      kind: 'policy',
+      change: { mode: 'adaptive' },
+    })
+    expect(await refusal(server('mode = 7'))).toContain('broadcast, adaptive')
   })
 
   it.each([

@@ -1,4 +1,4 @@
-import type { EngineCommand } from '../../src/boundary.js'
+import type { EngineCommand, EventOf } from '../../src/boundary.js'
 import { Context, type CoreOptions } from '../../src/core/context.js'
 import type { Fact } from '../../src/core/facts.js'
 import type { PathPolicy, Policy } from '../../src/core/policy.js'
@@ -56,3 +56,41 @@ export const weighted = (...weights: number[]): PathPolicy[] =>
   weights.map((weight, path) => ({ path, intent: 'up', tier: 0, weight }))
 
 export const policyOf = (changes: Partial<Policy>): Policy => ({ ...DEFAULT_POLICY, ...changes })
+
+/** What C measured of a path; everything that is not given is zero, or as it is on a path that works. */
+export const pathSample = (changes: Partial<EventOf<'pathStats'>>): EventOf<'pathStats'> => ({
+  kind: 'pathStats',
+  peer: 0,
+  path: 0,
+  usable: 1,
+  heard: 1,
+  heardByPeer: 1,
+  token: 0,
+  rttUs: 0,
+  srttUs: 0,
+  rttvarUs: 0,
+  minRttUs: 0,
+  jitterUs: 0,
+  rxSkewUs: 0,
+  txSkewUs: 0,
+  silentUs: 0,
+  txDatagrams: 0,
+  txBytes: 0,
+  txData: 0,
+  txErrors: 0,
+  rxDatagrams: 0,
+  rxBytes: 0,
+  rxData: 0,
+  rxExpected: 0,
+  peerExpected: 0,
+  peerReceived: 0,
+  suspect: 0,
+  windowBytes: 0,
+  inflightBytes: 0,
+  deliveryRate: 0,
+  queueUs: 0,
+  targetUs: 0,
+  lostDatagrams: 0,
+  suspicions: 0,
+  ...changes,
+})

@@ -2,12 +2,21 @@ import fc from 'fast-check'
 import sodium from 'libsodium-wrappers'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Endpoint } from '../../src/boundary.js'
-import { PATH_LOST } from '../../src/boundary.js'
+import { PATH_LOST, PLAN_KIND } from '../../src/boundary.js'
 import type { Context } from '../../src/core/context.js'
 import { Peer } from '../../src/core/peer.js'
 import type { PathPolicy, Policy } from '../../src/core/policy.js'
-import { MODE } from '../../src/wire.js'
-import { MS, newContext, only, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
+import { FEATURE, MODE } from '../../src/wire.js'
+import {
+  MS,
+  newContext,
+  only,
+  pathSample,
+  policyOf,
+  SECOND,
+  takeCommands,
+  takeFacts,
+} from './core_fixture.js'
 
 const ID = 4
 const ENDPOINT: Endpoint = {
@@ -321,6 +330,78 @@ describe('probing', () => {
     expect(told()).toMatchObject([{ silenceUs: 550 * MS }])
     policy({ downdelayUs: 300 * MS, updelayUs: 1 })
     expect(told()).toEqual([])
+  })
+})
+
+describe('the mode adaptive', () => {
+  const told = () => only(takeCommands(context), 'probing').map(({ fields }) => fields.silenceUs)
+  const kinds = () => only(takeCommands(context), 'planPublish').map(({ payload }) => payload?.[0])
+  /** Keys of a session with a peer of these features come into use. */
+  const agree = (features: number) => {
+    const keys = { sendKey: new Uint8Array(32), receiveKey: new Uint8Array(32) }
+    const epoch = { localIndex: context.takeIndex(), remoteIndex: 1, aead: 1, keys }
+    peer.epochs.install(nowUs, { ...epoch, features, fresh: false, confirmed: true })
+    peer.epochs.handleConfirmed(epoch.localIndex)
+    peer.handleSession()
+  }
+
+  it('gives a path up after three seconds of silence, or later', () => {
+    peer.publishProbing()
+    policy({ mode: 'adaptive' })
+    policy({ mode: 'adaptive', downdelayUs: 5 * SECOND })
+    policy({ mode: 'balance-rr' })
+    expect(told()).toEqual([250 * MS, 3 * SECOND, 5250 * MS, 250 * MS])
+  })
+
+  it('publishes a plan of kind arrival', () => {
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0, 1)
+    alive(0, 1)
+    expect(kinds()).toEqual([PLAN_KIND.arrival.value, PLAN_KIND.arrival.value])
+    expect(peer.mode).toBe('adaptive')
+  })
+
+  it('is balance-rr towards a peer that cannot repair, until it can', () => {
+    peer.publishProbing()
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0, 1)
+    alive(0, 1)
+    takeCommands(context)
+    agree(FEATURE.partialChecksum.value)
+    expect(peer.mode).toBe('balance-rr')
+    expect(peer.snapshot()).toMatchObject({ mode: 'balance-rr', policy: { mode: 'adaptive' } })
+    const commands = takeCommands(context)
+    expect(only(commands, 'planPublish').at(-1)?.payload?.[0]).toBe(PLAN_KIND.slots.value)
+    expect(only(commands, 'probing').map(({ fields }) => fields.silenceUs)).toEqual([250 * MS])
+    agree(FEATURE.repair.value)
+    expect(peer.mode).toBe('adaptive')
+    expect(kinds()).toEqual([PLAN_KIND.arrival.value])
+  })
+
+  it('has a path that comes and goes back within a second', () => {
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0, 1)
+    alive(0, 1)
+    for (let i = 0; i < 10; i++) {
+      lose(1)
+      alive(1)
+      expect(peer.nextTimeout() - nowUs).toBeLessThanOrEqual(SECOND)
+      later(SECOND)
+      expect(snapshotOf(1).state).toBe('up')
+    }
+  })
+
+  it('says of a suspect path since when nothing was heard of it', () => {
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0)
+    alive(0)
+    expect(snapshotOf(0).notes).toEqual([])
+    peer.handleEvent(nowUs, pathSample({ peer: ID, suspect: 1, silentUs: 40_400 }))
+    expect(snapshotOf(0).notes).toEqual([
+      'is suspect: no answer since 40 ms; its packets were sent again on others',
+    ])
+    peer.handleEvent(nowUs, pathSample({ peer: ID, suspect: 0 }))
+    expect(snapshotOf(0).notes).toEqual([])
   })
 })
 

@@ -194,6 +194,16 @@ describe('the other modes', () => {
   })
 })
 
+describe('adaptive', () => {
+  it('names in its table every path that thin flows may use', () => {
+    const plan = compilePlan(policyOf({ mode: 'adaptive' }), weighted(1, 3), [], 0)
+    expect(plan).toMatchObject({ kind: 'arrival', carriers: [1, 0], reserves: [] })
+    const none = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    expect([...plan.table]).toEqual([0, 0, ...none, 1, 0, ...none])
+    expect([...encodePlan(plan, RR).subarray(0, 6)]).toEqual([4, 0, 3, 0, 2, 0])
+  })
+})
+
 describe('reserves', () => {
   const others: PathPolicy[] = [
     { path: 4, intent: 'standby', tier: 0, weight: 9 },

@@ -1,37 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { EventOf } from '../../src/boundary.js'
 import { COUNTER } from '../../src/boundary.js'
-import { counterName, PathStats, peerMeasurements } from '../../src/core/stats.js'
-import { SECOND } from './core_fixture.js'
-
-const sample = (changes: Partial<EventOf<'pathStats'>>): EventOf<'pathStats'> => ({
-  kind: 'pathStats',
-  peer: 0,
-  path: 0,
-  usable: 1,
-  heard: 1,
-  heardByPeer: 1,
-  token: 0,
-  rttUs: 0,
-  srttUs: 0,
-  rttvarUs: 0,
-  minRttUs: 0,
-  jitterUs: 0,
-  rxSkewUs: 0,
-  txSkewUs: 0,
-  silentUs: 0,
-  txDatagrams: 0,
-  txBytes: 0,
-  txData: 0,
-  txErrors: 0,
-  rxDatagrams: 0,
-  rxBytes: 0,
-  rxData: 0,
-  rxExpected: 0,
-  peerExpected: 0,
-  peerReceived: 0,
-  ...changes,
-})
+import { counterName, PathStats, PeerStats } from '../../src/core/stats.js'
+import { SECOND, pathSample as sample } from './core_fixture.js'
 
 /** A path that does the same every second: a sample for each of these seconds. */
 function steady(stats: PathStats, seconds: readonly number[]): void {
@@ -48,6 +19,8 @@ function steady(stats: PathStats, seconds: readonly number[]): void {
         rxExpected: 100 * s,
         peerExpected: 110 * s,
         peerReceived: 88 * s,
+        lostDatagrams: 3 * s,
+        suspicions: s,
       }),
     )
   }
@@ -86,6 +59,9 @@ describe('measurements of a path', () => {
       rxDataInWindow: 900,
       rxLoss: { expected: 1000, lost: 10 },
       txLoss: { expected: 1100, lost: 220 },
+      reported: { expected: 1000, lost: 30 },
+      suspicions: 59,
+      suspicionsInWindow: 10,
     })
   })
 
@@ -122,9 +98,14 @@ describe('measurements of a path', () => {
       txSkewUs: 7,
       silentUs: 8,
       txErrors: 9,
+      windowBytes: 10,
+      inflightBytes: 11,
+      deliveryRate: 12,
+      queueUs: 13,
+      targetUs: 14,
     }
-    stats.handleSample(0, sample({ ...measured, usable: 0 }))
-    expect(stats.measurements()).toMatchObject({ ...measured, usable: false })
+    stats.handleSample(0, sample({ ...measured, usable: 0, suspect: 1 }))
+    expect(stats.measurements()).toMatchObject({ ...measured, usable: false, suspect: true })
   })
 
   it('show no negative loss when datagrams overtake each other over the edge of the window', () => {
@@ -145,7 +126,7 @@ describe('measurements of a path', () => {
   })
 })
 
-it('measurements of a peer are what C counts', () => {
+describe('measurements of a peer', () => {
   const counts = {
     held: 1,
     txPackets: 2,
@@ -155,10 +136,59 @@ it('measurements of a peer are what C counts', () => {
     deadlinePassed: 6,
     late: 7,
     duplicates: 8,
+    backlogBytes: 9,
+    backlogUs: 10,
+    queueDropped: 11,
+    queueMarked: 12,
+    resent: 13,
+    resentBytes: 14,
+    copied: 15,
+    givenUp: 16,
+    txFeedbackBytes: 17,
   }
   const event: EventOf<'peerStats'> = { kind: 'peerStats', peer: 9, token: 9, inUse: 1, ...counts }
-  expect(peerMeasurements(event)).toEqual({ inUse: true, ...counts })
-  expect(peerMeasurements({ ...event, inUse: 0 }).inUse).toBe(false)
+
+  it('are none before the first sample, and what C counts after it', () => {
+    const stats = new PeerStats()
+    expect(stats.measurements()).toBeUndefined()
+    stats.handleSample(0, event)
+    expect(stats.measurements()).toMatchObject({ inUse: true, ...counts })
+    stats.handleSample(1, { ...event, inUse: 0 })
+    expect(stats.measurements()?.inUse).toBe(false)
+  })
+
+  it('have what happened in the window beside the totals', () => {
+    const stats = new PeerStats()
+    for (let s = 0; s <= 30; s++) {
+      stats.handleSample(s * SECOND, {
+        ...event,
+        txPackets: 100 * s,
+        queueDropped: s,
+        resent: 2 * s,
+        copied: 3 * s,
+        givenUp: 4 * s,
+        txFeedbackBytes: 500 * s,
+      })
+    }
+    expect(stats.measurements()).toMatchObject({
+      txPackets: 3000,
+      inWindow: {
+        txPackets: 1000,
+        queueDropped: 10,
+        resent: 20,
+        copied: 30,
+        givenUp: 40,
+        feedbackBytesPerS: 500,
+      },
+    })
+  })
+
+  it('begin anew with the session', () => {
+    const stats = new PeerStats()
+    stats.handleSample(0, event)
+    stats.restart()
+    expect(stats.measurements()).toBeUndefined()
+  })
 })
 
 it('a counter has the name of the contract, or none', () => {

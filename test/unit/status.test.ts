@@ -7,8 +7,11 @@ import {
   duration,
   type PathMeasured,
   type PathReport,
+  type PeerReport,
+  type RepairReport,
   renderStatus,
   type StatusReport,
+  type WindowReport,
 } from '../../src/status.js'
 
 const MEASURED: PathMeasured = {
@@ -30,6 +33,7 @@ const MEASURED: PathMeasured = {
   outShare: 0.6667,
   inShare: 1,
   sendErrors: 0,
+  window: undefined,
 }
 
 const PATH: PathReport = {
@@ -40,6 +44,7 @@ const PATH: PathReport = {
   sinceS: 125,
   inUse: true,
   why: '',
+  notes: [],
   intent: 'up',
   tier: 0,
   weight: 3,
@@ -62,6 +67,7 @@ const REPORT: StatusReport = {
       aead: 'aes-256-gcm',
       inUse: true,
       mode: 'balance-rr',
+      modeInUse: 'balance-rr',
       addresses: [],
       paths: [
         PATH,
@@ -78,6 +84,7 @@ const REPORT: StatusReport = {
         },
       ],
       order: undefined,
+      repair: undefined,
     },
   ],
   counters: { dropAuth: 3 },
@@ -127,6 +134,72 @@ describe('the text of a status', () => {
   })
 })
 
+describe('the text of a status in the mode adaptive', () => {
+  const window: WindowReport = {
+    suspect: false,
+    suspicions: 2,
+    windowBytes: 61_000,
+    inflightBytes: 34_400,
+    canBytesPerS: 2_275_000,
+    queueMs: 4.3,
+    targetMs: 10,
+    lost: 0.01,
+  }
+  const repair: RepairReport = {
+    backlogBytes: 12_000,
+    backlogMs: 3.5,
+    queueDropped: 7,
+    queueMarked: 1,
+    resent: 20,
+    resentBytes: 28_000,
+    copied: 3,
+    givenUp: 0,
+    resentShare: 0.02,
+    copiedShare: 0.003,
+    droppedShare: 0.001,
+    feedbackBytes: 9_000,
+    feedbackBytesPerS: 2_500,
+  }
+  const path = (label: string, changes: Partial<WindowReport>, ...notes: string[]): PathReport => ({
+    ...PATH,
+    label,
+    notes,
+    measured: { ...MEASURED, window: { ...window, ...changes } },
+  })
+  const [peer] = REPORT.peers
+  const text = (changes: Partial<PeerReport>) =>
+    renderStatus({ ...REPORT, peers: [{ ...peer!, mode: 'adaptive', ...changes }] }, false)
+
+  it('shows what each path can, what is under way, and its queue', () => {
+    const shown = text({
+      modeInUse: 'adaptive',
+      paths: [path('dsl', {}), path('lte', { canBytesPerS: 0 }), { ...PATH, measured: undefined }],
+      repair,
+    })
+    expect(shown).toMatch(/ {2}can +under way +queue +use/)
+    expect(shown).toMatch(/^ {2}dsl +up .* 18\.2 Mbit\/s +34\/61 kB +4\/10 ms +weight 3/m)
+    expect(shown).toMatch(/^ {2}lte +up .* - +34\/61 kB +4\/10 ms/m)
+    expect(shown).toContain('  queue 12 kB, 3.50 ms old; dropped 7 (0.1%), marked 1\n')
+    expect(shown).toContain(
+      '  sent again 20 (2.0%), copied 3 (0.3%), given up 0; feedback 20.0 kbit/s\n',
+    )
+  })
+
+  it('shows a suspect path as such, and says what became of its packets', () => {
+    const note = 'is suspect: no answer since 40 ms; its packets were sent again on others'
+    const shown = text({ modeInUse: 'adaptive', paths: [path('lte', { suspect: true }, note)] })
+    expect(shown).toMatch(/^ {2}lte +suspect /m)
+    expect(shown).toContain(`  lte ${note}\n`)
+  })
+
+  it('says when another mode is carried out', () => {
+    expect(text({ modeInUse: 'balance-rr' })).toContain(
+      '  mode adaptive needs a newer mptun on the other side: balance-rr is used\n',
+    )
+    expect(text({ modeInUse: 'adaptive' })).not.toContain('needs a newer')
+  })
+})
+
 describe("people's units", () => {
   it.each([
     [0, '0 s'],
@@ -166,6 +239,7 @@ describe('a report', () => {
     sinceUs: 1_000_000,
     inPlan: true,
     why: '',
+    notes: [],
     intent: 'up',
     tier: 0,
     weight: 1,
@@ -190,6 +264,15 @@ describe('a report', () => {
       txLoss: { expected: 200, lost: 1 },
       rxLossTotal: { expected: 3, lost: 1 },
       txLossTotal: { expected: 0, lost: 0 },
+      suspect: true,
+      suspicions: 4,
+      suspicionsInWindow: 1,
+      windowBytes: id * 50_000,
+      inflightBytes: 20_000,
+      deliveryRate: 2_500_000,
+      queueUs: 4_500,
+      targetUs: 10_000,
+      reported: { expected: 100, lost: 3 },
     },
   })
   const peer: PeerSnapshot = {
@@ -198,6 +281,7 @@ describe('a report', () => {
     sessionSinceUs: 2_000_000,
     inUse: true,
     policy: DEFAULT_POLICY,
+    mode: DEFAULT_POLICY.mode,
     paths: [path(0, 30), path(1, 10)],
     measurements: undefined,
   }
@@ -222,6 +306,64 @@ describe('a report', () => {
         sendErrors: 7,
       },
     })
+  })
+
+  it('has windows where there are some, and repairs in the mode that makes them', () => {
+    const measurements: PeerSnapshot['measurements'] = {
+      inUse: true,
+      held: 1,
+      txPackets: 1000,
+      rxPackets: 2,
+      heldTotal: 3,
+      provedLost: 4,
+      deadlinePassed: 5,
+      late: 6,
+      duplicates: 7,
+      backlogBytes: 8,
+      backlogUs: 9_000,
+      queueDropped: 10,
+      queueMarked: 11,
+      resent: 12,
+      resentBytes: 13,
+      copied: 14,
+      givenUp: 15,
+      txFeedbackBytes: 16,
+      inWindow: {
+        txPackets: 90,
+        queueDropped: 10,
+        resent: 9,
+        copied: 45,
+        givenUp: 0,
+        feedbackBytesPerS: 17.4,
+      },
+    }
+    const adaptive: PeerSnapshot = { ...peer, mode: 'adaptive', measurements }
+    const report = reportPeer(5_500_000, adaptive, [])
+    expect(report).toMatchObject({ mode: DEFAULT_POLICY.mode, modeInUse: 'adaptive' })
+    expect(report.order).toMatchObject({ txPackets: 1000, duplicates: 7 })
+    expect(report.order).not.toHaveProperty('resent')
+    expect(report.repair).toMatchObject({
+      backlogMs: 9,
+      resent: 12,
+      resentShare: 0.1,
+      copiedShare: 0.5,
+      droppedShare: 0.1,
+      feedbackBytes: 16,
+      feedbackBytesPerS: 17,
+    })
+    const [without, windowed] = report.paths.map(({ measured }) => measured?.window)
+    expect(without).toBeUndefined()
+    expect(windowed).toEqual({
+      suspect: true,
+      suspicions: 4,
+      windowBytes: 50_000,
+      inflightBytes: 20_000,
+      canBytesPerS: 2_500_000,
+      queueMs: 4.5,
+      targetMs: 10,
+      lost: 0.03,
+    })
+    expect(reportPeer(0, { ...peer, measurements }, []).repair).toBeUndefined()
   })
 
   it('leaves counters out that are zero', () => {
