@@ -3,7 +3,7 @@
 //
 //   node native/build.mjs               addon, simulation addon, link emulator  -> build/
 //   node native/build.mjs --sanitize    the same under ASan and UBSan           -> build/asan/
-//   node native/build.mjs --bench       unsealed addon, flood, leaves           -> build/
+//   node native/build.mjs --bench       unsealed addon, flood, bulk, leaves     -> build/
 //   node native/build.mjs --tests       test programs, fuzz replays (sanitized) -> build/test/, build/fuzz/
 //   node native/build.mjs --libfuzzer   fuzz targets with clang's libFuzzer     -> build/libfuzzer/
 //   ... --only NAME                     only the programs whose name contains NAME
@@ -103,7 +103,7 @@ function productPrograms(way) {
   ].filter(({ main }) => main.length > 0 && main.every((path) => existsSync(path)))
 }
 
-/** What only the benchmark runs: an addon that carries everything in the clear, and a source of load. */
+/** What only the benchmark runs: an addon that carries everything in the clear, and sources of load. */
 function benchPrograms(way) {
   return [
     {
@@ -117,6 +117,13 @@ function benchPrograms(way) {
       way,
       output: `${way.dir}/mptun-flood`,
       main: ['bench/throughput/flood.c'],
+      define: [],
+      shared: false,
+    },
+    {
+      way,
+      output: `${way.dir}/mptun-bulk`,
+      main: ['bench/bond/bulk.c'],
       define: [],
       shared: false,
     },

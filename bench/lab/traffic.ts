@@ -233,6 +233,8 @@ export interface PingReport {
   duplicates: number
   /** When answers came, since 1970. */
   answeredAtMs: readonly number[]
+  /** Of the same answers, one by one. */
+  rttsMs: readonly number[]
   /** Between two answers next to each other. */
   longestGapMs: number
   /** NaN without an answer. */
@@ -270,7 +272,8 @@ export function judgePing(text: string): PingReport {
   const [, sent = Number.NaN] = /^(\d+) packets transmitted/m.exec(text) ?? []
   const answers = [...text.matchAll(/^\[([\d.]+)\].* time=([\d.]+) ms(.*)$/gm)]
   const answeredAtMs = answers.map(([, at]) => Number(at) * 1000)
-  const rtts = answers.map(([, , rtt]) => Number(rtt)).sort((a, b) => a - b)
+  const rttsMs = answers.map(([, , rtt]) => Number(rtt))
+  const rtts = [...rttsMs].sort((a, b) => a - b)
   const duplicates = answers.filter(([, , , rest]) => rest?.includes('DUP')).length
   const gaps = answeredAtMs.slice(1).map((at, index) => at - answeredAtMs[index]!)
   return {
@@ -278,6 +281,7 @@ export function judgePing(text: string): PingReport {
     received: answers.length - duplicates,
     duplicates,
     answeredAtMs,
+    rttsMs,
     longestGapMs: Math.max(0, ...gaps),
     medianMs: rtts[Math.floor(rtts.length / 2)] ?? Number.NaN,
     maxMs: rtts.at(-1) ?? Number.NaN,

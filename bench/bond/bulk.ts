@@ -1,0 +1,91 @@
+/** One TCP or MPTCP connection with as much as it can carry, by the program of bulk.c. */
+
+import { once } from 'node:events'
+import { line } from '../lab/output.js'
+import { repositoryPath } from '../lab/repository.js'
+import type { Site } from '../lab/site.js'
+import type { Congestion } from '../lab/traffic.js'
+import { type Arrived, sumOf } from './arrived.js'
+
+const PROGRAM = repositoryPath('build', 'mptun-bulk')
+/** The time of its traffic is known: what it takes beyond is a hang. */
+const SPARE_S = 15
+
+/** `up` is what the client sends. */
+export type Direction = 'up' | 'down' | 'both'
+
+export interface Bulk {
+  readonly address: string
+  readonly direction: Direction
+  readonly congestion: Congestion
+  readonly protocol: 'tcp' | 'mptcp'
+  readonly seconds: number
+  /** Connections at the same time need different ones. */
+  readonly port?: number
+}
+
+export interface BulkReport {
+  /** Of all connections and directions together. */
+  readonly arrived: Arrived
+  /** Of MPTCP the first subflow's. */
+  readonly retransmits: number
+  /** TCP segments that arrived before one that was sent earlier (tcpi_rcv_ooopack). */
+  readonly outOfOrder: number
+  /** Of MPTCP: beside the first. */
+  readonly addedSubflows: number
+}
+
+interface EndReport {
+  startUs: number
+  binUs: number
+  sentBytes: number
+  congestion: string
+  retransmits: number
+  outOfOrder: number
+  addedSubflows: number
+  bins: number[]
+}
+
+/** The client connects, whoever sends: its NAT and MPTCP's subflows want it so. */
+export async function runBulk(site: Site, bulk: Bulk): Promise<BulkReport> {
+  const { address, direction, congestion, protocol, seconds, port = 5300 } = bulk
+  const listener = site.spawn('server', [PROGRAM, 'listen', String(port), congestion, protocol], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  const closed = once(listener, 'close')
+  try {
+    await line(listener, /^listening$/)
+    listener.stdout?.on('data', (data: Buffer) => {
+      output += data
+    })
+    const words = [address, String(port), congestion, protocol, direction, String(seconds)]
+    const { stdout } = await site.exec('client', [PROGRAM, 'connect', ...words], {
+      timeoutMs: (seconds + SPARE_S) * 1000,
+    })
+    listener.kill('SIGTERM') // in case that the reset was lost
+    await closed
+    return judge(direction, JSON.parse(stdout) as EndReport, JSON.parse(output) as EndReport)
+  } finally {
+    listener.kill('SIGTERM')
+    await closed
+  }
+}
+
+function judge(direction: Direction, client: EndReport, server: EndReport): BulkReport {
+  const senders = [
+    ...(direction === 'down' ? [] : [client]),
+    ...(direction === 'up' ? [] : [server]),
+  ]
+  const receivers = [
+    ...(direction === 'down' ? [] : [server]),
+    ...(direction === 'up' ? [] : [client]),
+  ]
+  return {
+    // From the moment when the client began to connect, wherever it arrived.
+    arrived: sumOf(client.startUs, client.binUs, receivers),
+    retransmits: senders.reduce((sum, { retransmits }) => sum + retransmits, 0),
+    outOfOrder: receivers.reduce((sum, { outOfOrder }) => sum + outOfOrder, 0),
+    addedSubflows: client.addedSubflows,
+  }
+}

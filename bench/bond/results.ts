@@ -1,0 +1,90 @@
+/** What a whole run has found; kept as JSON, from which tables, charts and claims are made. */
+
+import type { Congestion } from '../lab/traffic.js'
+import type { Machine } from '../throughput/machine.js'
+import type { Metric, Sample } from './sample.js'
+import type { Group, Load } from './scenario.js'
+import type { Subject } from './subject.js'
+import type { TimeLine } from './timeline.js'
+
+export interface Row {
+  /** Ids. */
+  readonly scenario: string
+  readonly load: Load
+  readonly congestion: Congestion
+  readonly subject: Subject
+  readonly median: Sample
+  /** One a round. */
+  readonly samples: readonly Sample[]
+  /** Of the last round. */
+  readonly timeLine: TimeLine
+}
+
+/** Something that did not work; its sample is missing. */
+export interface Failure {
+  readonly scenario: string
+  readonly load: Load
+  readonly congestion: Congestion
+  readonly subject: string
+  readonly round: number
+  readonly why: string
+}
+
+export interface ScenarioInfo {
+  readonly id: string
+  readonly title: string
+  readonly group: Group
+  readonly links: readonly { readonly name: string; readonly description: string }[]
+}
+
+export interface Results {
+  readonly machine: Machine
+  readonly settings: { readonly rounds: number; readonly seconds: number }
+  readonly scenarios: readonly ScenarioInfo[]
+  readonly rows: readonly Row[]
+  readonly failures: readonly Failure[]
+}
+
+export function rowOf(
+  { rows }: Results,
+  scenario: string,
+  congestion: Congestion,
+  subject: string,
+  load: Load = 'tcp',
+): Row | undefined {
+  return rows.find(
+    (row) =>
+      row.scenario === scenario &&
+      row.congestion === congestion &&
+      row.load === load &&
+      keyOf(row.subject) === subject,
+  )
+}
+
+/** One word for a subject: the mode's name, `mptcp`, `alone:NAME`. */
+export function keyOf(subject: Subject): string {
+  if (subject.kind === 'alone') return `alone:${subject.link}`
+  return subject.kind === 'mode' ? subject.mode : 'mptcp'
+}
+
+/** What the links carry alone through a tunnel: together, and the best. NaN while one is missing. */
+export function aloneOf(
+  results: Pick<Results, 'rows'>,
+  scenario: string,
+  links: readonly { readonly name: string }[],
+  congestion: Congestion,
+): { readonly sum: number; readonly best: number } {
+  const each = links.map(({ name }) => {
+    const row = results.rows.find(
+      (one) =>
+        one.scenario === scenario &&
+        one.congestion === congestion &&
+        keyOf(one.subject) === `alone:${name}`,
+    )
+    return row?.median.mbit ?? Number.NaN
+  })
+  return { sum: each.reduce((sum, mbit) => sum + mbit, 0), best: Math.max(...each) }
+}
+
+export const figureOf = (row: Row | undefined, metric: Metric): number =>
+  row?.median[metric] ?? Number.NaN

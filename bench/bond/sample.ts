@@ -1,0 +1,50 @@
+/** What one run of one subject on one scenario measures, and the middle of several. */
+
+import { median } from '../throughput/sample.js'
+
+/** Units end the names; a share is of 1. */
+export const METRICS = [
+  /** Payload that arrived in the steady part, both directions together. */
+  'mbit',
+  /** From the beginning until a second with 90 % of the sum of the links. */
+  'to90S',
+  'pingP50Ms',
+  'pingP99Ms',
+  'pingsLost',
+  /** Numbered datagrams beside, or the load itself. */
+  'datagrams',
+  'datagramsLost',
+  'datagramsOutOfOrder',
+  'datagramGapMs',
+  'datagramP99Ms',
+  'tcpOutOfOrder',
+  'tcpRetransmits',
+  /** Of MPTCP: how many it added to the first. */
+  'addedSubflows',
+  /** UDP payload of feedback against that of everything the other end sent meanwhile. */
+  'feedbackShare',
+  /** Inner octets sent again against all that the sender sent. */
+  'resentShare',
+  /** Copies against inner packets. */
+  'copiedShare',
+  /** The second after a cut, the worst of all cuts, against what the links left carry alone. */
+  'afterCutShare',
+  /** From a restore until the link carries its share again, the longest. */
+  'backS',
+  /** The emulator's worst lateness: how far to trust the run. */
+  'lateMaxUs',
+] as const
+
+export type Metric = (typeof METRICS)[number]
+
+export type Sample = Readonly<Partial<Record<Metric, number>>>
+
+/** Metric by metric. */
+export function medianSample(samples: readonly Sample[]): Sample {
+  return Object.fromEntries(
+    METRICS.flatMap((metric) => {
+      const numbers = samples.map((sample) => sample[metric]).filter((each) => each !== undefined)
+      return numbers.length === 0 ? [] : [[metric, median(numbers)]]
+    }),
+  )
+}
