@@ -101,7 +101,7 @@ static void carry(struct mp_tunnel *tunnel, const struct mp_slice *packet)
     if (schedule->kind == MP_PLAN_KIND_ALL) {
       send_everywhere(tunnel, peer, usable, flow, *next, length);
     } else {
-      const uint8_t path = mp_schedule_pick(schedule, bucket, usable);
+      const uint8_t path = mp_schedule_pick(schedule, bucket, usable, tunnel->now_us);
       if (path == MP_CROSSING_NO_PATH)
         goto drop_no_path;
       send_on(tunnel, peer, path, flow, *next, length);

@@ -69,6 +69,13 @@ bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint
   schedule->slots = slots;
   schedule->named = (uint16_t)named;
   schedule->cursor = 0;
+  schedule->path = 0;
+  schedule->run = 1;
+  schedule->run_left = 0;
+  schedule->waiting = 0;
+  memset(schedule->drawn, 0, sizeof schedule->drawn);
+  schedule->seen = 0;
+  schedule->since_us = 0;
   memcpy(schedule->order, payload + MP_PLAN_ORDER, sizeof schedule->order);
   memcpy(has_slots ? (void *)schedule->slot : schedule->choice, table, length - MP_PLAN_BYTES);
   return true;
@@ -82,7 +89,20 @@ static uint8_t first_of(const uint8_t *paths, unsigned count, uint32_t usable)
   return MP_CROSSING_NO_PATH;
 }
 
-/* Precondition: a usable path has a slot. */
+/* A pause is part of the window before it, so that bursts count for the time that they must last. */
+__attribute__((cold)) static void end_window(struct mp_schedule *schedule, uint64_t now_us)
+{
+  const uint64_t run =
+      (uint64_t)schedule->seen * MP_SCHEDULE_RUN_US / (now_us - schedule->since_us);
+  schedule->run = (uint16_t)(run < 1                         ? 1
+                             : run > MP_SCHEDULE_RUN_PACKETS ? MP_SCHEDULE_RUN_PACKETS
+                                                             : run);
+  schedule->since_us = now_us;
+  schedule->seen = 0;
+}
+
+/* Precondition of all that follow: a usable path has a slot. */
+
 static uint8_t next_slot(struct mp_schedule *schedule, uint32_t usable)
 {
   uint8_t path;
@@ -94,12 +114,60 @@ static uint8_t next_slot(struct mp_schedule *schedule, uint32_t usable)
   return path;
 }
 
-uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t usable)
+/* Draws so many slots that paths of equal weight get a whole run each. What was drawn for paths that
+ * have become unusable is stepped over like their slots. Rare, and better not inlined. */
+__attribute__((noinline)) static void draw(struct mp_schedule *schedule, uint32_t usable)
+{
+  const unsigned paths = (unsigned)__builtin_popcount(usable & schedule->named);
+  memset(schedule->drawn, 0, sizeof schedule->drawn);
+  for (unsigned i = 0; i < schedule->run * paths; i++) {
+    const uint8_t path = next_slot(schedule, usable);
+    schedule->drawn[path]++;
+    schedule->waiting |= (uint16_t)(1u << path);
+  }
+}
+
+/* The first of `paths` after `path`, around. */
+static uint8_t path_after(uint8_t path, uint32_t paths)
+{
+  const uint32_t after = paths & (UINT32_MAX << (path + 1));
+  return (uint8_t)__builtin_ctz(after ? after : paths);
+}
+
+static uint8_t next_in_run(struct mp_schedule *schedule, uint32_t usable)
+{
+  if (!(schedule->waiting & usable)) {
+    schedule->waiting = 0;
+    if (schedule->run == 1)
+      return next_slot(schedule, usable);
+    draw(schedule, usable);
+  }
+  const uint32_t ready = schedule->waiting & usable;
+  if (schedule->run_left == 0 || !has(ready, schedule->path)) {
+    schedule->path = path_after(schedule->path, ready);
+    schedule->run_left = schedule->run;
+  }
+  schedule->run_left--;
+  if (--schedule->drawn[schedule->path] == 0)
+    schedule->waiting &= (uint16_t)~(1u << schedule->path);
+  return schedule->path;
+}
+
+static uint8_t pick_slot(struct mp_schedule *schedule, uint32_t usable, uint64_t now_us)
+{
+  if (now_us - schedule->since_us >= MP_SCHEDULE_WINDOW_US)
+    end_window(schedule, now_us);
+  schedule->seen++;
+  return next_in_run(schedule, usable);
+}
+
+uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t usable,
+                         uint64_t now_us)
 {
   const uint16_t members = usable & schedule->carrying;
   if (schedule->kind != MP_PLAN_KIND_ORDER && (members & schedule->named)) {
     if (schedule->kind == MP_PLAN_KIND_SLOTS)
-      return next_slot(schedule, members);
+      return pick_slot(schedule, members, now_us);
     const uint8_t path = first_of(schedule->choice[bucket], MP_CROSSING_PLAN_CHOICES, members);
     if (path != MP_CROSSING_NO_PATH)
       return path;

@@ -58,7 +58,7 @@ static const char *picks(struct mp_schedule *schedule, size_t count, uint16_t us
 {
   static char letters[2048];
   for (size_t i = 0; i < count; i++) {
-    const uint8_t path = mp_schedule_pick(schedule, 0, usable);
+    const uint8_t path = mp_schedule_pick(schedule, 0, usable, 0);
     letters[i] = path == NONE ? '-' : (char)('A' + path);
   }
   letters[count] = 0;
@@ -117,6 +117,116 @@ static void proportions_of_the_rest_are_exact(void)
   }
 }
 
+/* Packets `gap_us` apart on average, in bursts of `burst`. */
+struct stream {
+  uint64_t now_us;
+  unsigned burst, gap_us, sent;
+};
+
+static uint8_t next_of(struct stream *stream, struct mp_schedule *schedule, uint16_t usable)
+{
+  if (stream->sent++ % stream->burst == 0)
+    stream->now_us += (uint64_t)stream->burst * stream->gap_us;
+  return mp_schedule_pick(schedule, 0, usable, stream->now_us);
+}
+
+/* The longest run of one path within `count` packets. */
+static unsigned longest_run(struct stream *stream, struct mp_schedule *schedule, unsigned count)
+{
+  unsigned longest = 0, length = 0;
+  uint8_t before = NONE;
+  for (unsigned i = 0; i < count; i++) {
+    const uint8_t path = next_of(stream, schedule, ALL_PATHS);
+    length = path == before ? length + 1 : 1;
+    longest = length > longest ? length : longest;
+    before = path;
+  }
+  return longest;
+}
+
+/* 20 Mbit/s of full-size packets, as a link delivers them and as super-packets bring them. */
+static void a_slow_flow_takes_slot_by_slot(void)
+{
+  for (unsigned burst = 1; burst <= 46; burst += 15) {
+    struct mp_schedule schedule = slots_of("ABCD");
+    struct stream stream = {.now_us = 1000000, .burst = burst, .gap_us = 588};
+    for (unsigned i = 0; i < 4000; i++)
+      REQUIRE(next_of(&stream, &schedule, ALL_PATHS) == i % 4);
+  }
+}
+
+static void a_fast_flow_stays_for_as_long_as_is_allowed(void)
+{
+  for (unsigned gap_us = 1; gap_us < 200; gap_us++) {
+    struct mp_schedule schedule = slots_of("ABCD");
+    struct stream stream = {.now_us = 1000000, .burst = 1, .gap_us = gap_us};
+    longest_run(&stream, &schedule, 3 * MP_SCHEDULE_WINDOW_US / gap_us + 4);
+    const unsigned wanted = MP_SCHEDULE_RUN_US / gap_us;
+    const unsigned longest = longest_run(&stream, &schedule, 4000);
+    CHECK_EQ(longest, wanted < 1                         ? 1
+                      : wanted > MP_SCHEDULE_RUN_PACKETS ? MP_SCHEDULE_RUN_PACKETS
+                                                         : wanted);
+  }
+}
+
+static void a_flow_that_slows_down_is_spread_again(void)
+{
+  struct mp_schedule schedule = slots_of("ABCD");
+  struct stream stream = {.now_us = 1000000, .burst = 1, .gap_us = 1};
+  CHECK_EQ(longest_run(&stream, &schedule, 20000), MP_SCHEDULE_RUN_PACKETS);
+  stream.gap_us = 1000;
+  longest_run(&stream, &schedule, 2 * MP_SCHEDULE_WINDOW_US / stream.gap_us);
+  /* What was drawn for runs goes in turn; the last of it may be one path's. */
+  CHECK(longest_run(&stream, &schedule, 1000) <= 2);
+  CHECK_EQ(longest_run(&stream, &schedule, 1000), 1);
+}
+
+/* Whatever the pace and however it changes, every slot that the cursor has passed was taken or is
+ * waiting, and no more wait than a run of each path. */
+static void proportions_are_exact_at_every_pace(void)
+{
+  static const char plan[] = "ABACADABACABDAC";
+  static const size_t slots = sizeof plan - 1;
+  struct mp_schedule schedule = slots_of(plan);
+  struct stream stream = {.now_us = 1000000, .burst = 1};
+  unsigned taken[4] = {0}, passed[4] = {0};
+  size_t cursor = 0;
+  for (unsigned i = 0; i < 200000; i++) {
+    if (i % 3001 == 0) {
+      stream.gap_us = stream.gap_us * 7 % 97;
+      stream.gap_us += stream.gap_us == 0;
+    }
+    const uint8_t path = next_of(&stream, &schedule, ALL_PATHS);
+    REQUIRE(path < 4);
+    taken[path]++;
+    unsigned waiting = 0;
+    for (unsigned each = 0; each < 4; each++)
+      waiting += schedule.drawn[each];
+    for (; cursor < i + 1 + waiting; cursor++)
+      passed[plan[cursor % slots] - 'A']++;
+    for (unsigned each = 0; each < 4; each++)
+      REQUIRE(taken[each] + schedule.drawn[each] == passed[each]);
+    REQUIRE(waiting < 4 * MP_SCHEDULE_RUN_PACKETS);
+  }
+}
+
+static void a_run_ends_where_its_path_cannot(void)
+{
+  struct mp_schedule schedule = slots_of("ABC");
+  struct stream stream = {.now_us = 1000000, .burst = 1, .gap_us = 1};
+  longest_run(&stream, &schedule, 20000);
+  while (next_of(&stream, &schedule, ALL_PATHS) != 1) {
+  }
+  unsigned taken[4] = {0};
+  for (unsigned i = 0; i < 2000; i++)
+    taken[next_of(&stream, &schedule, A | C)]++;
+  CHECK_EQ(taken[1], 0);
+  CHECK(taken[0] > 900 && taken[2] > 900);
+  CHECK_EQ(next_of(&stream, &schedule, B), 1);
+  CHECK_EQ(next_of(&stream, &schedule, D), 3); /* by order */
+  CHECK_EQ(next_of(&stream, &schedule, 0), NONE);
+}
+
 static void the_largest_table_is_used_to_its_end(void)
 {
   static const uint8_t order[] = {0, 1};
@@ -127,8 +237,8 @@ static void the_largest_table_is_used_to_its_end(void)
   REQUIRE(load(&schedule, MP_PLAN_BYTES + MP_CROSSING_PLAN_SLOTS));
   for (int round = 0; round < 3; round++) {
     for (int i = 0; i < MP_CROSSING_PLAN_SLOTS - 1; i++)
-      REQUIRE(mp_schedule_pick(&schedule, 0, ALL_PATHS) == 0);
-    CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS), 1);
+      REQUIRE(mp_schedule_pick(&schedule, 0, ALL_PATHS, 0) == 0);
+    CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS, 0), 1);
   }
   CHECK(strcmp(picks(&schedule, 3, B), "BBB") == 0);
 }
@@ -142,16 +252,16 @@ static void a_bucket_takes_its_first_choice_that_can(void)
   memcpy(table, (uint8_t[]){0, 1, 2, NONE}, 4);
   memcpy(table + 4 * (MP_LIMIT_BUCKETS - 1), (uint8_t[]){2, NONE, NONE, 15}, 4);
   REQUIRE(load(&schedule, MP_PLAN_BYTES + CHOICE_BYTES));
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS), 0);
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, B | C), 1);
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, C | D), 2);
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, D), 3); /* by order */
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, 0), NONE);
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, 1u << 15), NONE);
-  CHECK_EQ(mp_schedule_pick(&schedule, 1, ALL_PATHS), 3); /* no choice: by order */
-  CHECK_EQ(mp_schedule_pick(&schedule, 1, A | B), 1);
-  CHECK_EQ(mp_schedule_pick(&schedule, MP_LIMIT_BUCKETS - 1, ALL_PATHS), 2);
-  CHECK_EQ(mp_schedule_pick(&schedule, MP_LIMIT_BUCKETS - 1, 1u << 15), 15);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS, 0), 0);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, B | C, 0), 1);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, C | D, 0), 2);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, D, 0), 3); /* by order */
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, 0, 0), NONE);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, 1u << 15, 0), NONE);
+  CHECK_EQ(mp_schedule_pick(&schedule, 1, ALL_PATHS, 0), 3); /* no choice: by order */
+  CHECK_EQ(mp_schedule_pick(&schedule, 1, A | B, 0), 1);
+  CHECK_EQ(mp_schedule_pick(&schedule, MP_LIMIT_BUCKETS - 1, ALL_PATHS, 0), 2);
+  CHECK_EQ(mp_schedule_pick(&schedule, MP_LIMIT_BUCKETS - 1, 1u << 15, 0), 15);
 }
 
 static void an_order_takes_its_first_that_can(void)
@@ -160,10 +270,10 @@ static void an_order_takes_its_first_that_can(void)
   struct mp_schedule schedule;
   begin_plan(MP_PLAN_KIND_ORDER, order, sizeof order);
   REQUIRE(load(&schedule, MP_PLAN_BYTES));
-  CHECK_EQ(mp_schedule_pick(&schedule, 9, ALL_PATHS), 2);
-  CHECK_EQ(mp_schedule_pick(&schedule, 9, A | B), 0);
-  CHECK_EQ(mp_schedule_pick(&schedule, 9, 1u << 15), 15);
-  CHECK_EQ(mp_schedule_pick(&schedule, 9, B | D), NONE);
+  CHECK_EQ(mp_schedule_pick(&schedule, 9, ALL_PATHS, 0), 2);
+  CHECK_EQ(mp_schedule_pick(&schedule, 9, A | B, 0), 0);
+  CHECK_EQ(mp_schedule_pick(&schedule, 9, 1u << 15, 0), 15);
+  CHECK_EQ(mp_schedule_pick(&schedule, 9, B | D, 0), NONE);
 }
 
 static void a_path_in_reserve_is_used_when_no_carrier_works(void)
@@ -175,9 +285,9 @@ static void a_path_in_reserve_is_used_when_no_carrier_works(void)
   payload[MP_PLAN_CARRYING + 1] = 0x80;
   REQUIRE(load(&schedule, MP_PLAN_BYTES));
   CHECK_EQ(schedule.carrying, 0x8000 | B);
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS), 1);
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, A), 0);
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, C), NONE); /* not in the plan at all */
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS, 0), 1);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, A, 0), 0);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, C, 0), NONE); /* not in the plan at all */
 }
 
 static void empty_plans_carry_nothing(void)
@@ -186,7 +296,7 @@ static void empty_plans_carry_nothing(void)
   struct mp_schedule schedule;
   begin_plan(MP_PLAN_KIND_SLOTS, order, sizeof order);
   REQUIRE(load(&schedule, MP_PLAN_BYTES));
-  CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS), NONE);
+  CHECK_EQ(mp_schedule_pick(&schedule, 0, ALL_PATHS, 0), NONE);
   begin_plan(MP_PLAN_KIND_ALL, order, sizeof order);
   CHECK(load(&schedule, MP_PLAN_BYTES));
 }
@@ -292,7 +402,7 @@ static void all_sixteen_paths_fit_an_order(void)
   begin_plan(MP_PLAN_KIND_ORDER, order, sizeof order);
   REQUIRE(load(&schedule, MP_PLAN_BYTES));
   for (unsigned path = 0; path < MP_LIMIT_PATHS; path++)
-    CHECK_EQ(mp_schedule_pick(&schedule, 0, (uint16_t)(1u << path)), path);
+    CHECK_EQ(mp_schedule_pick(&schedule, 0, (uint16_t)(1u << path), 0), path);
 }
 
 int main(void)
@@ -301,6 +411,11 @@ int main(void)
   RUN(a_slot_that_cannot_is_stepped_over);
   RUN(the_cursor_stands_still_while_no_slot_can);
   RUN(proportions_of_the_rest_are_exact);
+  RUN(a_slow_flow_takes_slot_by_slot);
+  RUN(a_fast_flow_stays_for_as_long_as_is_allowed);
+  RUN(a_flow_that_slows_down_is_spread_again);
+  RUN(proportions_are_exact_at_every_pace);
+  RUN(a_run_ends_where_its_path_cannot);
   RUN(the_largest_table_is_used_to_its_end);
   RUN(a_bucket_takes_its_first_choice_that_can);
   RUN(an_order_takes_its_first_that_can);

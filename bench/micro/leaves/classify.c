@@ -105,7 +105,7 @@ static bool open_buckets(void)
 static unsigned run_plan(void)
 {
   for (unsigned i = 0; i < LEAF_BATCH; i++)
-    KEEP(mp_schedule_pick(&schedule, i % MP_LIMIT_BUCKETS, 3));
+    KEEP(mp_schedule_pick(&schedule, i % MP_LIMIT_BUCKETS, 3, i));
   return LEAF_BATCH;
 }
 
