@@ -1,5 +1,5 @@
 /* The ingress queue of one peer, between the TUN and the paths: the only place where a packet is
- * dropped on purpose. FQ-CoDel (RFC 8290) over the flow buckets, with ECN (RFC 8289, RFC 3168).
+ * dropped on purpose. FQ-CoDel (RFC 8290) over the flow buckets, with ECN (RFC 3168).
  *
  * Loads go in, single packets come out. Each bucket is of one class at a time: narrow ones wait for
  * the quickest path, wide ones take any path with room; whoever takes packets says which of the two he
@@ -8,22 +8,18 @@
  * A bulk flow behind a tunnel that reorders and sends again makes bursts of 30 to 70 ms that are no
  * standing queue: wide buckets are judged by a longer interval and a higher target than narrow ones.
  *
- * O(1) a packet, but for the overflow, which is O(buckets) for many packets at once. */
+ * O(1) a packet, but for the overflow, which is O(buckets in use) for many packets at once. */
 #ifndef MP_QUEUE_H
 #define MP_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "codel.h"
 #include "contract.h"
 #include "load.h"
 
 enum mp_queue_class { MP_QUEUE_NARROW, MP_QUEUE_WIDE, MP_QUEUE_CLASSES };
-
-/* RFC 8289 section 4: what a standing queue is. */
-struct mp_queue_law {
-  uint32_t target_us, interval_us;
-};
 
 struct mp_queue_stats {
   uint64_t dropped_delay;    /* packets, by CoDel */
@@ -46,17 +42,21 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads);
 /* Drops what waits. NULL is allowed. */
 void mp_queue_close(struct mp_queue *queue);
 
-/* The law of a class, and how many octets of packets may wait in all classes together. */
+/* The law of a class, and how many octets of packets may wait in all classes together, 2 GiB at most.
+ * Unless told otherwise: 5 ms in 100 ms for narrow, 20 ms in 300 ms for wide, 4 MiB. */
 void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law);
 void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes);
 
-/* Takes the reference over. The bucket is load->flow modulo MP_LIMIT_BUCKETS. An empty bucket takes
- * this class; one where something waits keeps its own. When the limit is exceeded, the bucket with
- * most octets loses packets from its head, half of them or 64 at most. */
+/* Takes the reference over, and load->next until the last packet left; load->since_us becomes now_us,
+ * from where CoDel counts. The bucket is load->flow modulo MP_LIMIT_BUCKETS. An empty bucket takes
+ * this class; one where something waits keeps its own. For as long as the limit is exceeded, the
+ * bucket with most octets loses packets from its head, half its octets or 64 packets at a time
+ * (RFC 8290 section 4.1); no mark takes the place of these. */
 void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_class class,
                   uint64_t now_us);
 
-/* The next packet of the class, after CoDel has had its say. False when none waits. */
+/* The next packet of the class, after CoDel has had its say; mp_segments_length knows its octets.
+ * False when none waits. */
 bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t now_us,
                    struct mp_queued *packet);
 
@@ -65,7 +65,7 @@ bool mp_queue_waits(const struct mp_queue *queue, enum mp_queue_class class);
 bool mp_queue_holds(const struct mp_queue *queue, uint16_t bucket);
 
 /* What waits in a bucket: of which class it is (meaningless when empty), and since when its oldest
- * packet does. Moves it to another class, with all that waits. */
+ * packet does (0: none). Moves it to another class, with all that waits and what CoDel knows of it. */
 enum mp_queue_class mp_queue_class_of(const struct mp_queue *queue, uint16_t bucket);
 uint64_t mp_queue_since(const struct mp_queue *queue, uint16_t bucket);
 void mp_queue_move(struct mp_queue *queue, uint16_t bucket, enum mp_queue_class class);

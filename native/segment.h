@@ -32,6 +32,13 @@ bool mp_segments_open(struct mp_segments *segments, const struct mp_inner *inner
 /* Octets of the largest segment. */
 uint32_t mp_segments_largest(const struct mp_segments *segments);
 
+/* Octets of segment `index`. */
+static inline uint32_t mp_segments_length(const struct mp_segments *segments, uint32_t index)
+{
+  const uint32_t left = segments->payload_bytes - index * segments->segment_bytes;
+  return segments->header_bytes + (left < segments->segment_bytes ? left : segments->segment_bytes);
+}
+
 /* Writes segment `index` and returns its length. */
 uint32_t mp_segments_write(const struct mp_segments *segments, uint32_t index, uint8_t *out);
 

@@ -1,0 +1,60 @@
+#include "codel.h"
+
+/* Signalling that begins again within so many intervals goes on at nearly its last rate, RFC 8289
+ * section 5.5. */
+#define MEMORY_INTERVALS 16
+
+/* 2^32 / sqrt(count), by Newton's iteration x' = x (3 - count x^2) / 2 from the power of two beside
+ * it: the error is squared by each step, and 16 bits of 2^32 are right after the fifth. */
+static uint64_t inverse_sqrt(uint32_t count)
+{
+  if (count == 1)
+    return 1ull << 32;
+  const unsigned bits = 32u - (unsigned)__builtin_clz(count);
+  uint64_t x = (1ull << 32) >> (bits / 2);
+  for (unsigned step = 0; step < 5; step++) {
+    const uint64_t product = ((count * x) >> 16) * x >> 16; /* count x^2, in units of 2^-32 */
+    x = (((3ull << 32) - product) >> 2) * x >> 31;
+  }
+  return x;
+}
+
+/* Time to the next signal: RFC 8289 section 5.6. */
+static uint64_t control_law(uint32_t interval_us, uint32_t count)
+{
+  return interval_us * inverse_sqrt(count) >> 32;
+}
+
+void mp_codel_press(struct mp_codel *codel, uint32_t lost)
+{
+  codel->count = lost < UINT32_MAX - codel->count ? codel->count + lost : UINT32_MAX;
+}
+
+/* The rate to begin with is not the last one but what it grew by: it can fall again. */
+static void begin(struct mp_codel *codel, uint32_t interval_us, uint64_t now_us)
+{
+  const uint32_t gained = codel->count - codel->last_count;
+  const int64_t since_us = (int64_t)(now_us - codel->next_us); /* negative: it is yet to come */
+  const bool is_recent = since_us < (int64_t)interval_us * MEMORY_INTERVALS;
+  codel->count = gained > 1 && is_recent ? gained : 1;
+  codel->last_count = codel->count;
+  codel->next_us = now_us + control_law(interval_us, codel->count);
+  codel->signalling = true;
+}
+
+bool mp_codel_above(struct mp_codel *codel, uint32_t interval_us, uint64_t now_us)
+{
+  if (codel->first_above_us == 0)
+    codel->first_above_us = now_us + interval_us;
+  if (now_us < codel->first_above_us)
+    return false;
+  if (!codel->signalling) {
+    begin(codel, interval_us, now_us);
+    return true;
+  }
+  if (now_us < codel->next_us)
+    return false;
+  mp_codel_press(codel, 1);
+  codel->next_us += control_law(interval_us, codel->count);
+  return true;
+}

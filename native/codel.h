@@ -1,0 +1,44 @@
+/* CoDel (RFC 8289) of one queue: tells of each packet that leaves whether it is to be a signal to its
+ * sender, be it by a drop or by a mark. Pure: no queue, no clock. */
+#ifndef MP_CODEL_H
+#define MP_CODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* RFC 8289 section 4: what a standing queue is. */
+struct mp_queue_law {
+  uint32_t target_us, interval_us;
+};
+
+/* A queue with no more than this left is not standing (maxpacket_ of RFC 8289 section 5.5): one
+ * Ethernet frame, as in RFC 8290 section 5.2.4. */
+#define MP_CODEL_MTU_BYTES 1514u
+
+/* Zeroed when the queue begins. */
+struct mp_codel {
+  uint64_t first_above_us; /* when above the target for an interval; 0: below it */
+  uint64_t next_us;        /* of the signal to come, or of the one that did not */
+  uint32_t count;          /* signals since signalling began */
+  uint32_t last_count;     /* what count began with then */
+  bool signalling;         /* dropping_ of RFC 8289 */
+};
+
+/* A packet is above the target, and more than an MTU is left behind it. */
+bool mp_codel_above(struct mp_codel *codel, uint32_t interval_us, uint64_t now_us);
+
+/* Whether this packet, which has waited so long and leaves so much behind, is to be a signal. */
+static inline bool mp_codel_judge(struct mp_codel *codel, const struct mp_queue_law *law,
+                                  uint64_t waited_us, uint32_t left_bytes, uint64_t now_us)
+{
+  if (waited_us >= law->target_us && left_bytes > MP_CODEL_MTU_BYTES)
+    return mp_codel_above(codel, law->interval_us, now_us);
+  codel->first_above_us = 0;
+  codel->signalling = false;
+  return false;
+}
+
+/* So many packets were lost otherwise: the sender did not heed the signals so far. */
+void mp_codel_press(struct mp_codel *codel, uint32_t lost);
+
+#endif

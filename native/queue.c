@@ -1,0 +1,314 @@
+#include "queue.h"
+
+#include <stdlib.h>
+
+/* Octets of a turn: an Ethernet frame, so that a large packet costs as much as several small ones
+ * (RFC 8290 section 5.2.4). */
+#define QUANTUM_BYTES 1514
+
+/* Most packets that one bucket loses before another may have become the fattest. */
+#define SHED_PACKETS 64u
+
+#define LIMIT_BYTES (4u << 20)
+#define LIMIT_BYTES_MOST (1ull << 31) /* octets of a bucket have 32 bits; a load may exceed this */
+
+/* Whether a bucket has a turn to come, and with whom: a new one before all that are old. */
+enum age { IDLE, NEW, OLD };
+
+/* Touched by every packet, and by nothing else: untouched ones cost no memory. */
+struct bucket {
+  struct mp_load *head, *tail; /* the tail is valid while there is a head */
+  struct mp_codel codel;
+  uint32_t bytes;  /* of packets that wait */
+  int32_t deficit; /* octets left of its turn */
+  uint16_t index;  /* the next segment of the head */
+  uint8_t class;
+  uint8_t age;
+};
+_Static_assert(sizeof(struct bucket) == 64, "as small as a line of the cache");
+
+struct lane {
+  struct mp_queue_law law;
+  uint64_t bytes;
+};
+
+/* Neighbours in a ring of turns. One member of a ring is no bucket: it is before the first and after
+ * the last. */
+struct turn {
+  uint16_t next, previous;
+};
+
+#define RINGS_BEGIN ((uint16_t)MP_LIMIT_BUCKETS)
+#define RINGS_END ((uint16_t)(RINGS_BEGIN + 2 * MP_QUEUE_CLASSES))
+
+struct mp_queue {
+  struct mp_loads *loads;
+  uint64_t limit_bytes;
+  struct mp_queue_stats stats;
+  struct lane lanes[MP_QUEUE_CLASSES];
+  struct turn turns[RINGS_END]; /* of the buckets that are not idle, and then the rings */
+  struct bucket buckets[MP_LIMIT_BUCKETS];
+};
+
+/* Every bucket that is not idle, be it empty or not. */
+#define FOR_EACH_TURN(queue, at)                                                                   \
+  for (uint16_t ring_ = RINGS_BEGIN; ring_ < RINGS_END; ring_++)                                   \
+    for (uint16_t at = (queue)->turns[ring_].next; at != ring_; at = (queue)->turns[at].next)
+
+static uint16_t ring_of(unsigned class, enum age age)
+{
+  return (uint16_t)(RINGS_BEGIN + 2 * class + (age == OLD));
+}
+
+struct mp_queue *mp_queue_open(struct mp_loads *loads)
+{
+  struct mp_queue *queue = calloc(1, sizeof *queue);
+  if (!queue)
+    return NULL;
+  queue->loads = loads;
+  queue->limit_bytes = LIMIT_BYTES;
+  queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000};
+  queue->lanes[MP_QUEUE_WIDE].law = (struct mp_queue_law){20000, 300000};
+  for (uint16_t ring = RINGS_BEGIN; ring < RINGS_END; ring++)
+    queue->turns[ring] = (struct turn){ring, ring};
+  return queue;
+}
+
+/* Takes the turn away. */
+static void rest(struct mp_queue *queue, uint16_t at)
+{
+  const struct turn turn = queue->turns[at];
+  queue->turns[turn.previous].next = turn.next;
+  queue->turns[turn.next].previous = turn.previous;
+  queue->buckets[at].age = IDLE;
+}
+
+/* Last in the ring of its class and this age, wherever it was. */
+static void line_up(struct mp_queue *queue, uint16_t at, enum age age)
+{
+  struct bucket *bucket = &queue->buckets[at];
+  const uint16_t ring = ring_of(bucket->class, age);
+  if (bucket->age != IDLE)
+    rest(queue, at);
+  const uint16_t last = queue->turns[ring].previous;
+  queue->turns[at] = (struct turn){ring, last};
+  queue->turns[last].next = queue->turns[ring].previous = at;
+  bucket->age = (uint8_t)age;
+}
+
+/* Packets have left a class. One that ran empty forgets whose turn it was, as it would if it were
+ * asked on and on: no bucket stays old for want of others. */
+static void lighten(struct mp_queue *queue, unsigned class, uint64_t bytes)
+{
+  queue->lanes[class].bytes -= bytes;
+  if (queue->lanes[class].bytes > 0)
+    return;
+  for (enum age age = NEW; age <= OLD; age++) {
+    const uint16_t ring = ring_of(class, age);
+    while (queue->turns[ring].next != ring)
+      rest(queue, queue->turns[ring].next);
+  }
+}
+
+/* Hands out the first packet of a bucket that has one, with a reference: that of the queue when it is
+ * the last of the load. Returns its octets. */
+static uint32_t pop(struct mp_queue *queue, struct bucket *bucket, struct mp_queued *packet)
+{
+  struct mp_load *load = bucket->head;
+  const uint32_t bytes = mp_segments_length(&load->segments, bucket->index);
+  *packet = (struct mp_queued){.load = load, .index = bucket->index};
+  if (++bucket->index < load->segments.count) {
+    mp_load_keep(load);
+  } else {
+    bucket->head = load->next;
+    bucket->index = 0;
+  }
+  bucket->bytes -= bytes;
+  lighten(queue, bucket->class, bytes);
+  return bytes;
+}
+
+static void drop(struct mp_queue *queue, struct bucket *bucket)
+{
+  struct mp_queued packet;
+  pop(queue, bucket, &packet);
+  mp_load_drop(queue->loads, packet.load);
+}
+
+void mp_queue_close(struct mp_queue *queue)
+{
+  if (!queue)
+    return;
+  for (uint16_t at = 0; at < MP_LIMIT_BUCKETS; at++)
+    while (queue->buckets[at].head)
+      drop(queue, &queue->buckets[at]);
+  free(queue);
+}
+
+/* Makes room, while something waits. */
+static void shed(struct mp_queue *queue)
+{
+  struct bucket *fattest = NULL;
+  FOR_EACH_TURN(queue, at)
+    if (!fattest || queue->buckets[at].bytes > fattest->bytes)
+      fattest = &queue->buckets[at];
+  const uint32_t kept_bytes = fattest->bytes - fattest->bytes / 2;
+  uint32_t lost = 0;
+  do {
+    drop(queue, fattest);
+    lost++;
+  } while (lost < SHED_PACKETS && fattest->bytes > kept_bytes);
+  mp_codel_press(&fattest->codel, lost);
+  queue->stats.dropped_overflow += lost;
+}
+
+void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law)
+{
+  queue->lanes[class].law = law;
+}
+
+void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes)
+{
+  queue->limit_bytes = limit_bytes < LIMIT_BYTES_MOST ? limit_bytes : LIMIT_BYTES_MOST;
+  while (mp_queue_bytes(queue) > queue->limit_bytes)
+    shed(queue);
+}
+
+static uint32_t packets_bytes(const struct mp_segments *segments)
+{
+  return segments->count * segments->header_bytes + segments->payload_bytes;
+}
+
+void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_class class,
+                  uint64_t now_us)
+{
+  const uint16_t at = load->flow % MP_LIMIT_BUCKETS;
+  struct bucket *bucket = &queue->buckets[at];
+  const uint32_t bytes = packets_bytes(&load->segments);
+  load->since_us = now_us;
+  load->next = NULL;
+  if (bucket->head) {
+    bucket->tail->next = load;
+  } else {
+    mp_queue_move(queue, at, class);
+    bucket->head = load;
+  }
+  bucket->tail = load;
+  bucket->bytes += bytes;
+  queue->lanes[bucket->class].bytes += bytes;
+  if (bucket->age == IDLE) {
+    bucket->deficit = QUANTUM_BYTES;
+    line_up(queue, at, NEW);
+  }
+  while (mp_queue_bytes(queue) > queue->limit_bytes)
+    shed(queue);
+}
+
+/* Whether a packet that was handed out may go; otherwise it is dropped. */
+static bool passes(struct mp_queue *queue, struct bucket *bucket, uint64_t now_us,
+                   struct mp_queued *packet)
+{
+  const struct mp_queue_law *law = &queue->lanes[bucket->class].law;
+  const uint64_t since_us = packet->load->since_us;
+  const uint64_t waited_us = now_us > since_us ? now_us - since_us : 0;
+  if (!mp_codel_judge(&bucket->codel, law, waited_us, bucket->bytes, now_us))
+    return true;
+  if (packet->load->ecn_capable) {
+    queue->stats.marked++;
+    packet->congested = true;
+    return true;
+  }
+  queue->stats.dropped_delay++;
+  mp_load_drop(queue->loads, packet->load);
+  return false;
+}
+
+/* RFC 8290 section 4.2. A new bucket that ran empty goes once through the old ones before it can be
+ * new again: otherwise it could keep them waiting forever, with a packet at a time. */
+bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t now_us,
+                   struct mp_queued *packet)
+{
+  const uint16_t new = ring_of(class, NEW), old = ring_of(class, OLD);
+  while (queue->lanes[class].bytes > 0) {
+    const bool is_new = queue->turns[new].next != new;
+    const uint16_t at = queue->turns[is_new ? new : old].next;
+    struct bucket *bucket = &queue->buckets[at];
+    if (bucket->deficit <= 0) {
+      bucket->deficit += QUANTUM_BYTES;
+      line_up(queue, at, OLD);
+    } else if (bucket->head) {
+      const uint32_t bytes = pop(queue, bucket, packet);
+      if (passes(queue, bucket, now_us, packet)) {
+        bucket->deficit -= (int32_t)bytes;
+        return true;
+      }
+    } else if (is_new) {
+      line_up(queue, at, OLD);
+    } else {
+      rest(queue, at);
+    }
+  }
+  return false;
+}
+
+bool mp_queue_waits(const struct mp_queue *queue, enum mp_queue_class class)
+{
+  return queue->lanes[class].bytes > 0;
+}
+
+bool mp_queue_holds(const struct mp_queue *queue, uint16_t bucket)
+{
+  return queue->buckets[bucket].head != NULL;
+}
+
+enum mp_queue_class mp_queue_class_of(const struct mp_queue *queue, uint16_t bucket)
+{
+  return queue->buckets[bucket].class;
+}
+
+uint64_t mp_queue_since(const struct mp_queue *queue, uint16_t bucket)
+{
+  return queue->buckets[bucket].head ? queue->buckets[bucket].head->since_us : 0;
+}
+
+/* Who moves keeps his age, and stands last among his like. An empty one has his turn among the old of
+ * the other class, then: no packet buys a new start by being of another. */
+void mp_queue_move(struct mp_queue *queue, uint16_t at, enum mp_queue_class class)
+{
+  struct bucket *bucket = &queue->buckets[at];
+  const unsigned before = bucket->class;
+  if (before == class)
+    return;
+  const enum age age = bucket->age;
+  if (age != IDLE)
+    rest(queue, at);
+  bucket->class = (uint8_t)class;
+  if (age != IDLE)
+    line_up(queue, at, bucket->head ? age : OLD);
+  queue->lanes[class].bytes += bucket->bytes;
+  lighten(queue, before, bucket->bytes);
+}
+
+uint64_t mp_queue_bytes(const struct mp_queue *queue)
+{
+  uint64_t bytes = 0;
+  for (unsigned class = 0; class < MP_QUEUE_CLASSES; class++)
+    bytes += queue->lanes[class].bytes;
+  return bytes;
+}
+
+uint64_t mp_queue_oldest_us(const struct mp_queue *queue)
+{
+  uint64_t oldest_us = UINT64_MAX;
+  FOR_EACH_TURN(queue, at) {
+    const struct mp_load *head = queue->buckets[at].head;
+    if (head && head->since_us < oldest_us)
+      oldest_us = head->since_us;
+  }
+  return oldest_us < UINT64_MAX ? oldest_us : 0;
+}
+
+const struct mp_queue_stats *mp_queue_stats(const struct mp_queue *queue)
+{
+  return &queue->stats;
+}

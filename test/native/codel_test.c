@@ -1,0 +1,158 @@
+/* The law of CoDel (native/codel.h) against RFC 8289, in virtual time. */
+#include "codel.h"
+#include "test.h"
+
+#include <math.h>
+
+#define MS ((uint64_t)1000)
+#define SECOND (1000 * MS)
+#define STEP_US 10u /* between packets */
+
+enum { ENOUGH = 1u << 20 };
+
+static const struct mp_queue_law law = {5000, 100000};
+
+/* Judges a packet every STEP_US that has waited `waited_us`; the times of the signals go to `at_us`. */
+static unsigned signals_of(struct mp_codel *codel, uint64_t waited_us, uint64_t from_us,
+                           uint64_t to_us, uint64_t *at_us, unsigned most)
+{
+  unsigned count = 0;
+  for (uint64_t now_us = from_us; now_us < to_us; now_us += STEP_US) {
+    if (!mp_codel_judge(codel, &law, waited_us, ENOUGH, now_us))
+      continue;
+    if (count < most)
+      at_us[count] = now_us;
+    count++;
+  }
+  return count;
+}
+
+static void a_queue_below_the_target_is_left_alone(void)
+{
+  struct mp_codel codel = {0};
+  CHECK_EQ(signals_of(&codel, law.target_us - 1, SECOND, 60 * SECOND, NULL, 0), 0);
+}
+
+static void a_burst_shorter_than_the_interval_is_left_alone(void)
+{
+  struct mp_codel codel = {0};
+  for (uint64_t now_us = SECOND; now_us < 20 * SECOND; now_us += law.interval_us) {
+    const uint64_t end_us = now_us + law.interval_us;
+    CHECK_EQ(signals_of(&codel, 50 * MS, now_us, end_us - STEP_US, NULL, 0), 0);
+    CHECK_EQ(signals_of(&codel, 0, end_us - STEP_US, end_us, NULL, 0), 0);
+  }
+}
+
+static void a_standing_queue_is_signalled_after_an_interval(void)
+{
+  struct mp_codel codel = {0};
+  uint64_t first_us = 0;
+  CHECK(signals_of(&codel, law.target_us, SECOND, 2 * SECOND, &first_us, 1) > 1);
+  CHECK_EQ(first_us, SECOND + law.interval_us);
+}
+
+/* The n-th signal comes interval / sqrt(n) after the one before it: the rate grows with the root. */
+static void signals_follow_the_control_law(void)
+{
+  enum { MOST = 10000 };
+  static uint64_t at_us[MOST];
+  struct mp_codel codel = {0};
+  const unsigned count = signals_of(&codel, 50 * MS, SECOND, 20 * SECOND, at_us, MOST);
+  REQUIRE(count > 8000 && count <= MOST);
+  double expected_us = (double)at_us[0];
+  for (unsigned n = 1; n < count; n++) {
+    expected_us += (double)law.interval_us / sqrt(n);
+    /* Each distance is rounded down to a microsecond, each signal up to a packet. */
+    REQUIRE(fabs((double)at_us[n] - expected_us) <= STEP_US + 2.0 * n);
+  }
+}
+
+static void the_law_is_right_for_every_count(void)
+{
+  for (uint32_t count = 1; count < 3000000000u; count += 1 + count / 50) {
+    struct mp_codel codel = {.first_above_us = 1, .count = count - 1, .signalling = true};
+    const struct mp_queue_law longest = {0, UINT32_MAX};
+    REQUIRE(mp_codel_judge(&codel, &longest, 1, ENOUGH, 2));
+    const double exact_us = (double)UINT32_MAX / sqrt(count);
+    REQUIRE(fabs((double)codel.next_us - exact_us) <= 1 + exact_us / 10000);
+  }
+}
+
+static void the_rate_is_remembered_for_sixteen_intervals(void)
+{
+  const uint64_t end_us = 6 * SECOND;
+  for (int is_late = 0; is_late < 2; is_late++) {
+    struct mp_codel codel = {0};
+    const unsigned before = signals_of(&codel, 50 * MS, SECOND, end_us, NULL, 0);
+    REQUIRE(before > 100);
+    REQUIRE(!mp_codel_judge(&codel, &law, 0, ENOUGH, end_us));
+    const uint64_t pause_us = (is_late ? 16u : 14u) * law.interval_us;
+    uint64_t at_us[2] = {0};
+    REQUIRE(signals_of(&codel, 50 * MS, end_us + pause_us, end_us + pause_us + SECOND, at_us, 2) > 2);
+    CHECK_EQ(at_us[0], end_us + pause_us + law.interval_us);
+    /* What the count gained after its first signal. */
+    const double gap_us = (double)law.interval_us / (is_late ? 1.0 : sqrt(before - 1));
+    CHECK(fabs((double)(at_us[1] - at_us[0]) - gap_us) <= 2 * STEP_US);
+  }
+}
+
+/* A second cycle begins with what the first gained, a third with what the second gained on top. */
+static void the_memory_can_shrink(void)
+{
+  struct mp_codel codel = {0};
+  const unsigned first = signals_of(&codel, 50 * MS, SECOND, 6 * SECOND, NULL, 0);
+  signals_of(&codel, 0, 6 * SECOND, 6 * SECOND + STEP_US, NULL, 0);
+  const unsigned second = signals_of(&codel, 50 * MS, 6 * SECOND + STEP_US, 7 * SECOND, NULL, 0);
+  signals_of(&codel, 0, 7 * SECOND, 7 * SECOND + STEP_US, NULL, 0);
+  CHECK_EQ(codel.last_count, first - 1);
+  CHECK_EQ(codel.count, first - 1 + second - 1);
+  signals_of(&codel, 50 * MS, 7 * SECOND + STEP_US, 7 * SECOND + 101 * MS, NULL, 0);
+  CHECK_EQ(codel.last_count, second - 1);
+}
+
+static void what_little_is_left_behind_is_no_standing_queue(void)
+{
+  struct mp_codel codel = {0};
+  for (uint64_t now_us = SECOND; now_us < 10 * SECOND; now_us += MS)
+    REQUIRE(!mp_codel_judge(&codel, &law, SECOND, MP_CODEL_MTU_BYTES, now_us));
+  for (uint64_t now_us = 10 * SECOND; now_us < 10 * SECOND + law.interval_us; now_us += MS)
+    REQUIRE(!mp_codel_judge(&codel, &law, SECOND, MP_CODEL_MTU_BYTES + 1, now_us));
+  CHECK(mp_codel_judge(&codel, &law, SECOND, MP_CODEL_MTU_BYTES + 1, 11 * SECOND));
+}
+
+static void losses_quicken_the_signals(void)
+{
+  struct mp_codel codel = {0};
+  uint64_t at_us[2] = {0};
+  REQUIRE(signals_of(&codel, 50 * MS, SECOND, 1101 * MS, NULL, 0) == 1);
+  mp_codel_press(&codel, 62);
+  REQUIRE(signals_of(&codel, 50 * MS, 1101 * MS, 1300 * MS, at_us, 2) > 2);
+  CHECK_EQ(at_us[0], 1200 * MS);
+  CHECK_EQ(at_us[1], 1200 * MS + law.interval_us / 8); /* the sixty-fourth */
+}
+
+static void the_count_stays_where_it_cannot_grow(void)
+{
+  struct mp_codel codel = {0};
+  REQUIRE(signals_of(&codel, 50 * MS, SECOND, 1101 * MS, NULL, 0) == 1);
+  mp_codel_press(&codel, UINT32_MAX - 2);
+  CHECK_EQ(codel.count, UINT32_MAX - 1);
+  mp_codel_press(&codel, 64);
+  CHECK(signals_of(&codel, 50 * MS, 1101 * MS, 1300 * MS, NULL, 0) > 2);
+  CHECK_EQ(codel.count, UINT32_MAX);
+}
+
+int main(void)
+{
+  RUN(a_queue_below_the_target_is_left_alone);
+  RUN(a_burst_shorter_than_the_interval_is_left_alone);
+  RUN(a_standing_queue_is_signalled_after_an_interval);
+  RUN(signals_follow_the_control_law);
+  RUN(the_law_is_right_for_every_count);
+  RUN(the_rate_is_remembered_for_sixteen_intervals);
+  RUN(the_memory_can_shrink);
+  RUN(what_little_is_left_behind_is_no_standing_queue);
+  RUN(losses_quicken_the_signals);
+  RUN(the_count_stays_where_it_cannot_grow);
+  return test_end();
+}
