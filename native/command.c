@@ -80,8 +80,10 @@ static bool keys_drop(struct mp_tunnel *tunnel, struct mp_peer *peer,
   return true; /* gone already when the peer began anew */
 }
 
-static void path_close(struct mp_peer *peer, uint8_t id)
+static void path_close(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
+  peer->usable &= (uint16_t)~mp_path_bit(id);
+  mp_doubt_abandon(tunnel, peer, id);
   peer->paths[id] = (struct mp_path){0};
   peer->present &= (uint16_t)~mp_path_bit(id);
   peer->usable &= (uint16_t)~mp_path_bit(id);
@@ -142,6 +144,10 @@ static bool plan_publish(struct mp_tunnel *tunnel, struct mp_peer *peer, const u
   if (!payload || !mp_schedule_load(&peer->schedule, payload, length))
     return false;
   peer->scheduled = true;
+  if (peer->schedule.kind != MP_PLAN_KIND_ARRIVAL)
+    mp_adaptive_stop(tunnel, peer);
+  else if (!mp_adaptive_start(tunnel, peer))
+    return false;
   /* The peer must know of a new path before packets that overtake those on it arrive. */
   if (peer->sending && before != peer->schedule.carrying)
     mp_health_probe_all(tunnel, peer);
@@ -229,7 +235,7 @@ static bool command_peer(struct mp_tunnel *tunnel, uint16_t kind, const uint8_t 
     return path_add(tunnel, peer, path_command);
   case MP_CMD_PATH_REMOVE:
     if (path_known)
-      path_close(peer, path_command->path);
+      path_close(tunnel, peer, path_command->path);
     return path_known;
   case MP_CMD_PATH_ALLOW:
     return path_known && path_allow(peer, path_command->path,

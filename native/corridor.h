@@ -2,6 +2,8 @@
 #ifndef MP_CORRIDOR_H
 #define MP_CORRIDOR_H
 
+#include "adaptive.h"
+#include "inner.h"
 #include "tunnel.h"
 
 /* tunnel.c APIs: */
@@ -66,6 +68,9 @@ void mp_stats_answer(struct mp_tunnel *tunnel, uint32_t token);
 
 /* out.c APIs: */
 
+/* Room for the body of one more datagram, behind its header. */
+uint8_t *mp_out_room(struct mp_tunnel *tunnel);
+
 /* Seals one datagram into the outbox. The body may stand where it will be sealed, behind the header
  * of the outbox's next room. False without a session or a place to send it to. */
 bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint8_t type,
@@ -73,6 +78,79 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, u
 
 /* Sends what is in the outbox and deals with refusals. */
 void mp_out_flush(struct mp_tunnel *tunnel);
+
+/* adaptive.c APIs: */
+
+/* Brings up what a plan of kind arrival needs, and the plan's table. False when memory is gone. */
+bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* The peer began anew: nothing that was under way can be reported. */
+void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Another plan, or the end: what waits goes at once, what is under way is not followed any more. */
+void mp_adaptive_stop(struct mp_tunnel *tunnel, struct mp_peer *peer);
+void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* A packet from the TUN, which mp_segments_open has found sound. */
+void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_inner *inner,
+                     const struct mp_slice *packet, uint16_t bucket, bool partial);
+
+/* pump.c APIs: */
+
+/* Sends what windows and pacing allow. Call at the end of a turn that has changed any of it. */
+void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Sends a whole load on the quickest path at once, ahead of all that waits. False when there is none
+ * that could take it; else the reference is gone. */
+bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load *load);
+
+/* A packet sent on this path is lost: it goes again unless it is too old. Takes its reference. */
+void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                  const struct mp_flown *what);
+
+/* The kernel did not take a datagram: what was in it goes again. */
+void mp_pump_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                     const struct mp_datagram *datagram);
+
+/* Sends a copy of what is under way on the same path, at once. */
+void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                  const struct mp_flown *what);
+
+/* Sends a packet that waited when the plan became another, without a record. */
+void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                        const struct mp_queued *packet);
+
+/* One-way delay of an empty path, and the path where it is least or MP_CROSSING_NO_PATH. */
+int64_t mp_pump_delay_us(const struct mp_peer *peer, uint8_t path);
+uint8_t mp_pump_quickest(const struct mp_peer *peer);
+
+/* report.c APIs: */
+
+/* Call for every authenticated datagram of a peer whose data asks for feedback. */
+void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                     const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
+                     uint64_t sent_us, bool asks);
+
+/* Sends feedback when it is due. */
+void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Takes feedback in. False when its body is malformed. */
+bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                    const struct mp_packet *packet);
+
+/* A delay as feedback or an echo tells it, made comparable with others of the peer. */
+int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
+
+/* doubt.c APIs: */
+
+/* The path is of no use for now: what is under way on it goes again on others. */
+void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
+/* Call when an answer on the path shows that it works in both directions. */
+void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
+/* Looks for paths without progress; returns when it wants to be run again. */
+uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
 /* in.c APIs: */
 

@@ -6,7 +6,7 @@
 
 void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
                        const struct mp_replay *replay, uint64_t path_seq, uint64_t advanced,
-                       int64_t delay_us, uint64_t now_us)
+                       int64_t delay_us, uint64_t now_us, bool asks)
 {
   if (note->receiver != receiver || note->replay != replay) {
     if (note->pending && advanced == 0)
@@ -18,7 +18,7 @@ void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
   if (!note->pending || delay_us < note->delay_us)
     note->delay_us = delay_us;
   note->urgent |= advanced > 1;
-  note->pending = true;
+  note->pending |= asks || advanced > 1;
   if (advanced > 0) {
     note->newest = path_seq;
     note->newest_at_us = now_us;

@@ -24,10 +24,11 @@ struct mp_feedback_note {
   uint64_t told[MP_FEEDBACK_REPEATS]; /* `newest` of the last reports, latest first */
 };
 
-/* A datagram was accepted. `advanced` as mp_replay_accept said. */
+/* A datagram was accepted; `advanced` as mp_replay_accept said. What does not ask for a report may
+ * still show a gap in what did. */
 void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
                        const struct mp_replay *replay, uint64_t path_seq, uint64_t advanced,
-                       int64_t delay_us, uint64_t now_us);
+                       int64_t delay_us, uint64_t now_us, bool asks);
 
 /* The epoch is gone: its sequences cannot be told any more. */
 void mp_feedback_forget(struct mp_feedback_note *note, uint16_t receiver);
@@ -42,6 +43,17 @@ struct mp_feedback_totals {
 uint32_t mp_feedback_write(uint8_t *body, uint32_t length, uint8_t path,
                            struct mp_feedback_note *note,
                            const struct mp_feedback_totals *totals, uint64_t now_us);
+
+/* The receiver's side of one peer. */
+struct mp_reporting {
+  uint16_t pending;         /* bit p: path p has something to report */
+  bool urgent;
+  bool alternate;
+  uint32_t datagrams;       /* since the last report */
+  uint64_t reported_us, reported_octets;
+  uint64_t sent_bytes;      /* of all reports */
+  struct mp_feedback_note notes[MP_LIMIT_PATHS];
+};
 
 /* One path of a message, as it says it. */
 struct mp_feedback_path {

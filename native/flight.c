@@ -6,8 +6,6 @@
 #include "le.h"
 
 #define CAPACITY_LEAST 64u
-/* 16 Ki full-size packets: 20 ms of 10 Gbit/s, 400 ms of 500 Mbit/s. */
-#define CAPACITY_MOST 16384u
 
 static struct mp_flight_entry *entry_of(const struct mp_flight *flight, uint64_t serial)
 {
@@ -19,7 +17,7 @@ static bool grow(struct mp_flight *flight, uint64_t serials)
   uint32_t capacity = flight->capacity ? flight->capacity : CAPACITY_LEAST;
   while (capacity < serials)
     capacity *= 2;
-  if (capacity > CAPACITY_MOST)
+  if (capacity > MP_FLIGHT_MOST)
     return false;
   if (capacity == flight->capacity)
     return true;

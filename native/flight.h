@@ -70,6 +70,16 @@ void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads);
 bool mp_flight_add(struct mp_flight *flight, uint16_t receiver, uint64_t path_seq,
                    const struct mp_flown *what, uint32_t bytes, uint64_t now_us);
 
+/* A path that holds so many records takes no more: 16 Ki full-size packets are 20 ms of 10 Gbit/s, 400
+ * ms of 500 Mbit/s. */
+#define MP_FLIGHT_MOST 16384u
+
+static inline bool mp_flight_is_full(const struct mp_flight *flight)
+{
+  /* Sequences that are not recorded, such as probes, take room as well. */
+  return flight->next - flight->first >= MP_FLIGHT_MOST - 64;
+}
+
 /* The serial that the low 32 bits of a reported sequence stand for. False when it is of no known
  * epoch, or was never sent. */
 bool mp_flight_serial(const struct mp_flight *flight, uint16_t receiver, uint32_t low,

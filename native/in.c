@@ -218,6 +218,12 @@ static bool take_control(struct mp_tunnel *tunnel, const struct mp_peer *peer,
   return true;
 }
 
+static bool asks_for_report(const uint8_t *header)
+{
+  return header[MP_HEADER_TYPE] == MP_MSG_DATA &&
+         mp_load16(header + MP_HEADER_FLOW) & (MP_FLOW_REPAIRED | MP_FLOW_UNORDERED);
+}
+
 /* Returns the peer whose order may have changed, or NULL. */
 static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_t length,
                                    const struct mp_endpoint *from)
@@ -260,6 +266,10 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, uint8_t *bytes, uin
       .loan = true,
   };
   mp_health_heard(tunnel, peer, id);
+  const bool asks = asks_for_report(bytes);
+  peer->reports |= asks;
+  if (peer->reports)
+    mp_report_heard(tunnel, peer, id, epoch, path_seq, advanced, packet->sent_us, asks);
 
   bool whole = true;
   switch (bytes[MP_HEADER_TYPE]) {
@@ -271,6 +281,9 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, uint8_t *bytes, uin
     break;
   case MP_MSG_ECHO:
     whole = mp_health_on_echo(tunnel, peer, packet);
+    break;
+  case MP_MSG_FEEDBACK:
+    whole = mp_report_take(tunnel, peer, packet);
     break;
   default:
     whole = take_control(tunnel, peer, packet);
@@ -301,6 +314,9 @@ static void settle(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t due_
 {
   mp_reorder_advance(peer->reorder, peer->order_paths, due_us);
   mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
+  mp_report_settle(tunnel, peer);
+  if (peer->adaptive && (peer->adaptive->wanted || tunnel->now_us >= peer->adaptive->pump_us))
+    mp_pump(tunnel, peer);
 }
 
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
@@ -332,6 +348,7 @@ static struct mp_peer *receive(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_
   case MP_MSG_PROBE:
   case MP_MSG_ECHO:
   case MP_MSG_CONTROL:
+  case MP_MSG_FEEDBACK:
     return open_sealed(tunnel, bytes, length, from);
   default:
     mp_count(tunnel, MP_COUNTER_DROP_TYPE);

@@ -2,8 +2,8 @@
  *
  * One load is one read of the TUN: a packet, or a super-packet that stands for several. Whoever needs
  * one of its packets later (the queue, the record of what is under way) holds a reference. Memory
- * comes in two sizes, for packets and for super-packets, and is bounded; nothing is allocated once
- * the bound, or what the traffic needs, has been reached. One thread at a time. */
+ * comes in a few sizes and is bounded; nothing is allocated once the bound, or what the traffic needs,
+ * has been reached. One thread at a time. */
 #ifndef MP_LOAD_H
 #define MP_LOAD_H
 
@@ -22,12 +22,15 @@ struct mp_load {
   struct mp_segments segments; /* of `bytes` */
   uint16_t flow;    /* bucket and MP_FLOW_*, as its packets will carry them */
   bool ecn_capable; /* of ECT(0) or ECT(1), RFC 3168 section 5 */
-  bool large;       /* of which size its memory is */
+  uint8_t size;     /* of MP_LOAD_SIZES */
   uint8_t bytes[];
 };
 
+/* Rooms of 2, 8, 32 and 64 KiB, about: TCP on a slow uplink makes super-packets of two segments. */
+#define MP_LOAD_SIZES 4u
+
 struct mp_loads {
-  struct mp_load *free_small, *free_large;
+  struct mp_load *free[MP_LOAD_SIZES];
   uint64_t limit_bytes, taken_bytes, allocated_bytes;
 };
 

@@ -18,19 +18,18 @@ static uint16_t paths_to_use(const struct mp_peer *peer)
   return peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
 }
 
-/* Room for one more datagram, behind its header. */
-static uint8_t *body_room(struct mp_tunnel *tunnel)
+uint8_t *mp_out_room(struct mp_tunnel *tunnel)
 {
   if (tunnel->outbox->count == MP_OUT_BATCH)
     mp_out_flush(tunnel);
   return tunnel->outbox->rooms[tunnel->outbox->count] + MP_SEAL_HEADER_BYTES;
 }
 
-/* Sends the packet that stands in body_room on one path. */
+/* Sends the packet that stands in mp_out_room on one path. */
 static bool send_on(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint16_t flow,
                     uint32_t flow_seq, uint32_t length)
 {
-  return mp_out_push(tunnel, peer, path, MP_MSG_DATA, flow, flow_seq, body_room(tunnel), length);
+  return mp_out_push(tunnel, peer, path, MP_MSG_DATA, flow, flow_seq, mp_out_room(tunnel), length);
 }
 
 /* Sends it on every path of the plan: each copy is sealed anew from the clear text. */
@@ -38,7 +37,7 @@ static void send_everywhere(struct mp_tunnel *tunnel, struct mp_peer *peer, uint
                             uint16_t flow, uint32_t flow_seq, uint32_t length)
 {
   uint8_t packet[MP_LIMIT_PACKET_BYTES];
-  memcpy(packet, body_room(tunnel), length);
+  memcpy(packet, mp_out_room(tunnel), length);
   if (usable & peer->schedule.carrying)
     usable &= peer->schedule.carrying;
   for (unsigned i = 0; i < MP_LIMIT_PATHS; i++) {
@@ -64,7 +63,38 @@ static bool may_stay_partial(const struct mp_peer *peer, const struct mp_inner *
          transport.checksum == packet->offload.checksum;
 }
 
-static void carry(struct mp_tunnel *tunnel, const struct mp_slice *packet)
+/* Sends the packets of a read at once, as the plan's table has it. */
+static void send_planned(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                         const struct mp_slice *packet, const struct mp_segments *segments,
+                         uint16_t bucket, bool partial)
+{
+  struct mp_schedule *schedule = &peer->schedule;
+  const uint16_t flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
+  uint32_t *next = &peer->flow_seq[bucket];
+  for (uint32_t i = 0; i < segments->count; i++) {
+    uint8_t *room = mp_out_room(tunnel);
+    /* Asked for each segment: sending the ones before it may have cost a path. */
+    const uint16_t usable = paths_to_use(peer);
+    const uint32_t length = mp_segments_write(segments, i, room);
+    if (packet->offload.partial && !partial)
+      mp_checksum_complete(room, length, packet->offload.transport, packet->offload.checksum);
+    if (schedule->kind == MP_PLAN_KIND_ALL) {
+      send_everywhere(tunnel, peer, usable, flow, *next, length);
+    } else {
+      const uint8_t path = mp_schedule_pick(schedule, bucket, usable, tunnel->now_us);
+      if (path == MP_CROSSING_NO_PATH) {
+        mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
+        return;
+      }
+      send_on(tunnel, peer, path, flow, *next, length);
+    }
+    *next = (*next + 1) & 0xffffff;
+    peer->tx_packets++;
+  }
+}
+
+/* Returns the peer whose queue got something, or NULL. */
+static struct mp_peer *carry(struct mp_tunnel *tunnel, const struct mp_slice *packet)
 {
   struct mp_inner inner;
   struct mp_segments segments;
@@ -81,50 +111,34 @@ static void carry(struct mp_tunnel *tunnel, const struct mp_slice *packet)
     goto drop_no_keys;
 
   mp_health_data(tunnel, peer);
-  struct mp_schedule *schedule = &peer->schedule;
   if (!peer->scheduled || !paths_to_use(peer))
     goto drop_no_path;
-  const uint16_t bucket =
-      mp_inner_bucket(&inner, packet->bytes, packet->length, schedule->hash, tunnel->seed);
-  const bool partial = packet->offload.partial && may_stay_partial(peer, &inner, packet);
-  const uint16_t flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
-  uint32_t *next = &peer->flow_seq[bucket];
-
   tunnel->counters[MP_COUNTER_TUN_READ_RUNS] += segments.count > 1;
-  for (uint32_t i = 0; i < segments.count; i++) {
-    uint8_t *room = body_room(tunnel);
-    /* Asked for each segment: sending the ones before it may have cost a path. */
-    const uint16_t usable = paths_to_use(peer);
-    const uint32_t length = mp_segments_write(&segments, i, room);
-    if (packet->offload.partial && !partial)
-      mp_checksum_complete(room, length, packet->offload.transport, packet->offload.checksum);
-    if (schedule->kind == MP_PLAN_KIND_ALL) {
-      send_everywhere(tunnel, peer, usable, flow, *next, length);
-    } else {
-      const uint8_t path = mp_schedule_pick(schedule, bucket, usable, tunnel->now_us);
-      if (path == MP_CROSSING_NO_PATH)
-        goto drop_no_path;
-      send_on(tunnel, peer, path, flow, *next, length);
-    }
-    *next = (*next + 1) & 0xffffff;
-    peer->tx_packets++;
+  const uint16_t bucket =
+      mp_inner_bucket(&inner, packet->bytes, packet->length, peer->schedule.hash, tunnel->seed);
+  const bool partial = packet->offload.partial && may_stay_partial(peer, &inner, packet);
+  if (peer->adaptive) {
+    mp_adaptive_put(tunnel, peer, &inner, packet, bucket, partial);
+    return peer;
   }
-  return;
+  send_planned(tunnel, peer, packet, &segments, bucket, partial);
+  return NULL;
 
 drop_malformed:
   mp_count(tunnel, MP_COUNTER_DROP_OUT_MALFORMED);
-  return;
+  return NULL;
 drop_too_big:
   mp_count(tunnel, MP_COUNTER_DROP_OUT_TOO_BIG);
-  return;
+  return NULL;
 drop_no_peer:
   mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PEER);
-  return;
+  return NULL;
 drop_no_keys:
   mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_KEYS);
-  return;
+  return NULL;
 drop_no_path:
   mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
+  return NULL;
 }
 
 void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
@@ -133,8 +147,15 @@ void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
   mp_enter(tunnel, outbox, now_us);
   tunnel->counters[MP_COUNTER_TUN_READ_BATCHES]++;
   tunnel->counters[MP_COUNTER_TUN_READ_PACKETS] += count;
-  for (unsigned i = 0; i < count; i++)
-    carry(tunnel, &packets[i]);
+  struct mp_peer *last = NULL;
+  for (unsigned i = 0; i < count; i++) {
+    struct mp_peer *peer = carry(tunnel, &packets[i]);
+    if (last && peer != last)
+      mp_pump(tunnel, last);
+    last = peer;
+  }
+  if (last)
+    mp_pump(tunnel, last);
 }
 
 bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint8_t type,
@@ -201,6 +222,7 @@ static void refused(struct mp_tunnel *tunnel, const struct mp_datagram *datagram
     return; /* a handshake message belongs to no path */
   struct mp_peer *peer = tunnel->peers[datagram->peer];
   peer->paths[datagram->path].tx_errors++;
+  mp_pump_refused(tunnel, peer, datagram);
   if (!full && error != EMSGSIZE)
     mp_health_lose(tunnel, peer, datagram->path, MP_PATH_LOST_ERROR, error);
 }

@@ -25,6 +25,33 @@ static uint32_t tx_skew_us(const struct mp_peer *peer, uint8_t id)
   return peer->paths[id].tx_owd_any ? (uint32_t)most_us : 0;
 }
 
+static void answer_lane(const struct mp_lane *lane, struct mp_event_path_stats *event)
+{
+  event->suspect = lane->suspect;
+  event->window_bytes = mp_window_bytes(&lane->window);
+  event->inflight_bytes = lane->flight.inflight_bytes;
+  event->delivery_rate = mp_window_rate(&lane->window);
+  event->queue_us = mp_window_queue_us(&lane->window);
+  event->target_us = mp_window_target_us(&lane->window);
+  event->lost_datagrams = lane->lost;
+  event->suspicions = lane->suspicions;
+}
+
+static void answer_queue(const struct mp_tunnel *tunnel, const struct mp_adaptive *adaptive,
+                         struct mp_event_peer_stats *event)
+{
+  const struct mp_queue_stats *queue = mp_queue_stats(adaptive->queue);
+  const uint64_t oldest_us = mp_queue_oldest_us(adaptive->queue);
+  event->backlog_bytes = mp_queue_bytes(adaptive->queue);
+  event->backlog_us = oldest_us ? (uint32_t)(tunnel->now_us - oldest_us) : 0;
+  event->queue_dropped = queue->dropped_delay + queue->dropped_overflow;
+  event->queue_marked = queue->marked;
+  event->resent = adaptive->resent;
+  event->resent_bytes = adaptive->resent_octets;
+  event->copied = adaptive->copied;
+  event->given_up = adaptive->given_up;
+}
+
 static void answer_path(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
                         uint32_t token)
 {
@@ -57,6 +84,8 @@ static void answer_path(struct mp_tunnel *tunnel, const struct mp_peer *peer, ui
   event->rx_expected = path->rx_expected;
   event->peer_expected = path->peer_expected;
   event->peer_received = path->peer_received;
+  if (peer->adaptive)
+    answer_lane(&peer->adaptive->lanes[id], event);
   mp_event_end(tunnel);
 }
 
@@ -80,6 +109,9 @@ static void answer_peer(struct mp_tunnel *tunnel, const struct mp_peer *peer, ui
   event->deadline_passed = order->deadline_passed;
   event->late = order->late;
   event->duplicates = order->duplicates;
+  event->tx_feedback_bytes = peer->reporting.sent_bytes;
+  if (peer->adaptive)
+    answer_queue(tunnel, peer->adaptive, event);
   mp_event_end(tunnel);
 }
 

@@ -12,6 +12,8 @@
 #define DEFAULT_IDLE_AFTER_US 10000000u
 /* Packets that reorder may hold for one peer: 200 ms at 250 Mbit/s in packets of 1500 octets. */
 #define REORDER_LIMIT 4096u
+/* Packets that wait in the queues of all peers, or may have to be sent again. */
+#define LOADS_BYTES (64ull << 20)
 
 void mp_enter(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us)
 {
@@ -55,6 +57,8 @@ void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_ep
   if (!epoch->present)
     return;
   tunnel->owner[epoch->local_index] = 0;
+  for (unsigned id = 0; id < MP_LIMIT_PATHS; id++)
+    mp_feedback_forget(&peer->reporting.notes[id], epoch->local_index);
   mp_seal_close(epoch->seal);
   mp_seal_close(epoch->unseal);
   if (peer->sending == epoch)
@@ -91,6 +95,9 @@ static bool begin_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_reorder_close(peer->reorder);
   peer->reorder = reorder;
   memset(peer->flow_seq, 0, sizeof peer->flow_seq);
+  mp_adaptive_restart(tunnel, peer);
+  peer->reports = false;
+  peer->reporting = (struct mp_reporting){0};
   peer->clock_any = false;
   peer->carrying_told_us = 0;
   peer->usable = 0;
@@ -149,6 +156,7 @@ void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
     mp_epoch_close(tunnel, peer, &peer->epochs[i]);
   mp_route_remove_peer(&tunnel->route, peer->id);
+  mp_adaptive_close(tunnel, peer);
   mp_reorder_close(peer->reorder);
   for (uint16_t i = 0; i < tunnel->peer_count; i++)
     if (tunnel->peer_ids[i] == peer->id)
@@ -169,6 +177,7 @@ void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint6
     if (next_us <= tunnel->now_us) {
       peer->tick_us = UINT64_MAX;
       next_us = mp_health_tick(tunnel, peer);
+      mp_wake_by(tunnel, peer, mp_doubt_tick(tunnel, peer));
       mp_in_settle(tunnel, peer);
     }
     mp_wake_by(tunnel, peer, next_us);
@@ -188,6 +197,7 @@ struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *e
   tunnel->pool = pool;
   tunnel->seed = seed;
   tunnel->tick_us = UINT64_MAX;
+  mp_loads_open(&tunnel->loads, LOADS_BYTES);
   mp_route_open(&tunnel->route, seed);
   return tunnel;
 }
@@ -198,6 +208,7 @@ void mp_tunnel_close(struct mp_tunnel *tunnel)
     return;
   while (tunnel->peer_count > 0)
     mp_peer_close(tunnel, tunnel->peers[tunnel->peer_ids[0]]);
+  mp_loads_close(&tunnel->loads);
   explicit_bzero(tunnel, sizeof *tunnel);
   free(tunnel);
 }

@@ -5,6 +5,7 @@
  * tunnel.c   opening, closing, time     out.c     TUN to UDP
  * command.c  what TypeScript wants      in.c      UDP to TUN
  * stats.c    what TypeScript asks       health.c  probes, silence, who is in use
+ * adaptive.h the mode of that name      report.c  feedback, in all modes
  *
  * Two threads may run it: one calls on_tun, the other everything else, and both hold one lock around
  * each call but those that say that they need none. now_us is monotonic; a step back counts as no
@@ -17,6 +18,8 @@
 #include <stdint.h>
 
 #include "contract.h"
+#include "feedback.h"
+#include "load.h"
 #include "measure.h"
 #include "offload.h"
 #include "pool.h"
@@ -138,6 +141,9 @@ struct mp_peer {
   uint32_t flow_seq[MP_LIMIT_BUCKETS];
   struct mp_reorder *reorder;
   struct mp_reorder_path order_paths[MP_LIMIT_PATHS]; /* reorder's view, kept up to date by in.c */
+  struct mp_adaptive *adaptive; /* under a plan of kind arrival, else NULL */
+  bool reports;                 /* the peer's data asks for feedback */
+  struct mp_reporting reporting;
   bool clock_any;
   int64_t clock_offset_us;  /* sender's clock minus ours, of the newest datagram */
   uint64_t carrying_told_us;/* sender's time of the newest `carrying` */
@@ -162,6 +168,7 @@ struct mp_tunnel {
   uint16_t owner[1 << 16];
   struct mp_route route;
   uint64_t counters[MP_COUNTERS];
+  struct mp_loads loads;
   struct mp_outbox *outbox; /* of the caller, while it is in here */
   /* in.c: inner packets released by reorder and not yet written, and the loans among them. While
    * MP_IN_BATCH wait one more may be on its way in, so twice as many never collide. */

@@ -1,0 +1,230 @@
+/* Opening and closing what a plan of kind arrival needs, and the way of a packet into the queue. */
+#include "adaptive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "corridor.h"
+#include "le.h"
+
+/* A flow whose packets go in order from here on: it sends more in a second than a person types or
+ * says. Below it nothing is worth holding back for the sake of order (scheduling: thin). */
+#define ORDERED_OCTETS 32768u
+#define ORDERED_PACKETS 100u
+/* And one that is thin again: nothing of it is under way that a thin packet could overtake. */
+#define THIN_OCTETS 8192u
+#define THIN_PACKETS 25u
+#define THIN_CALM_US 500000u
+
+/* A backlog of so long makes a flow wide, when it has sent more than the quickest path would carry
+ * before the slowest brings its first; without one for so long it is narrow again. */
+#define WIDE_BACKLOG_US 20000u
+#define WIDE_LEAST_OCTETS 65536u
+#define NARROW_CALM_US 200000u
+
+enum { PROTOCOL_TCP = 6, TCP_DATA_OFFSET = 12 };
+
+bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  if (!peer->adaptive) {
+    struct mp_adaptive *adaptive = calloc(1, sizeof *adaptive);
+    if (!adaptive)
+      return false;
+    adaptive->queue = mp_queue_open(&tunnel->loads);
+    if (!adaptive->queue) {
+      free(adaptive);
+      return false;
+    }
+    adaptive->pump_us = UINT64_MAX;
+    for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
+      mp_window_open(&adaptive->lanes[id].window, tunnel->now_us);
+    peer->adaptive = adaptive;
+  }
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
+    peer->adaptive->lanes[id].listed = false;
+  for (unsigned i = 0; i < peer->schedule.slots; i++) {
+    const uint8_t *entry = peer->schedule.arrival + i * MP_PLAN_PATH_BYTES;
+    struct mp_lane *lane = &peer->adaptive->lanes[entry[MP_PLAN_PATH_PATH]];
+    lane->listed = true;
+    lane->flags = entry[MP_PLAN_PATH_FLAGS];
+    mp_window_limits(&lane->window, mp_load32(entry + MP_PLAN_PATH_TARGET_US),
+                     mp_load64(entry + MP_PLAN_PATH_CAP_BYTES_PER_S));
+  }
+  return true;
+}
+
+static void drop(void *tunnel, const struct mp_flown *what)
+{
+  mp_load_drop(&((struct mp_tunnel *)tunnel)->loads, what->load);
+}
+
+static void forget_again(struct mp_tunnel *tunnel, struct mp_adaptive *adaptive)
+{
+  for (; adaptive->again_head != adaptive->again_tail; adaptive->again_head++)
+    drop(tunnel, &adaptive->again[adaptive->again_head % MP_AGAIN_SLOTS].what);
+}
+
+void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  if (!adaptive)
+    return;
+  forget_again(tunnel, adaptive);
+  adaptive->delay_any = false;
+  memset(adaptive->flows, 0, sizeof adaptive->flows);
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    struct mp_lane *lane = &adaptive->lanes[id];
+    mp_flight_close(&lane->flight, &tunnel->loads);
+    *lane = (struct mp_lane){.listed = lane->listed, .flags = lane->flags};
+    mp_window_open(&lane->window, tunnel->now_us);
+  }
+}
+
+void mp_adaptive_stop(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  if (!peer->adaptive)
+    return;
+  struct mp_queued packet;
+  for (unsigned class = 0; class < MP_QUEUE_CLASSES; class++)
+    while (mp_queue_take(peer->adaptive->queue, class, tunnel->now_us, &packet)) {
+      mp_pump_unfollowed(tunnel, peer, &packet);
+      mp_load_drop(&tunnel->loads, packet.load);
+    }
+  mp_adaptive_close(tunnel, peer);
+}
+
+void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  if (!adaptive)
+    return;
+  forget_again(tunnel, adaptive);
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
+    mp_flight_close(&adaptive->lanes[id].flight, &tunnel->loads);
+  mp_queue_close(adaptive->queue);
+  free(adaptive);
+  peer->adaptive = NULL;
+}
+
+/* ---- Classes ---- */
+
+/* Octets that a packet brings its receiver: of TCP without the header, so that a stream of
+ * acknowledgements stays thin however fast it is. */
+static uint32_t payload_octets(const struct mp_load *load)
+{
+  const struct mp_segments *segments = &load->segments;
+  if (segments->count > 1)
+    return segments->payload_bytes;
+  const uint8_t *packet = load->bytes;
+  const uint32_t ip_header = packet[0] >> 4 == 4 ? (packet[0] & 15u) * 4u : 40u;
+  const uint8_t protocol = packet[0] >> 4 == 4 ? packet[9] : packet[6];
+  if (protocol != PROTOCOL_TCP || load->length < ip_header + TCP_DATA_OFFSET + 1)
+    return load->length > ip_header ? load->length - ip_header : 0;
+  const uint32_t header = ip_header + (packet[ip_header + TCP_DATA_OFFSET] >> 4) * 4u;
+  return load->length > header ? load->length - header : 0;
+}
+
+static void fade(struct mp_adaptive_flow *flow, uint64_t now_us)
+{
+  const uint64_t past_us = now_us - flow->seen_us;
+  if (past_us < 1000)
+    return;
+  if (past_us >= 1000000) {
+    flow->recent_octets = flow->recent_packets = 0;
+  } else {
+    flow->recent_octets -= (uint32_t)(flow->recent_octets * past_us / 1000000);
+    flow->recent_packets -= (uint32_t)(flow->recent_packets * past_us / 1000000);
+  }
+  flow->seen_us = now_us;
+}
+
+/* How much a flow must have sent in a second to be worth the slowest path's delay. */
+static uint64_t wide_octets(const struct mp_peer *peer)
+{
+  const uint8_t best = mp_pump_quickest(peer);
+  if (best == MP_CROSSING_NO_PATH)
+    return WIDE_LEAST_OCTETS;
+  const struct mp_lane *lanes = peer->adaptive->lanes;
+  int64_t skew_us = 0;
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    if (!(peer->usable & peer->schedule.carrying & mp_path_bit(id)))
+      continue;
+    const int64_t above_us = mp_pump_delay_us(peer, id) - mp_pump_delay_us(peer, best);
+    if (above_us > skew_us)
+      skew_us = above_us;
+  }
+  /* More than a quarter of a second's worth is never asked for. */
+  const uint64_t most_us = skew_us < 250000 ? (uint64_t)skew_us : 250000;
+  const uint64_t octets = mp_window_rate(&lanes[best].window) * most_us / 1000000;
+  return octets > WIDE_LEAST_OCTETS ? octets : WIDE_LEAST_OCTETS;
+}
+
+static enum mp_queue_class class_of(struct mp_peer *peer, uint16_t bucket, uint64_t now_us)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
+  if (!mp_queue_holds(adaptive->queue, bucket)) {
+    flow->backlog_us = 0;
+    return now_us - flow->waited_us < NARROW_CALM_US ? mp_queue_class_of(adaptive->queue, bucket)
+                                                     : MP_QUEUE_NARROW;
+  }
+  if (flow->backlog_us == 0)
+    flow->backlog_us = mp_queue_since(adaptive->queue, bucket);
+  flow->waited_us = now_us;
+  if (mp_queue_class_of(adaptive->queue, bucket) == MP_QUEUE_NARROW &&
+      now_us - flow->backlog_us >= WIDE_BACKLOG_US && flow->recent_octets >= wide_octets(peer))
+    mp_queue_move(adaptive->queue, bucket, MP_QUEUE_WIDE);
+  return mp_queue_class_of(adaptive->queue, bucket);
+}
+
+static void classify(struct mp_adaptive_flow *flow, const struct mp_load *load, uint64_t now_us)
+{
+  const uint64_t calm_us = now_us - flow->seen_us;
+  fade(flow, now_us);
+  if (flow->ordered && calm_us >= THIN_CALM_US && flow->recent_octets < THIN_OCTETS &&
+      flow->recent_packets < THIN_PACKETS)
+    flow->ordered = false;
+  const uint32_t octets = payload_octets(load);
+  if (octets == 0)
+    return;
+  flow->recent_octets += octets;
+  flow->recent_packets += load->segments.count;
+  if (flow->recent_octets > ORDERED_OCTETS || flow->recent_packets > ORDERED_PACKETS)
+    flow->ordered = true;
+}
+
+/* ---- The way in ---- */
+
+/* RFC 3168 section 5: ECT(1) is 01, ECT(0) 10. */
+static bool is_ecn_capable(const uint8_t *packet)
+{
+  const unsigned ecn = packet[0] >> 4 == 4 ? packet[1] & 3u : packet[1] >> 4 & 3u;
+  return ecn == 1 || ecn == 2;
+}
+
+void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_inner *inner,
+                     const struct mp_slice *packet, uint16_t bucket, bool partial)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  struct mp_load *load = mp_load_take(&tunnel->loads, packet->length);
+  if (!load) {
+    mp_count(tunnel, MP_COUNTER_DROP_OUT_QUEUE_FULL);
+    return;
+  }
+  memcpy(load->bytes, packet->bytes, packet->length);
+  load->offload = packet->offload;
+  load->since_us = tunnel->now_us;
+  load->flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
+  load->ecn_capable = is_ecn_capable(load->bytes);
+  if (!mp_segments_open(&load->segments, inner, load->bytes, load->length, &load->offload)) {
+    mp_load_drop(&tunnel->loads, load);
+    mp_count(tunnel, MP_COUNTER_DROP_OUT_MALFORMED);
+    return;
+  }
+  struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
+  classify(flow, load, tunnel->now_us);
+  if (!flow->ordered && !mp_queue_holds(adaptive->queue, bucket) &&
+      mp_pump_thin(tunnel, peer, load))
+    return;
+  mp_queue_put(adaptive->queue, load, class_of(peer, bucket, tunnel->now_us), tunnel->now_us);
+}

@@ -1,0 +1,71 @@
+/* What one peer needs while its plan is of kind arrival (PLAN_KIND in src/boundary.ts): a queue in
+ * front of the paths, a window on each, a record of what is under way, and what must go again.
+ *
+ * adaptive.c  opening, closing, and the way of a packet from the TUN into the queue
+ * pump.c      from the queue onto the paths
+ * report.c    feedback, written for the peer and read from it
+ * doubt.c     paths without progress
+ *
+ * scheduling: a flow is thin until it has shown otherwise. Thin packets are delivered on arrival. All
+ * others are put in order by the far end; a narrow flow takes the quickest path alone, a wide one all. */
+#ifndef MP_ADAPTIVE_H
+#define MP_ADAPTIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract.h"
+#include "flight.h"
+#include "load.h"
+#include "queue.h"
+#include "window.h"
+
+/* What the scheduler knows of the flows in one bucket. */
+struct mp_adaptive_flow {
+  uint64_t seen_us;       /* when the two below were brought up to date */
+  uint32_t recent_octets; /* of payload, with a time constant of one second */
+  uint32_t recent_packets;
+  uint64_t backlog_us;    /* since when something of it has waited without a pause; 0: nothing waits */
+  uint64_t waited_us;     /* when something of it waited last */
+  uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
+  bool ordered;
+  uint8_t path;           /* of its last narrow packet */
+};
+
+/* A path as the scheduler sees it. */
+struct mp_lane {
+  struct mp_window window;
+  struct mp_flight flight;
+  bool listed;            /* the plan's table has it */
+  uint8_t flags;          /* MP_PLAN_PATH_FLAG_* */
+  bool suspect;           /* no progress: carries nothing until it is heard of */
+  bool limited;           /* something has waited for its window since the last report */
+  uint64_t progress_us;   /* when something newer was last reported */
+  uint64_t doubted_us;    /* when its tail was last sent again for lack of progress */
+  uint32_t doubts;        /* how often in a row */
+  uint64_t peer_octets, peer_datagrams; /* as reported, unwrapped */
+  uint64_t lost, suspicions;
+};
+
+/* Packets that were lost, in the order in which that was found out. */
+#define MP_AGAIN_SLOTS 4096u
+
+struct mp_again {
+  struct mp_flown what;
+  uint8_t lost_on; /* path */
+};
+
+struct mp_adaptive {
+  struct mp_queue *queue;
+  struct mp_lane lanes[MP_LIMIT_PATHS];
+  struct mp_adaptive_flow flows[MP_LIMIT_BUCKETS];
+  uint32_t again_head, again_tail;
+  struct mp_again again[MP_AGAIN_SLOTS];
+  bool delay_any;
+  uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
+  bool wanted;                 /* the pump should run at the end of the turn */
+  uint64_t pump_us;            /* when pacing lets something go */
+  uint64_t resent, resent_octets, copied, given_up;
+};
+
+#endif

@@ -1,0 +1,124 @@
+/* Paths without progress. What was sent on one and not reported within its time goes again on
+ * another, and the path carries nothing until it is heard of: cheap, and taken back as cheaply. That
+ * is no judgement on its health, which has other clocks (health.c). */
+#include "adaptive.h"
+#include "corridor.h"
+
+/* A suspect path is asked so often, or once a round trip when that is longer. */
+#define ASK_US 50000u
+/* The only path is not put aside: its tail goes again, each time after twice as long. */
+#define DOUBTS_MOST 6u
+
+struct loss {
+  struct mp_tunnel *tunnel;
+  struct mp_peer *peer;
+  uint8_t path;
+};
+
+static void take_lost(void *context, const struct mp_flown *what)
+{
+  const struct loss *loss = context;
+  mp_pump_lost(loss->tunnel, loss->peer, loss->path, what);
+}
+
+void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  if (!peer->adaptive)
+    return;
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  struct loss loss = {tunnel, peer, id};
+  lane->lost += mp_flight_abandon(&lane->flight, take_lost, &loss);
+  mp_window_suspect(&lane->window, tunnel->now_us);
+  peer->adaptive->wanted = true;
+  mp_wake_by(tunnel, peer, tunnel->now_us);
+}
+
+void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  if (!peer->adaptive || !peer->adaptive->lanes[id].suspect)
+    return;
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  lane->suspect = false;
+  lane->doubts = 0;
+  mp_window_resume(&lane->window, tunnel->now_us);
+  peer->adaptive->wanted = true;
+}
+
+/* Whether another path works for all we know: heard of since this one makes no progress. */
+static bool can_spare(const struct mp_peer *peer, uint8_t id, uint64_t since_us)
+{
+  for (uint16_t left = peer->usable & (uint16_t)~mp_path_bit(id); left;
+       left &= (uint16_t)(left - 1)) {
+    const uint8_t other = (uint8_t)__builtin_ctz(left);
+    if (!peer->adaptive->lanes[other].suspect && peer->paths[other].last_rx_us > since_us)
+      return true;
+  }
+  return false;
+}
+
+static void suspect(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  lane->suspect = true;
+  lane->suspicions++;
+  lane->doubted_us = tunnel->now_us;
+  mp_doubt_abandon(tunnel, peer, id);
+  mp_health_probe(tunnel, peer, id);
+}
+
+/* Sends the newest packet again, so that a report shows what else is missing (RFC 8985, section 7). */
+static void probe_tail(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const struct mp_flight_entry *newest = mp_flight_newest(&lane->flight);
+  lane->doubted_us = tunnel->now_us;
+  if (lane->doubts < DOUBTS_MOST)
+    lane->doubts++;
+  mp_health_probe(tunnel, peer, id);
+  mp_pump_copy(tunnel, peer, id, &newest->what);
+}
+
+static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if (lane->suspect) {
+    const uint32_t rtt_us = mp_window_srtt_us(&lane->window);
+    const uint64_t ask_us = lane->doubted_us + (rtt_us > ASK_US ? rtt_us : ASK_US);
+    if (tunnel->now_us < ask_us)
+      return ask_us;
+    lane->doubted_us = tunnel->now_us;
+    mp_health_probe(tunnel, peer, id);
+    return tunnel->now_us + ASK_US;
+  }
+  const struct mp_flight_entry *oldest = mp_flight_oldest(&lane->flight);
+  if (!oldest)
+    return UINT64_MAX;
+  uint64_t since_us = oldest->sent_us > lane->progress_us ? oldest->sent_us : lane->progress_us;
+  const uint64_t stalled_us = since_us;
+  if (lane->doubts > 0 && lane->doubted_us > since_us)
+    since_us = lane->doubted_us;
+  const uint64_t due_us = since_us + (mp_window_pto_us(&lane->window) << lane->doubts);
+  if (tunnel->now_us < stalled_us + mp_window_pto_us(&lane->window))
+    return stalled_us + mp_window_pto_us(&lane->window);
+  if (can_spare(peer, id, stalled_us)) {
+    suspect(tunnel, peer, id);
+    return tunnel->now_us + ASK_US;
+  }
+  if (tunnel->now_us < due_us)
+    return due_us < tunnel->now_us + ASK_US ? due_us : tunnel->now_us + ASK_US;
+  probe_tail(tunnel, peer, id);
+  return tunnel->now_us + ASK_US;
+}
+
+uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  uint64_t next_us = UINT64_MAX;
+  if (!peer->adaptive)
+    return next_us;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const uint64_t at_us = tick_lane(tunnel, peer, (uint8_t)__builtin_ctz(left));
+    if (at_us < next_us)
+      next_us = at_us;
+  }
+  return next_us;
+}

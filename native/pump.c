@@ -1,0 +1,367 @@
+/* From the queue onto the paths: what goes again first, then narrow flows on the quickest path, then
+ * wide ones on any path with room. */
+#include <string.h>
+
+#include "adaptive.h"
+#include "checksum.h"
+#include "corridor.h"
+#include "le.h"
+
+/* A thin packet may go beyond the window by so much: it must not wait behind bulk. */
+#define THIN_EXTRA_BYTES 3000u
+/* A flow keeps its path while another is quicker by less. */
+#define STICKY_US 3000
+/* What is asked of a path before a packet is taken from the queue. */
+#define FULL_BYTES 1500u
+/* Tries of one packet, the first included. */
+#define MOST_TRIES 4u
+/* What is older than this is of no use to its flow, which has sent it again by itself. At least so
+ * long, or a cut would lose packets: twice the time after which a path is doubted. */
+#define AGAIN_LEAST_US 400000u
+
+static uint16_t spared(const struct mp_peer *peer)
+{
+  uint16_t paths = peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (peer->adaptive->lanes[id].suspect)
+      paths &= (uint16_t)~mp_path_bit(id);
+  }
+  return paths;
+}
+
+static uint16_t listed(const struct mp_peer *peer, uint16_t paths)
+{
+  uint16_t some = 0;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (peer->adaptive->lanes[id].listed)
+      some |= mp_path_bit(id);
+  }
+  return some;
+}
+
+/* Paths that thin and narrow packets may take, and those for wide ones: the plan's, or when none of
+ * them works, what does. */
+static uint16_t narrow_paths(const struct mp_peer *peer)
+{
+  const uint16_t paths = spared(peer), some = listed(peer, paths);
+  return some ? some : paths;
+}
+
+static uint16_t wide_paths(const struct mp_peer *peer)
+{
+  const uint16_t paths = spared(peer) & peer->schedule.carrying;
+  return paths ? paths : narrow_paths(peer);
+}
+
+int64_t mp_pump_delay_us(const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if (mp_window_base_known(&lane->window))
+    return mp_window_base_us(&lane->window);
+  return mp_report_delay(peer->adaptive, peer->paths[id].tx_owd_us);
+}
+
+/* When a packet sent on this path would arrive, from now, on the clock difference. */
+static int64_t arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const struct mp_window *window = &lane->window;
+  int64_t at_us = mp_pump_delay_us(peer, id);
+  const uint64_t rate = mp_window_rate(window);
+  if (rate == 0)
+    return at_us;
+  const uint64_t due_us = mp_window_due(window, FULL_BYTES, tunnel->now_us);
+  if (due_us > tunnel->now_us)
+    at_us += (int64_t)(due_us - tunnel->now_us);
+  const uint64_t ahead = lane->flight.inflight_bytes + FULL_BYTES;
+  const uint64_t pipe = rate * mp_window_min_rtt_us(window) / 1000000;
+  return at_us + (int64_t)((ahead > pipe ? ahead - pipe : FULL_BYTES) * 1000000 / rate);
+}
+
+static uint8_t quickest_of(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                           uint16_t paths)
+{
+  if ((paths & (paths - 1)) == 0)
+    return paths ? (uint8_t)__builtin_ctz(paths) : MP_CROSSING_NO_PATH;
+  uint8_t best = MP_CROSSING_NO_PATH;
+  int64_t best_us = INT64_MAX;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const int64_t at_us = arrival_us(tunnel, peer, id);
+    if (at_us < best_us) {
+      best_us = at_us;
+      best = id;
+    }
+  }
+  return best;
+}
+
+uint8_t mp_pump_quickest(const struct mp_peer *peer)
+{
+  uint8_t best = MP_CROSSING_NO_PATH;
+  for (uint16_t left = narrow_paths(peer); left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (best == MP_CROSSING_NO_PATH || mp_pump_delay_us(peer, id) < mp_pump_delay_us(peer, best))
+      best = id;
+  }
+  return best;
+}
+
+/* ---- Sending ---- */
+
+/* RFC 3168 section 5. The outer checksum of IPv4 is of our own making and small to redo. */
+static void mark_congested(uint8_t *packet)
+{
+  if (packet[0] >> 4 == 4) {
+    packet[1] |= 3;
+    mp_checksum_ipv4(packet, (packet[0] & 15u) * 4u);
+  } else {
+    packet[1] |= 3 << 4;
+  }
+}
+
+/* Seals a packet into the outbox. Returns its length, 0 when the path is of no use. */
+static uint32_t push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                     const struct mp_flown *what)
+{
+  const struct mp_load *load = what->load;
+  uint8_t *room = mp_out_room(tunnel);
+  const uint32_t length = mp_segments_write(&load->segments, what->index, room);
+  if (load->offload.partial && !(what->flow & MP_FLOW_PARTIAL_CHECKSUM))
+    mp_checksum_complete(room, length, load->offload.transport, load->offload.checksum);
+  if (what->congested)
+    mark_congested(room);
+  return mp_out_push(tunnel, peer, id, MP_MSG_DATA, what->flow, what->flow_seq, room, length)
+             ? length
+             : 0;
+}
+
+/* Sends a packet on a path and records it there, with a reference of its own. */
+static bool fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                const struct mp_flown *what)
+{
+  struct mp_load *load = what->load;
+  const uint32_t length = push(tunnel, peer, id, what);
+  if (length == 0)
+    return false;
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const struct mp_epoch *epoch = peer->sending;
+  const uint32_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
+  struct mp_flown flown = *what;
+  flown.tries++;
+  if (lane->flight.inflight_bytes == 0)
+    mp_wake_by(tunnel, peer, tunnel->now_us + mp_window_pto_us(&lane->window));
+  mp_load_keep(load);
+  if (!mp_flight_add(&lane->flight, epoch->remote_index, epoch->tx_seq[id] - 1, &flown, bytes,
+                     tunnel->now_us))
+    mp_load_drop(&tunnel->loads, load);
+  mp_window_sent(&lane->window, bytes, tunnel->now_us);
+  return true;
+}
+
+/* Sends one packet of a load for the first time. */
+static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                      struct mp_load *load, uint16_t index, bool congested)
+{
+  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+  struct mp_adaptive_flow *flow = &peer->adaptive->flows[bucket];
+  uint32_t *next = flow->ordered ? &peer->flow_seq[bucket] : &flow->thin_seq;
+  const struct mp_flown what = {
+      .load = load,
+      .first_us = tunnel->now_us,
+      .flow_seq = *next,
+      .flow = (uint16_t)(load->flow | MP_FLOW_REPAIRED | (flow->ordered ? 0 : MP_FLOW_UNORDERED)),
+      .index = index,
+      .congested = congested,
+  };
+  *next = (*next + 1) & 0xffffff;
+  flow->path = id;
+  peer->tx_packets++;
+  if (!fly(tunnel, peer, id, &what))
+    mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
+}
+
+static bool has_room(const struct mp_lane *lane, uint32_t extra)
+{
+  return lane->flight.inflight_bytes < mp_window_bytes(&lane->window) + extra &&
+         !mp_flight_is_full(&lane->flight);
+}
+
+bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load *load)
+{
+  const uint16_t paths = narrow_paths(peer);
+  struct mp_adaptive *adaptive = peer->adaptive;
+  uint8_t id = quickest_of(tunnel, peer, paths);
+  const uint8_t before = adaptive->flows[load->flow & (MP_LIMIT_BUCKETS - 1)].path;
+  if (id != before && paths & mp_path_bit(before) &&
+      arrival_us(tunnel, peer, before) < arrival_us(tunnel, peer, id) + STICKY_US)
+    id = before;
+  if (id == MP_CROSSING_NO_PATH || !has_room(&adaptive->lanes[id], THIN_EXTRA_BYTES))
+    return false;
+  for (uint32_t i = 0; i < load->segments.count; i++)
+    fly_first(tunnel, peer, id, load, (uint16_t)i, false);
+  mp_load_drop(&tunnel->loads, load);
+  return true;
+}
+
+/* ---- The pump ---- */
+
+/* Those of the paths that can take a packet now. The others say when, or that they are what limits. */
+static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t paths)
+{
+  uint16_t some = 0;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    struct mp_lane *lane = &peer->adaptive->lanes[id];
+    if (!has_room(lane, 0)) {
+      lane->limited = true;
+      continue;
+    }
+    const uint64_t due_us = mp_window_due(&lane->window, FULL_BYTES, tunnel->now_us);
+    if (due_us <= tunnel->now_us)
+      some |= mp_path_bit(id);
+    else if (due_us < peer->adaptive->pump_us)
+      peer->adaptive->pump_us = due_us;
+  }
+  return some;
+}
+
+static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  if (adaptive->again_head == adaptive->again_tail)
+    return false;
+  struct mp_again *again = &adaptive->again[adaptive->again_head % MP_AGAIN_SLOTS];
+  const uint16_t paths = wide_paths(peer);
+  uint16_t able = ready(tunnel, peer, paths);
+  /* On another path than the one that lost it, where another works. */
+  if (paths & ~(1u << (again->lost_on & 31)))
+    able &= (uint16_t)~(1u << (again->lost_on & 31));
+  const uint8_t id = quickest_of(tunnel, peer, able);
+  if (id == MP_CROSSING_NO_PATH)
+    return false;
+  again->what.flow |= MP_FLOW_RESENT;
+  if (fly(tunnel, peer, id, &again->what)) {
+    adaptive->resent++;
+    adaptive->resent_octets += mp_segments_largest(&again->what.load->segments);
+  }
+  mp_load_drop(&tunnel->loads, again->what.load);
+  adaptive->again_head++;
+  return true;
+}
+
+static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  if (!mp_queue_waits(adaptive->queue, class))
+    return false;
+  uint16_t paths = wide_paths(peer);
+  if (class == MP_QUEUE_NARROW) {
+    const uint8_t best = quickest_of(tunnel, peer, narrow_paths(peer));
+    paths = best == MP_CROSSING_NO_PATH ? 0 : mp_path_bit(best);
+  }
+  const uint8_t id = quickest_of(tunnel, peer, ready(tunnel, peer, paths));
+  struct mp_queued packet;
+  if (id == MP_CROSSING_NO_PATH ||
+      !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
+    return false;
+  fly_first(tunnel, peer, id, packet.load, packet.index, packet.congested);
+  mp_load_drop(&tunnel->loads, packet.load);
+  return true;
+}
+
+void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  if (!adaptive || !peer->sending)
+    return;
+  adaptive->pump_us = UINT64_MAX;
+  adaptive->wanted = false;
+  while (pump_again(tunnel, peer) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
+         pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
+  }
+  mp_wake_by(tunnel, peer, adaptive->pump_us);
+}
+
+/* ---- Again ---- */
+
+void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                  const struct mp_flown *what)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  const uint64_t pto_us = 2 * mp_window_pto_us(&adaptive->lanes[id].window);
+  const uint64_t age_us = tunnel->now_us - what->first_us;
+  if (what->tries >= MOST_TRIES || age_us > (pto_us > AGAIN_LEAST_US ? pto_us : AGAIN_LEAST_US) ||
+      adaptive->again_tail - adaptive->again_head >= MP_AGAIN_SLOTS - 1) {
+    adaptive->given_up++;
+    mp_load_drop(&tunnel->loads, what->load);
+    return;
+  }
+  adaptive->again[adaptive->again_tail++ % MP_AGAIN_SLOTS] = (struct mp_again){*what, id};
+  if (what->tries != 2)
+    return;
+  /* The second try goes out twice: one try for each 50-80 ms of hold left 12 losses in 50 s of 2 %
+   * (simulation), enough to halve CUBIC. */
+  mp_load_keep(what->load);
+  adaptive->again[adaptive->again_tail++ % MP_AGAIN_SLOTS] = (struct mp_again){*what, id};
+}
+
+struct refusal {
+  struct mp_tunnel *tunnel;
+  struct mp_peer *peer;
+};
+
+/* It was never under way: that is no try. */
+static void take_refused(void *context, const struct mp_flown *what)
+{
+  const struct refusal *refusal = context;
+  struct mp_adaptive *adaptive = refusal->peer->adaptive;
+  if (adaptive->again_tail - adaptive->again_head >= MP_AGAIN_SLOTS - 1) {
+    adaptive->given_up++;
+    mp_load_drop(&refusal->tunnel->loads, what->load);
+    return;
+  }
+  struct mp_again *again = &adaptive->again[adaptive->again_tail++ % MP_AGAIN_SLOTS];
+  *again = (struct mp_again){*what, MP_CROSSING_NO_PATH};
+  again->what.tries--;
+}
+
+void mp_pump_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                     const struct mp_datagram *datagram)
+{
+  if (!peer->adaptive)
+    return;
+  struct mp_flight *flight = &peer->adaptive->lanes[datagram->path].flight;
+  struct refusal refusal = {tunnel, peer};
+  uint64_t serial;
+  if (mp_flight_serial(flight, mp_load16(datagram->bytes + MP_HEADER_RECEIVER),
+                       mp_load32(datagram->bytes + MP_HEADER_PATH_SEQ), &serial))
+    mp_flight_refused(flight, serial, take_refused, &refusal);
+}
+
+void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                  const struct mp_flown *what)
+{
+  struct mp_flown copy = *what;
+  copy.flow |= MP_FLOW_RESENT;
+  if (fly(tunnel, peer, id, &copy))
+    peer->adaptive->copied++;
+}
+
+void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                        const struct mp_queued *packet)
+{
+  const uint16_t bucket = packet->load->flow & (MP_LIMIT_BUCKETS - 1);
+  const uint8_t id = mp_schedule_pick(&peer->schedule, bucket, peer->usable, tunnel->now_us);
+  if (id == MP_CROSSING_NO_PATH)
+    return;
+  const struct mp_flown what = {.load = packet->load,
+                                .flow_seq = peer->flow_seq[bucket],
+                                .flow = packet->load->flow,
+                                .index = packet->index,
+                                .congested = packet->congested};
+  peer->flow_seq[bucket] = (peer->flow_seq[bucket] + 1) & 0xffffff;
+  peer->tx_packets += push(tunnel, peer, id, &what) > 0;
+}

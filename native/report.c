@@ -1,0 +1,218 @@
+/* Feedback: written for the peer when its data asks for it, and read when ours did. */
+#include <string.h>
+
+#include "adaptive.h"
+#include "corridor.h"
+#include "le.h"
+
+/* Between reports while data flows: a quarter of the least round trip, within these. */
+#define INTERVAL_LEAST_US 5000u
+#define INTERVAL_MOST_US 20000u
+/* Sooner when something is missing, or when so many datagrams came: on a path of a gigabit the
+ * window would have to hold 5 ms of it otherwise. */
+#define URGENT_US 2000u
+#define MANY_DATAGRAMS 256u
+#define MANY_US 1000u
+/* A path heard within so long is believed to work when it comes to choosing one for a report. */
+#define FRESH_US 30000u
+/* A copy of a report on a second path is sent while both together are less than 1/64 of what they
+ * report; else the two take turns. */
+#define COPY_SHARE 64u
+/* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
+#define DISORDER 3u
+
+#define DELAY_BITS 24
+
+/* ---- For the peer ---- */
+
+static uint64_t interval_us(const struct mp_peer *peer)
+{
+  uint32_t least_us = 4 * INTERVAL_MOST_US;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const struct mp_path *path = &peer->paths[__builtin_ctz(left)];
+    if (path->heard && path->rtt.smoothed_us > 0 && path->rtt.smoothed_us < least_us)
+      least_us = path->rtt.smoothed_us;
+  }
+  return least_us / 4 > INTERVAL_LEAST_US ? least_us / 4 : INTERVAL_LEAST_US;
+}
+
+void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                     const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
+                     uint64_t sent_us, bool asks)
+{
+  struct mp_reporting *reporting = &peer->reporting;
+  mp_feedback_heard(&reporting->notes[id], epoch->local_index, &epoch->replay[id], path_seq,
+                    advanced, (int64_t)(tunnel->now_us - sent_us), tunnel->now_us, asks);
+  if (reporting->notes[id].pending)
+    reporting->pending |= mp_path_bit(id);
+  reporting->urgent |= reporting->notes[id].urgent;
+  reporting->datagrams++;
+}
+
+/* How soon an answer on this path would be known to arrive; silent ones last. */
+static uint64_t rank(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_path *path = &peer->paths[id];
+  uint64_t rank_us = path->rtt.smoothed_us;
+  if (tunnel->now_us - path->last_rx_us > FRESH_US)
+    rank_us += 1ull << 32;
+  if (!(peer->usable & mp_path_bit(id)) || (peer->adaptive && peer->adaptive->lanes[id].suspect))
+    rank_us += 1ull << 33;
+  return rank_us;
+}
+
+static void choose(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t chosen[2])
+{
+  chosen[0] = chosen[1] = MP_CROSSING_NO_PATH;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (!peer->paths[id].heard)
+      continue;
+    if (chosen[0] == MP_CROSSING_NO_PATH ||
+        rank(tunnel, peer, id) < rank(tunnel, peer, chosen[0])) {
+      chosen[1] = chosen[0];
+      chosen[0] = id;
+    } else if (chosen[1] == MP_CROSSING_NO_PATH ||
+               rank(tunnel, peer, id) < rank(tunnel, peer, chosen[1])) {
+      chosen[1] = id;
+    }
+  }
+}
+
+static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_reporting *reporting = &peer->reporting;
+  uint8_t body[MP_LIMIT_FEEDBACK_BYTES], chosen[2];
+  uint32_t length = 0;
+  uint64_t octets = 0;
+  for (uint16_t left = reporting->pending; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const struct mp_path *path = &peer->paths[id];
+    const struct mp_feedback_totals totals = {path->rx_bytes, path->rx_datagrams};
+    length = mp_feedback_write(body, length, id, &reporting->notes[id], &totals, tunnel->now_us);
+    octets += path->rx_bytes;
+  }
+  choose(tunnel, peer, chosen);
+  const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
+  const bool both = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
+  reporting->alternate = !reporting->alternate;
+  for (unsigned i = 0; i < 2; i++) {
+    const bool second = chosen[1] != MP_CROSSING_NO_PATH && reporting->alternate;
+    if (chosen[i] == MP_CROSSING_NO_PATH || (!both && second != (i == 1)))
+      continue;
+    if (mp_out_push(tunnel, peer, chosen[i], MP_MSG_FEEDBACK, 0, 0, body, length))
+      reporting->sent_bytes += bytes;
+  }
+  reporting->reported_octets = octets;
+  reporting->reported_us = tunnel->now_us;
+  reporting->pending = 0;
+  reporting->urgent = false;
+  reporting->datagrams = 0;
+}
+
+void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_reporting *reporting = &peer->reporting;
+  if (!reporting->pending || !peer->sending)
+    return;
+  const uint64_t wait_us = reporting->urgent                          ? URGENT_US
+                           : reporting->datagrams >= MANY_DATAGRAMS ? MANY_US
+                                                                      : interval_us(peer);
+  const uint64_t due_us = reporting->reported_us + wait_us;
+  if (due_us <= tunnel->now_us)
+    send_report(tunnel, peer);
+  else
+    mp_wake_by(tunnel, peer, due_us);
+}
+
+/* ---- From the peer ---- */
+
+int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us)
+{
+  if (!adaptive->delay_any) {
+    adaptive->delay_any = true;
+    adaptive->delay_reference_us = delay_us;
+  }
+  /* sendTime has 24 bits, so delays are known modulo 2^24. */
+  const uint32_t above_us = (delay_us - adaptive->delay_reference_us) << (32 - DELAY_BITS);
+  return (int32_t)above_us >> (32 - DELAY_BITS);
+}
+
+struct loss {
+  struct mp_tunnel *tunnel;
+  struct mp_peer *peer;
+  uint8_t path;
+};
+
+static void take_lost(void *context, const struct mp_flown *what)
+{
+  const struct loss *loss = context;
+  mp_pump_lost(loss->tunnel, loss->peer, loss->path, what);
+}
+
+/* The gaps as serials, oldest first. */
+static unsigned gaps_of(const struct mp_feedback_path *told, uint64_t newest,
+                        struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS])
+{
+  uint64_t above = newest + 1;
+  for (unsigned i = 0; i < told->gap_count; i++) {
+    const uint64_t to = above - told->gaps[i].received;
+    gaps[told->gap_count - 1 - i] = (struct mp_flight_gap){to - told->gaps[i].missing, to};
+    above = to - told->gaps[i].missing;
+  }
+  return told->gap_count;
+}
+
+static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                      const struct mp_packet *packet, const struct mp_feedback_path *told)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[told->path];
+  uint64_t newest;
+  if (!mp_flight_serial(&lane->flight, told->receiver, told->newest, &newest))
+    return;
+  struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS];
+  const unsigned gap_count = gaps_of(told, newest, gaps);
+  struct mp_flight_outcome outcome;
+  struct loss loss = {tunnel, peer, told->path};
+  mp_flight_report(&lane->flight, &tunnel->loads, newest, gaps, gap_count, DISORDER, &outcome,
+                   take_lost, &loss);
+  lane->lost += outcome.lost;
+  lane->peer_octets = mp_unwrap(lane->peer_octets, told->octets, 32);
+  lane->peer_datagrams = mp_unwrap(lane->peer_datagrams, told->datagrams, 32);
+  if (outcome.acked_bytes > 0) {
+    lane->progress_us = tunnel->now_us;
+    lane->doubts = 0;
+  }
+  const uint64_t away_us = tunnel->now_us - outcome.newest_sent_us;
+  const bool timed = outcome.newest_acked && away_us > told->hold_us;
+  const struct mp_window_report report = {
+      .now_us = tunnel->now_us,
+      .acked_bytes = outcome.acked_bytes,
+      .lost_bytes = outcome.lost_bytes,
+      .inflight_bytes = lane->flight.inflight_bytes,
+      .rtt_us = timed ? (uint32_t)(away_us - told->hold_us) : 0,
+      .delay_any = true,
+      .delay_us = mp_report_delay(peer->adaptive, told->delay_us),
+      .arrived_us = packet->sent_us - told->hold_us,
+      .received_bytes = lane->peer_octets,
+      .limited = lane->limited,
+  };
+  mp_window_report(&lane->window, &report);
+  lane->limited = false;
+}
+
+bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_packet *packet)
+{
+  if (!mp_feedback_check(packet->bytes, packet->length))
+    return false;
+  if (!peer->adaptive)
+    return true; /* of data sent under a plan that is no more */
+  uint32_t offset = MP_FEEDBACK_BYTES;
+  while (offset < packet->length) {
+    struct mp_feedback_path told;
+    offset = mp_feedback_read(packet->bytes, offset, &told);
+    take_path(tunnel, peer, packet, &told);
+  }
+  peer->adaptive->wanted = true;
+  return true;
+}
