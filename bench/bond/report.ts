@@ -17,8 +17,8 @@
 
 import { run } from '../lab/namespaces.js'
 import { repositoryPath } from '../lab/repository.js'
-import { describeMachine, machineSentence } from '../throughput/machine.js'
-import { asText } from '../throughput/tables.js'
+import { describeMachine, machineSentence } from '../reporting/machine.js'
+import { asText } from '../reporting/table.js'
 import { ProgressTable } from './progress.js'
 import type { Results } from './results.js'
 import { planSteps, runSteps, type Settings } from './runner.js'

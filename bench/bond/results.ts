@@ -1,7 +1,7 @@
 /** What a whole run has found; kept as JSON, from which tables, charts and claims are made. */
 
 import type { Congestion } from '../lab/traffic.js'
-import type { Machine } from '../throughput/machine.js'
+import type { Machine } from '../reporting/machine.js'
 import type { Metric, Sample } from './sample.js'
 import type { Group, Load } from './scenario.js'
 import type { Subject } from './subject.js'

@@ -1,6 +1,6 @@
 /** What one run of one subject on one scenario measures, and the middle of several. */
 
-import { median } from '../throughput/sample.js'
+import { median } from '../reporting/median.js'
 
 /** Units end the names; a share is of 1. */
 export const METRICS = [

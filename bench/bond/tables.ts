@@ -1,6 +1,6 @@
 /** The medians of a scenario, subject by subject. */
 
-import type { Table } from '../throughput/tables.js'
+import type { Table } from '../reporting/table.js'
 import { CELLS } from './cells.js'
 import { aloneOf, type Results, type Row, type ScenarioInfo } from './results.js'
 import { subjectName } from './subject.js'

@@ -1,5 +1,6 @@
 /** The figures as horizontal bars, in SVG 1.1. */
 
+import { sheet, xml } from '../reporting/svg.js'
 import type { Kind } from './contestants/contestant.js'
 import { cost, gbit, micros, thousands } from './quantity.js'
 import { type ContestantInfo, contestantsOf, medianOf, type Results } from './results.js'
@@ -71,13 +72,14 @@ export function drawChart(results: Results, caption: string): string {
     top += TITLE + bars.length * STEP + GAP
   }
   const height = top - GAP + FOOT
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, -apple-system, 'Segoe UI', sans-serif" font-size="13" fill="#0f172a">
-<rect width="100%" height="100%" rx="8" fill="#ffffff"/>
-<text x="${MARGIN}" y="32" font-size="17" font-weight="600">mptun beside other userspace tunnels</text>
-<text x="${MARGIN}" y="50" font-size="11" fill="#475569">${xml(caption)}</text>
-${parts.join('\n')}
-</svg>
-`
+  return sheet({
+    width: WIDTH,
+    height,
+    margin: MARGIN,
+    title: 'mptun beside other userspace tunnels',
+    caption,
+    body: parts.join('\n'),
+  })
 }
 
 interface Bar {
@@ -110,7 +112,3 @@ function drawPanel({ title, format }: Panel, bars: readonly Bar[], top: number):
   const heading = `<text x="${MARGIN}" y="${top + 18}" font-weight="600" fill="#334155">${xml(title)}</text>`
   return [heading, ...lines].join('\n')
 }
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
-
-const xml = (text: string) => text.replace(/[&<>]/g, (each) => ENTITIES[each] ?? each)

@@ -1,9 +1,10 @@
 /** The benchmark's words in the README: made from the results, put between two marks, never written by hand. */
 
+import { machineSentence } from '../reporting/machine.js'
+import { asMarkdown } from '../reporting/table.js'
 import { judge } from './claims.js'
-import { machineSentence } from './machine.js'
 import type { Results } from './results.js'
-import { asMarkdown, summaryTable } from './tables.js'
+import { summaryTable } from './tables.js'
 
 const BEGIN = '<!-- figures of npm run bench: begin -->'
 const END = '<!-- figures of npm run bench: end -->'

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { median } from '../reporting/median.js'
+import { asMarkdown, asText } from '../reporting/table.js'
 import { drawChart } from './chart.js'
 import { judge } from './claims.js'
 import { readFragment, renderFragment, replaceFragment } from './fragment.js'
 import type { ContestantInfo, Results } from './results.js'
-import { median, medianSample, type Sample } from './sample.js'
+import { medianSample, type Sample } from './sample.js'
 import { chooseSuites } from './suites.js'
-import { allTables, asMarkdown, asText } from './tables.js'
+import { allTables } from './tables.js'
 
 const info = (id: string, kind: ContestantInfo['kind'], cipher = 'AES'): ContestantInfo => ({
   ...{ id, kind, cipher },

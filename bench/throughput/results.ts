@@ -1,7 +1,7 @@
 /** What a whole run has found; kept as JSON, from which tables, chart and README are made. */
 
+import type { Machine } from '../reporting/machine.js'
 import type { Kind } from './contestants/contestant.js'
-import type { Machine } from './machine.js'
 import type { Metric, Sample } from './sample.js'
 
 export interface ContestantInfo {

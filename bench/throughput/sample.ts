@@ -1,5 +1,7 @@
 /** What one run of a case measures, and the middle of several. */
 
+import { median } from '../reporting/median.js'
+
 /** Units end the names; `s` in a time is seconds, GB is 1e9 octets of payload. */
 export const METRICS = [
   'mbit',
@@ -19,14 +21,6 @@ export type Metric = (typeof METRICS)[number]
 
 /** Only what the case measures; CPU and memory only where there are daemons. */
 export type Sample = Readonly<Partial<Record<Metric, number>>>
-
-/** Of an even count the mean of the middle two; NaN of none. */
-export function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
-}
 
 /** Metric by metric. */
 export function medianSample(samples: readonly Sample[]): Sample {

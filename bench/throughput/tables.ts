@@ -1,15 +1,9 @@
 /** The tables of the report: which figures stand beside which. */
 
+import type { Table } from '../reporting/table.js'
 import { cost, count, gbit, hundredths, megabytes, micros, thousands } from './quantity.js'
 import { type ContestantInfo, contestantsOf, medianOf, type Results } from './results.js'
 import type { Metric } from './sample.js'
-
-export interface Table {
-  readonly title: string
-  readonly head: readonly string[]
-  /** The first cell is a name, the others are numbers. */
-  readonly rows: readonly (readonly string[])[]
-}
 
 interface Column {
   readonly head: string
@@ -144,21 +138,3 @@ const idOf = ({ id }: ContestantInfo) => id
 
 const nameOf = ({ title, cipher }: ContestantInfo) =>
   cipher === 'none' ? title : `${title}, ${cipher}`
-
-/** For a terminal: names to the left, numbers to the right. */
-export function asText({ title, head, rows }: Table): string {
-  const all = [head, ...rows]
-  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)))
-  const line = (row: readonly string[]) =>
-    widths
-      .map((width, i) => (i === 0 ? (row[i] ?? '').padEnd(width) : (row[i] ?? '').padStart(width)))
-      .join('  ')
-      .trimEnd()
-  return [title, ...all.map((row) => `  ${line(row)}`)].join('\n')
-}
-
-export function asMarkdown({ head, rows }: Table): string {
-  const line = (row: readonly string[]) => `| ${row.join(' | ')} |`
-  const rule = line(head.map((_, i) => (i === 0 ? '---' : '---:')))
-  return [line(head), rule, ...rows.map(line)].join('\n')
-}
