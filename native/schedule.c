@@ -36,9 +36,37 @@ static uint32_t table_bytes(uint8_t kind, uint16_t slots)
     return slots;
   case MP_PLAN_KIND_BUCKETS:
     return MP_LIMIT_BUCKETS * MP_CROSSING_PLAN_CHOICES;
+  case MP_PLAN_KIND_ARRIVAL:
+    return slots * MP_PLAN_PATH_BYTES;
   default:
     return 0;
   }
+}
+
+static uint32_t slots_most(uint8_t kind)
+{
+  switch (kind) {
+  case MP_PLAN_KIND_SLOTS:
+    return MP_CROSSING_PLAN_SLOTS;
+  case MP_PLAN_KIND_ARRIVAL:
+    return MP_LIMIT_PATHS;
+  default:
+    return 0;
+  }
+}
+
+/* The paths that the table names. False when one of them cannot be. */
+static bool read_named(uint8_t kind, const uint8_t *table, uint32_t length, uint32_t *named)
+{
+  const uint32_t step = kind == MP_PLAN_KIND_ARRIVAL ? MP_PLAN_PATH_BYTES : 1;
+  *named = 0;
+  for (uint32_t i = 0; i < length; i += step) {
+    if (is_path(table[i]))
+      *named |= 1u << table[i];
+    else if (kind != MP_PLAN_KIND_BUCKETS || table[i] != MP_CROSSING_NO_PATH)
+      return false;
+  }
+  return true;
 }
 
 bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint32_t length)
@@ -49,19 +77,11 @@ bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint
   const uint8_t hash = payload[MP_PLAN_HASH];
   const uint16_t slots = mp_load16(payload + MP_PLAN_SLOTS);
   const uint8_t *table = payload + MP_PLAN_BYTES;
-  const bool has_slots = kind == MP_PLAN_KIND_SLOTS;
-  if (kind > MP_PLAN_KIND_ALL || hash > MP_HASH_LAYER3 ||
-      slots > (has_slots ? MP_CROSSING_PLAN_SLOTS : 0) ||
-      length - MP_PLAN_BYTES != table_bytes(kind, slots) || !is_order(payload + MP_PLAN_ORDER))
+  uint32_t named;
+  if (kind > MP_PLAN_KIND_ARRIVAL || hash > MP_HASH_LAYER3 || slots > slots_most(kind) ||
+      length - MP_PLAN_BYTES != table_bytes(kind, slots) || !is_order(payload + MP_PLAN_ORDER) ||
+      !read_named(kind, table, length - MP_PLAN_BYTES, &named))
     return false;
-
-  uint32_t named = 0;
-  for (uint32_t i = 0; i < length - MP_PLAN_BYTES; i++) {
-    if (is_path(table[i]))
-      named |= 1u << table[i];
-    else if (has_slots || table[i] != MP_CROSSING_NO_PATH)
-      return false;
-  }
 
   schedule->kind = kind;
   schedule->hash = hash;
@@ -77,7 +97,10 @@ bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint
   schedule->seen = 0;
   schedule->since_us = 0;
   memcpy(schedule->order, payload + MP_PLAN_ORDER, sizeof schedule->order);
-  memcpy(has_slots ? (void *)schedule->slot : schedule->choice, table, length - MP_PLAN_BYTES);
+  memcpy(kind == MP_PLAN_KIND_SLOTS     ? (void *)schedule->slot
+         : kind == MP_PLAN_KIND_ARRIVAL ? (void *)schedule->arrival
+                                        : (void *)schedule->choice,
+         table, length - MP_PLAN_BYTES);
   return true;
 }
 
@@ -165,7 +188,7 @@ uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t
                          uint64_t now_us)
 {
   const uint16_t members = usable & schedule->carrying;
-  if (schedule->kind != MP_PLAN_KIND_ORDER && (members & schedule->named)) {
+  if (schedule->kind <= MP_PLAN_KIND_BUCKETS && (members & schedule->named)) {
     if (schedule->kind == MP_PLAN_KIND_SLOTS)
       return pick_slot(schedule, members, now_us);
     const uint8_t path = first_of(schedule->choice[bucket], MP_CROSSING_PLAN_CHOICES, members);

@@ -31,6 +31,7 @@ struct mp_schedule {
   union {
     uint8_t slot[MP_CROSSING_PLAN_SLOTS];
     uint8_t choice[MP_LIMIT_BUCKETS][MP_CROSSING_PLAN_CHOICES];
+    uint8_t arrival[MP_LIMIT_PATHS * MP_PLAN_PATH_BYTES];
   };
 };
 

@@ -143,7 +143,10 @@ describe('who includes whom in C', () => {
   const sources = FILES.filter((path) => /^native\/.*\.[ch]$/.test(path))
   const room = (path: string) => basename(path, extname(path))
 
-  const CORRIDORS = ['tunnel', 'command', 'corridor', 'out', 'in', 'health', 'stats']
+  const CORRIDORS = [
+    ...['tunnel', 'command', 'corridor', 'out', 'in', 'health', 'stats'],
+    ...['adaptive', 'pump', 'report', 'doubt'],
+  ]
   const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']
   const ENGINE = ['engine', 'engine_state', 'engine_ports', 'engine_in', 'engine_out']
   /** The floor of each room that is not a leaf. */
