@@ -96,11 +96,10 @@ static void line_up(struct mp_queue *queue, uint16_t at, enum age age)
   bucket->age = (uint8_t)age;
 }
 
-/* Packets have left a class. One that ran empty forgets whose turn it was, as it would if it were
- * asked on and on: no bucket stays old for want of others. */
-static void lighten(struct mp_queue *queue, unsigned class, uint64_t bytes)
+/* A class where nothing waits forgets whose turn it was, as it would if it were asked on and on: no
+ * bucket stays old for want of others. */
+static void settle(struct mp_queue *queue, unsigned class)
 {
-  queue->lanes[class].bytes -= bytes;
   if (queue->lanes[class].bytes > 0)
     return;
   for (enum age age = NEW; age <= OLD; age++) {
@@ -124,7 +123,8 @@ static uint32_t pop(struct mp_queue *queue, struct bucket *bucket, struct mp_que
     bucket->index = 0;
   }
   bucket->bytes -= bytes;
-  lighten(queue, bucket->class, bytes);
+  queue->lanes[bucket->class].bytes -= bytes;
+  settle(queue, bucket->class);
   return bytes;
 }
 
@@ -285,8 +285,10 @@ void mp_queue_move(struct mp_queue *queue, uint16_t at, enum mp_queue_class clas
   bucket->class = (uint8_t)class;
   if (age != IDLE)
     line_up(queue, at, bucket->head ? age : OLD);
+  queue->lanes[before].bytes -= bucket->bytes;
   queue->lanes[class].bytes += bucket->bytes;
-  lighten(queue, before, bucket->bytes);
+  settle(queue, before);
+  settle(queue, class);
 }
 
 uint64_t mp_queue_bytes(const struct mp_queue *queue)
