@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "dbfb67aca833e36d"
+#define MP_CONTRACT_DIGEST "b4935ed5bb910557"
 
 /* The wire. */
 

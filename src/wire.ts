@@ -216,7 +216,28 @@ export const POLICY_PATH = [
   { name: 'intent', type: 'u8', doc: 'INTENT' },
   { name: 'tier', type: 'u8', doc: 'smaller is used first' },
   { name: 'weight', type: 'u16', doc: '1 to LIMIT.weight' },
+  { name: 'flags', type: 'u8', doc: 'POLICY_PATH_FLAG' },
+  {
+    name: 'rate',
+    type: 'u32',
+    unit: 'bytes/s',
+    doc: 'the receiver sends no faster on this path, in the mode adaptive; 0: no cap',
+  },
+  {
+    name: 'target',
+    type: 'u24',
+    unit: 'us',
+    doc: 'queue to aim at on this path, in the mode adaptive; 0: as the receiver thinks best',
+  },
 ] as const
+
+export const POLICY_PATH_FLAG = {
+  metered: {
+    value: 1,
+    doc: 'each octet costs money: no copies, and no probes but the needed ones',
+  },
+  spent: { value: 2, doc: 'its budget is used up: carry nothing on it' },
+} as const
 
 export const CLOSE = [{ name: 'reason', type: 'u8', doc: 'CLOSE_REASON' }] as const
 

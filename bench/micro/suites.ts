@@ -12,7 +12,7 @@ import {
   NO_PSK,
 } from '#mptun/core/handshake.js'
 import { type KeyPair, keyPairOf } from '#mptun/core/keys.js'
-import { DEFAULT_POLICY, type Policy, pathPolicy } from '#mptun/core/policy.js'
+import { DEFAULT_PATH_POLICY, DEFAULT_POLICY, type Policy, pathPolicy } from '#mptun/core/policy.js'
 import { compilePlan, encodePlan } from '#mptun/core/schedule.js'
 import { decodeEvent, encodeCommand } from '#mptun/crossing.js'
 import { Engine, loadAddon, openUdp } from '#mptun/engine.js'
@@ -126,7 +126,7 @@ function planWorks(): Record<string, Work> {
   const policyOf = (mode: Policy['mode']): Policy => ({
     ...DEFAULT_POLICY,
     mode,
-    paths: paths.map((path) => ({ path, intent: 'up', tier: 0, weight: 10 * path + 7 })),
+    paths: paths.map((path) => ({ ...DEFAULT_PATH_POLICY, path, weight: 10 * path + 7 })),
   })
   const work = (mode: Policy['mode']): Work => {
     const policy = policyOf(mode)

@@ -24,7 +24,8 @@ export const tier = integer(0, 255)
 
 export const uplink: Reader<UplinkConfig> = (text) => {
   const [name = '', ...words] = text.split(',')
-  return { name: deviceName(name), ...DEFAULT_PATH_POLICY, ...readTraits(words) }
+  const { intent, tier, weight } = DEFAULT_PATH_POLICY
+  return { name: deviceName(name), intent, tier, weight, ...readTraits(words) }
 }
 
 /** Reads `weight=3`, `tier=1`, `standby`; the same twice is refused. */

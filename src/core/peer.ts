@@ -277,7 +277,7 @@ export class Peer {
     return [...this.#paths]
       .filter(([, { life }]) => life.state === 'up')
       .map(([path]) => pathPolicy(this.#policy, path))
-      .filter(({ intent }) => intent !== 'down')
+      .filter(({ intent, spent }) => intent !== 'down' && !spent)
   }
 
   /** Those of them that may carry data: of the best intent and, but for active-backup, of the smallest tier that is left. */
@@ -343,7 +343,8 @@ export class Peer {
   }
 
   /** Why a path that works is not in the plan. */
-  #whyIdle({ intent, tier }: PathPolicy): string {
+  #whyIdle({ intent, tier, spent }: PathPolicy): string {
+    if (spent) return 'its budget is used up'
     if (intent === 'down') return 'taken out by configuration'
     if (intent === 'standby') return 'standby: waits until no other path is left'
     if (this.#active !== undefined) {

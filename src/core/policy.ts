@@ -3,7 +3,16 @@
  * The client decides it and tells the server (PROTOCOL.md, "Policy"), so that both directions agree.
  */
 import { Codec } from '../layout.js'
-import { INTENT, LIMIT, MODE, POLICY, POLICY_PATH, PRIMARY_RESELECT, XMIT_HASH } from '../wire.js'
+import {
+  INTENT,
+  LIMIT,
+  MODE,
+  POLICY,
+  POLICY_PATH,
+  POLICY_PATH_FLAG,
+  PRIMARY_RESELECT,
+  XMIT_HASH,
+} from '../wire.js'
 
 export type Mode = keyof typeof MODE
 export type XmitHash = keyof typeof XMIT_HASH
@@ -17,6 +26,14 @@ export interface PathPolicy {
   readonly tier: number
   /** 1 to LIMIT.weight. */
   readonly weight: number
+  /** Each octet costs money. */
+  readonly metered: boolean
+  /** Its budget is used up: it carries nothing. */
+  readonly spent: boolean
+  /** Bytes per second that whoever has this policy sends at most; 0: no cap. */
+  readonly capBytesPerS: number
+  /** Queue to aim at; 0: from the round trip. */
+  readonly targetUs: number
 }
 
 export interface Policy {
@@ -41,7 +58,15 @@ export const DEFAULT_POLICY: Policy = {
   paths: [],
 }
 
-export const DEFAULT_PATH_POLICY = { intent: 'up', tier: 0, weight: 1 } as const
+export const DEFAULT_PATH_POLICY: Omit<PathPolicy, 'path'> = {
+  intent: 'up',
+  tier: 0,
+  weight: 1,
+  metered: false,
+  spent: false,
+  capBytesPerS: 0,
+  targetUs: 0,
+}
 
 /**
  * The policy of one path. One that the client leaves out carries nothing: its last words may come after
@@ -69,9 +94,15 @@ export function encodePolicy(policy: Policy): Uint8Array {
     paths: policy.paths.length,
   })
   policy.paths.forEach((path, i) => {
+    const { metered, spent } = POLICY_PATH_FLAG
     pathCodec.encodeInto(bytes.subarray(headCodec.size + i * pathCodec.size), {
-      ...path,
+      path: path.path,
       intent: INTENT[path.intent].value,
+      tier: path.tier,
+      weight: path.weight,
+      flags: (path.metered ? metered.value : 0) | (path.spent ? spent.value : 0),
+      rate: path.capBytesPerS,
+      target: path.targetUs,
     })
   })
   return bytes
@@ -106,11 +137,20 @@ export function decodePolicy(bytes: Uint8Array): Policy | undefined {
 }
 
 function decodePath(bytes: Uint8Array): PathPolicy | undefined {
-  const { path, intent: value, tier, weight } = pathCodec.decode(bytes)
+  const { path, intent: value, tier, weight, flags, rate, target } = pathCodec.decode(bytes)
   const intent = nameOf(INTENT, value)
   if (intent === undefined || path >= LIMIT.paths.value) return undefined
   if (weight < 1 || weight > LIMIT.weight.value) return undefined
-  return { path, intent, tier, weight }
+  return {
+    path,
+    intent,
+    tier,
+    weight,
+    metered: (flags & POLICY_PATH_FLAG.metered.value) !== 0,
+    spent: (flags & POLICY_PATH_FLAG.spent.value) !== 0,
+    capBytesPerS: rate,
+    targetUs: target,
+  }
 }
 
 function nameOf<T extends Readonly<Record<string, { readonly value: number }>>>(

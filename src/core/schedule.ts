@@ -2,7 +2,7 @@
  * Modes: each is a pure function from the paths that may carry data to a plan, the small table that
  * native/schedule.c executes. Nothing else differs between modes.
  */
-import { CROSSING, PLAN, PLAN_KIND, PLAN_PATH } from '../boundary.js'
+import { CROSSING, PLAN, PLAN_KIND, PLAN_PATH, PLAN_PATH_FLAG } from '../boundary.js'
 import { Codec } from '../layout.js'
 import { LIMIT, XMIT_HASH } from '../wire.js'
 import type { PathPolicy, Policy } from './policy.js'
@@ -133,8 +133,9 @@ const planPathCodec = new Codec(PLAN_PATH, 'packed')
 /** What C must know of each path that may carry thin flows. */
 function arrivalTable(members: readonly PathPolicy[]): Uint8Array {
   const table = new Uint8Array(members.length * planPathCodec.size)
-  members.forEach(({ path }, i) => {
-    const fields = { path, flags: 0, targetUs: 0, capBytesPerS: 0 }
+  members.forEach(({ path, metered, targetUs, capBytesPerS }, i) => {
+    const flags = metered ? PLAN_PATH_FLAG.metered.value : 0
+    const fields = { path, flags, targetUs, capBytesPerS }
     planPathCodec.encodeInto(table.subarray(i * planPathCodec.size), fields)
   })
   return table

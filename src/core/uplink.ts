@@ -53,7 +53,14 @@ export class Uplink {
   }
 
   get policy(): PathPolicy {
-    return { path: this.path, intent: this.#intent, tier: this.#tier, weight: this.#weight }
+    const { path } = this
+    return {
+      ...DEFAULT_PATH_POLICY,
+      path,
+      intent: this.#intent,
+      tier: this.#tier,
+      weight: this.#weight,
+    }
   }
 
   /** Numbers of its sockets in C. */

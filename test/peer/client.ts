@@ -162,7 +162,8 @@ export class PeerClient {
     head.writeUInt8(mode, 0)
     head.writeUInt8(primary, 2)
     head.writeUInt8(this.#paths.length, 12)
-    const paths = this.#paths.map((_, path) => Buffer.of(path, 0, 0, 1, 0))
+    // Behind the weight: no flags, no cap, no target.
+    const paths = this.#paths.map((_, path) => Buffer.of(path, 0, 0, 1, 0, ...Buffer.alloc(8)))
     return this.control('policy', Buffer.concat([head, ...paths]))
   }
 

@@ -1,12 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { chooseActive } from '../../src/core/backup.js'
-import type { PathPolicy, PrimaryReselect } from '../../src/core/policy.js'
+import {
+  DEFAULT_PATH_POLICY,
+  type PathPolicy,
+  type PrimaryReselect,
+} from '../../src/core/policy.js'
 import { policyOf } from './core_fixture.js'
 
 const path = (id: number, weight = 1, tier = 0): PathPolicy => ({
+  ...DEFAULT_PATH_POLICY,
   path: id,
-  intent: 'up',
   tier,
   weight,
 })

@@ -2,6 +2,7 @@ import sodium from 'libsodium-wrappers'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { EngineCommand } from '../../src/boundary.js'
 import { Client } from '../../src/core/client.js'
+import { DEFAULT_PATH_POLICY } from '../../src/core/policy.js'
 import type { Server } from '../../src/core/server.js'
 import { LIMIT, MESSAGE } from '../../src/wire.js'
 import { coreOptions, MS, only, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
@@ -188,7 +189,12 @@ describe('uplinks that come and go', () => {
     world.runFor(SECOND)
     van.core.setUplink(world.nowUs, 'lte', { weight: 9, tier: 1 })
     world.runFor(SECOND)
-    expect(policyAtServer().paths).toContainEqual({ path: 1, intent: 'up', tier: 1, weight: 9 })
+    expect(policyAtServer().paths).toContainEqual({
+      ...DEFAULT_PATH_POLICY,
+      path: 1,
+      tier: 1,
+      weight: 9,
+    })
     expect(van.up()).toEqual([0])
     world.plug(van, 'lte', '10.9.9.9')
     world.runFor(SECOND)

@@ -2,7 +2,7 @@ import type { EngineCommand, EventOf } from '../../src/boundary.js'
 import { Context, type CoreOptions } from '../../src/core/context.js'
 import type { Fact } from '../../src/core/facts.js'
 import type { PathPolicy, Policy } from '../../src/core/policy.js'
-import { DEFAULT_POLICY } from '../../src/core/policy.js'
+import { DEFAULT_PATH_POLICY, DEFAULT_POLICY } from '../../src/core/policy.js'
 import { encodeCommand } from '../../src/crossing.js'
 import { AES, CHACHA, keyPair, seeded } from './handshake_fixture.js'
 
@@ -53,7 +53,7 @@ export function only<R extends { readonly kind: string }, K extends R['kind']>(
 
 /** Paths 0, 1, 2 ... of these weights. */
 export const weighted = (...weights: number[]): PathPolicy[] =>
-  weights.map((weight, path) => ({ path, intent: 'up', tier: 0, weight }))
+  weights.map((weight, path) => ({ ...DEFAULT_PATH_POLICY, path, weight }))
 
 export const policyOf = (changes: Partial<Policy>): Policy => ({ ...DEFAULT_POLICY, ...changes })
 

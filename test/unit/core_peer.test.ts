@@ -5,7 +5,7 @@ import type { Endpoint } from '../../src/boundary.js'
 import { PATH_LOST, PLAN_KIND } from '../../src/boundary.js'
 import type { Context } from '../../src/core/context.js'
 import { Peer } from '../../src/core/peer.js'
-import type { PathPolicy, Policy } from '../../src/core/policy.js'
+import { DEFAULT_PATH_POLICY, type PathPolicy, type Policy } from '../../src/core/policy.js'
 import { FEATURE, MODE } from '../../src/wire.js'
 import {
   MS,
@@ -58,7 +58,7 @@ const policy = (changes: Partial<Policy>, ...paths: Partial<PathPolicy>[]) =>
   peer.setPolicy(
     policyOf({
       ...changes,
-      paths: paths.map((path, i) => ({ path: i, intent: 'up', tier: 0, weight: 1, ...path })),
+      paths: paths.map((path, i) => ({ ...DEFAULT_PATH_POLICY, path: i, ...path })),
     }),
   )
 
@@ -234,6 +234,14 @@ describe('which paths carry', () => {
     expect(plans()).toEqual([[]])
     policy({}, {}, {})
     expect(plans()).toEqual([[0]])
+  })
+
+  it('none whose budget is used up', () => {
+    policy({}, { spent: true }, {})
+    know(0, 1)
+    alive(0, 1)
+    expect(plans()).toEqual([[], [1]])
+    expect(snapshotOf(0)).toMatchObject({ inPlan: false, why: 'its budget is used up' })
   })
 
   it('all in broadcast, and one in active-backup', () => {

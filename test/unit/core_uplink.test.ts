@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { DEFAULT_PATH_POLICY } from '../../src/core/policy.js'
 import { Uplink } from '../../src/core/uplink.js'
 import { SECOND } from './core_fixture.js'
 import { bytesOf, endpoint, SERVER_V4, SERVER_V6 } from './world_fixture.js'
@@ -18,9 +19,14 @@ const targetOf = ({ family, remote }: { family: number; remote: Uint8Array }) =>
 
 describe('an uplink', () => {
   it('has the policy that was wished for, and defaults', () => {
-    expect(uplink.policy).toEqual({ path: 3, intent: 'up', tier: 0, weight: 5 })
+    expect(uplink.policy).toEqual({ ...DEFAULT_PATH_POLICY, path: 3, weight: 5 })
     uplink.setPolicy({ intent: 'standby' })
-    expect(uplink.policy).toEqual({ path: 3, intent: 'standby', tier: 0, weight: 5 })
+    expect(uplink.policy).toEqual({
+      ...DEFAULT_PATH_POLICY,
+      path: 3,
+      intent: 'standby',
+      weight: 5,
+    })
   })
 
   it('waits for its device, and says why it has no socket any more', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  DEFAULT_PATH_POLICY,
   DEFAULT_POLICY,
   decodePolicy,
   encodePolicy,
@@ -32,6 +33,10 @@ const anyPolicy: fc.Arbitrary<Policy> = fc.record({
       intent: name<Intent>(INTENT),
       tier: fc.nat({ max: 255 }),
       weight: fc.integer({ min: 1, max: LIMIT.weight.value }),
+      metered: fc.boolean(),
+      spent: fc.boolean(),
+      capBytesPerS: u32,
+      targetUs: fc.nat({ max: 2 ** 24 - 1 }),
     }),
     { maxLength: LIMIT.paths.value, selector: ({ path }) => path },
   ),
@@ -45,11 +50,23 @@ const EXAMPLE = policyOf({
   updelayUs: 0x01020304,
   downdelayUs: 5,
   paths: [
-    { path: 3, intent: 'standby', tier: 7, weight: 256 },
-    { path: 0, intent: 'down', tier: 0, weight: 1 },
+    {
+      path: 3,
+      intent: 'standby',
+      tier: 7,
+      weight: 256,
+      metered: true,
+      spent: false,
+      capBytesPerS: 0x0a0b0c0d,
+      targetUs: 0x010203,
+    },
+    { ...DEFAULT_PATH_POLICY, path: 0, intent: 'down', spent: true },
   ],
 })
-const OCTETS = [1, 1, 3, 2, 4, 3, 2, 1, 5, 0, 0, 0, 2, 3, 1, 7, 0, 1, 0, 2, 0, 1, 0]
+const HEAD = [1, 1, 3, 2, 4, 3, 2, 1, 5, 0, 0, 0, 2]
+const FIRST = [3, 1, 7, 0, 1, 1, 0x0d, 0x0c, 0x0b, 0x0a, 3, 2, 1]
+const SECOND_PATH = [0, 2, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0]
+const OCTETS = [...HEAD, ...FIRST, ...SECOND_PATH]
 
 describe('a policy on the wire', () => {
   it('is POLICY and a POLICY_PATH for each path', () => {
@@ -73,7 +90,7 @@ describe('a policy on the wire', () => {
     ['half of a head', OCTETS.slice(0, 12)],
     ['half of a path', OCTETS.slice(0, -1)],
     ['something behind', [...OCTETS, 0]],
-    ['fewer paths than it says', OCTETS.slice(0, -5)],
+    ['fewer paths than it says', OCTETS.slice(0, -SECOND_PATH.length)],
     ['an unknown mode', OCTETS.with(0, 4)],
     ['an unknown hash', OCTETS.with(1, 2)],
     ['a primary that cannot be', OCTETS.with(2, 16)],
@@ -88,10 +105,17 @@ describe('a policy on the wire', () => {
   })
 })
 
+describe('flags of a path that this version does not know', () => {
+  it('are ignored', () => {
+    const flags = HEAD.length + 5
+    expect(decodePolicy(Uint8Array.from(OCTETS.with(flags, 0xfd)))).toEqual(EXAMPLE)
+  })
+})
+
 describe('the policy of one path', () => {
   it('is what was said, or the default before anything was', () => {
-    expect(pathPolicy(EXAMPLE, 3)).toEqual({ path: 3, intent: 'standby', tier: 7, weight: 256 })
-    expect(pathPolicy(DEFAULT_POLICY, 5)).toEqual({ path: 5, intent: 'up', tier: 0, weight: 1 })
+    expect(pathPolicy(EXAMPLE, 3)).toEqual(EXAMPLE.paths[0])
+    expect(pathPolicy(DEFAULT_POLICY, 5)).toEqual({ ...DEFAULT_PATH_POLICY, path: 5 })
   })
 
   it('is to carry nothing on a path that was left out', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CROSSING } from '../../src/boundary.js'
-import type { PathPolicy } from '../../src/core/policy.js'
+import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../src/core/policy.js'
 import { compilePlan, encodePlan, NOTHING_CARRIES } from '../../src/core/schedule.js'
 import { LIMIT } from '../../src/wire.js'
 import { policyOf, weighted } from './core_fixture.js'
@@ -206,10 +206,10 @@ describe('adaptive', () => {
 
 describe('reserves', () => {
   const others: PathPolicy[] = [
-    { path: 4, intent: 'standby', tier: 0, weight: 9 },
-    { path: 5, intent: 'up', tier: 2, weight: 9 },
-    { path: 6, intent: 'up', tier: 1, weight: 1 },
-    { path: 7, intent: 'up', tier: 1, weight: 2 },
+    { ...DEFAULT_PATH_POLICY, path: 4, intent: 'standby', weight: 9 },
+    { ...DEFAULT_PATH_POLICY, path: 5, tier: 2, weight: 9 },
+    { ...DEFAULT_PATH_POLICY, path: 6, tier: 1, weight: 1 },
+    { ...DEFAULT_PATH_POLICY, path: 7, tier: 1, weight: 2 },
   ]
 
   it.each(['balance-rr', 'balance-xor', 'broadcast'] as const)(

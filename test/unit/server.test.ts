@@ -6,7 +6,7 @@ import type { Client } from '../../src/core/client.js'
 import { Initiator } from '../../src/core/initiator.js'
 import { inviteId } from '../../src/core/invite.js'
 import { keyPairOf } from '../../src/core/keys.js'
-import { encodePolicy } from '../../src/core/policy.js'
+import { DEFAULT_PATH_POLICY, encodePolicy } from '../../src/core/policy.js'
 import { Server } from '../../src/core/server.js'
 import { CONTROL_KIND, MESSAGE, TIMER } from '../../src/wire.js'
 import { coreOptions, MS, only, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
@@ -289,7 +289,7 @@ describe('a client of another mind', () => {
   })
 
   it('may change its mind a thousand times a second, and is heard twenty times', () => {
-    const paths = [{ path: 0, intent: 'up', tier: 0, weight: 1 }] as const
+    const paths = [{ ...DEFAULT_PATH_POLICY, path: 0 }]
     for (let i = 0; i < 1000; i++) {
       const mode = i % 2 === 0 ? 'balance-xor' : 'broadcast'
       const event = control(
