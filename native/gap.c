@@ -8,14 +8,19 @@
  * the difference of the paths, would be sent again by the inner flow. */
 #define HOLD_CAP_US 150000u
 
-/* All that was sent on the path before this time, on the sender's clock, has come or never will. */
-static uint64_t reach_of(const struct mp_reorder_path *path)
+/* All that was sent on the path before this time, on the sender's clock, has come or was lost, as what
+ * came on it shows. */
+static uint64_t heard_reach_of(const struct mp_reorder_path *path)
 {
-  if (!path->live)
-    return UINT64_MAX;
   if (!path->carrying && path->newest_sent_us >= path->changed_us + path->intra_us)
     return UINT64_MAX;
   return path->newest_sent_us > path->intra_us ? path->newest_sent_us - path->intra_us : 0;
+}
+
+/* The same, with silence for an answer. */
+static uint64_t reach_of(const struct mp_reorder_path *path)
+{
+  return path->live ? heard_reach_of(path) : UINT64_MAX;
 }
 
 struct mp_gap_horizon mp_gap_horizon_of(const struct mp_reorder_path paths[MP_LIMIT_PATHS])
@@ -43,20 +48,83 @@ static bool may_bring(const struct mp_gap *gap, const struct mp_reorder_path *pa
   return !(is_own && path->intra_us == 0) && reach_of(path) <= gap->sent_us;
 }
 
-/* Delays contain the difference of the two clocks and may be negative: sums are modulo 2^64. */
-uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us,
+/* The path fell silent, and what is missing may have been on it. */
+static bool may_have_kept(const struct mp_gap *gap, const struct mp_reorder_path *path, bool is_own)
+{
+  return !path->live && path->newest_sent_us != 0 && !(is_own && path->intra_us == 0) &&
+         heard_reach_of(path) <= gap->sent_us;
+}
+
+/* After the packet was sent, when what the path carried before it and lost without a sound is about to
+ * be sent again. What has left the plan carries nothing later, so that a path long gone delays
+ * nothing. */
+static int64_t missed_after(const struct mp_gap *gap, const struct mp_reorder_path *path)
+{
+  const bool is_past = !path->carrying && path->changed_us < gap->sent_us;
+  const uint64_t early_us = is_past ? gap->sent_us - path->changed_us : 0;
+  return path->owd_high_us + path->pto_us - (int64_t)early_us;
+}
+
+/* The time that is `high_us` after the packet was sent. Delays contain the difference of the two
+ * clocks and may be negative: sums are modulo 2^64. INT64_MIN: there is nothing to wait for. */
+static uint64_t time_of(const struct mp_gap *gap, uint64_t since_us, int64_t high_us,
+                        const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  if (high_us == INT64_MIN)
+    return since_us;
+  const int64_t own_us = paths[gap->path].owd_high_us;
+  const uint64_t skew_us = high_us > own_us ? (uint64_t)high_us - (uint64_t)own_us : 0;
+  const uint64_t expected_us = gap->sent_us + (uint64_t)high_us + SLACK_US;
+  const uint64_t cap_us = since_us + skew_us + HOLD_CAP_US;
+  return expected_us < cap_us ? expected_us : cap_us;
+}
+
+/* Where nothing is sent again. */
+static uint64_t due(const struct mp_gap *gap, uint64_t since_us,
                     const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
-  const int64_t own_us = paths[gap->path].owd_high_us;
   int64_t high_us = INT64_MIN;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     if (may_bring(gap, &paths[id], id == gap->path) && paths[id].owd_high_us > high_us)
       high_us = paths[id].owd_high_us;
   }
-  if (high_us == INT64_MIN)
-    return since_us;
-  const uint64_t skew_us = high_us > own_us ? (uint64_t)high_us - (uint64_t)own_us : 0;
-  const uint64_t expected_us = gap->sent_us + (uint64_t)high_us + SLACK_US;
-  const uint64_t cap_us = since_us + skew_us + HOLD_CAP_US;
-  return expected_us < cap_us ? expected_us : cap_us;
+  return time_of(gap, since_us, high_us, paths);
+}
+
+/* Not before `least_us`. */
+static uint64_t missed_by(const struct mp_gap *gap, uint64_t since_us, uint64_t least_us,
+                          bool is_proved, const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  int64_t high_us = INT64_MIN;
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    const struct mp_reorder_path *path = &paths[id];
+    const bool is_own = id == gap->path;
+    if (!may_have_kept(gap, path, is_own) && (is_proved || !may_bring(gap, path, is_own)))
+      continue;
+    const int64_t after_us = missed_after(gap, path);
+    if (after_us > high_us)
+      high_us = after_us;
+  }
+  const uint64_t missed_us = time_of(gap, since_us, high_us, paths);
+  return missed_us > least_us ? missed_us : least_us;
+}
+
+/* A path carries on after a loss, or it fell silent. In the first case the sender is told at once
+ * that the packet did not come when it should have; repair_us has room for telling, sending again,
+ * and doing so twice. In the second case what came last on the path came before the packet should
+ * have, the word of that reached the sender a one-way delay later, and pto_us after that it sends
+ * again what it has no word of: pto_us and repair_us, both from when the packet should have come. */
+uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us, uint64_t repair_us,
+                    const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  if (repair_us == 0)
+    return due(gap, since_us, paths);
+  return missed_by(gap, since_us, since_us, false, paths) + repair_us;
+}
+
+uint64_t mp_gap_repair_due(const struct mp_gap *gap, uint64_t since_us, uint64_t proved_us,
+                           uint64_t repair_us,
+                           const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  return missed_by(gap, since_us, proved_us, true, paths) + repair_us;
 }

@@ -9,7 +9,7 @@
 #include "contract.h"
 #include "reorder.h"
 
-/* The packet behind a gap: the lowest of its bucket that waits. */
+/* A packet behind a gap, sent after all that is missing in front of it was sent for the first time. */
 struct mp_gap {
   uint64_t sent_us; /* sender's clock */
   uint8_t path;     /* path it came on */
@@ -33,9 +33,18 @@ static inline bool mp_gap_is_lost(const struct mp_gap *gap, const struct mp_gap_
   return gap->sent_us < (gap->path == horizon->slowest ? horizon->others_us : horizon->all_us);
 }
 
-/* When, on our clock, to stop waiting: what was sent before the packet should have come by then on
- * every path that may bring it. since_us: our clock when the packet came. Bounded from there too. */
-uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us,
+/* When, on our clock, to stop waiting without a proof: what was sent before the packet should have
+ * come by then on every path that may bring it. since_us: our clock when the packet came. Bounded
+ * from there too. repair_us: what is lost is sent again, and comes within this time of the moment
+ * when it should have come, and at a path's pto_us later if it was on that path and the path fell
+ * silent; 0: it is not. */
+uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us, uint64_t repair_us,
                     const struct mp_reorder_path paths[MP_LIMIT_PATHS]);
+
+/* When to stop waiting for what was proved lost at proved_us and is sent again. Silence proves for
+ * us, but the sender may take longer to notice: it is given its time for what such a path carried. */
+uint64_t mp_gap_repair_due(const struct mp_gap *gap, uint64_t since_us, uint64_t proved_us,
+                           uint64_t repair_us,
+                           const struct mp_reorder_path paths[MP_LIMIT_PATHS]);
 
 #endif

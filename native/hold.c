@@ -34,17 +34,16 @@ static uint32_t size_of(uint32_t capacity)
 
 static struct mp_hold *ring_of(struct mp_hold_store *store, uint32_t capacity)
 {
-  if (store->slots_used + capacity > store->slots_limit)
-    return NULL;
   struct mp_hold **free = &store->free[size_of(capacity)];
   struct mp_hold *hold = *free;
   if (hold) {
     *free = hold->next;
   } else {
-    hold = calloc(1, sizeof *hold + capacity * sizeof hold->slots[0]);
+    hold = calloc(1, sizeof *hold + capacity * sizeof hold->slots[0] + capacity / 8);
     if (!hold)
       return NULL;
     hold->capacity = capacity;
+    hold->occupied = (uint64_t *)&hold->slots[capacity];
   }
   store->slots_used += capacity;
   return hold;
@@ -68,14 +67,17 @@ bool mp_hold_reach(struct mp_hold_store *store, struct mp_hold **hold, uint64_t 
     return true;
   while (capacity < sequence - turn)
     capacity *= 2;
+  /* The narrow one comes back: it does not count, though both exist for a moment. */
+  if (store->slots_used - (narrow ? narrow->capacity : 0) + capacity > store->slots_limit)
+    return false;
   struct mp_hold *wide = ring_of(store, capacity);
   if (!wide)
     return false;
   if (narrow) {
     while (narrow->count > 0) {
       const uint64_t held = mp_hold_first(narrow, turn);
-      const uint64_t since_us = mp_hold_slot(narrow, held)->since_us;
-      mp_hold_put(wide, held, mp_hold_take(narrow, held), since_us);
+      const uint64_t clock_us = mp_hold_slot(narrow, held)->clock_us;
+      mp_hold_put(wide, held, mp_hold_take(narrow, held), clock_us);
     }
     mp_hold_release(store, hold);
   }
@@ -84,35 +86,49 @@ bool mp_hold_reach(struct mp_hold_store *store, struct mp_hold **hold, uint64_t 
 }
 
 void mp_hold_put(struct mp_hold *hold, uint64_t sequence, struct mp_packet *packet,
-                 uint64_t now_us)
+                 uint64_t clock_us)
 {
   const uint32_t at = (uint32_t)sequence & (hold->capacity - 1);
-  hold->slots[at] = (struct mp_hold_slot){packet, now_us};
-  hold->occupied[at / 64] |= 1ull << (at % 64);
-  hold->words |= 1ull << (at / 64);
+  const uint32_t word = at / 64;
+  hold->slots[at] = (struct mp_hold_slot){packet, clock_us};
+  hold->occupied[word] |= 1ull << (at % 64);
+  hold->words[word / 64] |= 1ull << (word % 64);
   hold->count++;
 }
 
 struct mp_packet *mp_hold_take(struct mp_hold *hold, uint64_t sequence)
 {
   const uint32_t at = (uint32_t)sequence & (hold->capacity - 1);
-  hold->occupied[at / 64] &= ~(1ull << (at % 64));
-  if (hold->occupied[at / 64] == 0)
-    hold->words &= ~(1ull << (at / 64));
+  const uint32_t word = at / 64;
+  hold->occupied[word] &= ~(1ull << (at % 64));
+  if (hold->occupied[word] == 0)
+    hold->words[word / 64] &= ~(1ull << (word % 64));
   hold->count--;
   return hold->slots[at].packet;
 }
 
+/* The next word that is not zero, after `word` and around the end of the ring; perhaps itself. */
+static uint32_t word_after(const struct mp_hold *hold, uint32_t word)
+{
+  const uint32_t groups = sizeof hold->words / sizeof hold->words[0];
+  uint32_t group = (word + 1) / 64;
+  uint64_t words = group < groups ? hold->words[group] & (~0ull << ((word + 1) % 64)) : 0;
+  while (words == 0) {
+    group = group + 1 < groups ? group + 1 : 0;
+    words = hold->words[group];
+  }
+  return group * 64 + (uint32_t)__builtin_ctzll(words);
+}
+
 /* Looks at the rest of the word where the sequences above the turn begin, then at the next word
- * that is not zero, around the end of the ring; last comes the beginning of the first word. */
+ * that is not zero; last comes the beginning of the first word. */
 uint64_t mp_hold_first(const struct mp_hold *hold, uint64_t turn)
 {
   const uint32_t start = (uint32_t)(turn + 1) & (hold->capacity - 1);
   uint32_t word = start / 64;
   uint64_t bits = hold->occupied[word] & (~0ull << (start % 64));
   if (bits == 0) {
-    const uint64_t above = word < 63 ? hold->words & (~0ull << (word + 1)) : 0;
-    word = (uint32_t)__builtin_ctzll(above ? above : hold->words);
+    word = word_after(hold, word);
     bits = hold->occupied[word];
   }
   const uint32_t at = word * 64 + (uint32_t)__builtin_ctzll(bits);

@@ -1,6 +1,6 @@
 /* The packets of one bucket that wait for others, found by their sequence.
  *
- * A ring of 64 to 4096 slots, as large as the distance from the turn to the furthest packet asks
+ * A ring of 64 to 16384 slots, as large as the distance from the turn to the furthest packet asks
  * for, with one bit a slot and one bit a word above those: the lowest packet that waits is found in
  * a fixed number of steps however far apart they are. Rings come from a store that keeps them by
  * size, so that nothing is allocated once each size has been in use. */
@@ -12,23 +12,24 @@
 
 #include "pool.h"
 
-/* How far ahead of the turn a packet can wait: 35 ms at 1 Gbit/s in packets of 1100 octets. */
-#define MP_HOLD_SPAN 4096u
+/* How far ahead of the turn a packet can wait: 350 ms (paths 150 ms apart and a repair of 200 ms) at
+ * 500 Mbit/s in packets of 1350 octets. */
+#define MP_HOLD_SPAN 16384u
 #define MP_HOLD_SPAN_LEAST 64u
-#define MP_HOLD_SIZES 7u /* powers of two from the least to the greatest */
+#define MP_HOLD_SIZES 9u /* powers of two from the least to the greatest */
 _Static_assert(MP_HOLD_SPAN == MP_HOLD_SPAN_LEAST << (MP_HOLD_SIZES - 1), "sizes of a hold");
 
 struct mp_hold_slot {
   struct mp_packet *packet;
-  uint64_t since_us; /* our clock when it came */
+  uint64_t clock_us; /* whatever its owner keeps with the packet */
 };
 
 struct mp_hold {
   struct mp_hold *next; /* in the store */
   uint32_t capacity;
   uint32_t count;
-  uint64_t words; /* bit w: occupied[w] is not zero */
-  uint64_t occupied[MP_HOLD_SPAN / 64];
+  uint64_t *occupied;                        /* a bit a slot; behind the slots */
+  uint64_t words[MP_HOLD_SPAN / (64 * 64)];  /* bit w: occupied[w] is not zero */
   struct mp_hold_slot slots[]; /* the slot of a sequence is its remainder by the capacity */
 };
 
@@ -56,13 +57,21 @@ void mp_hold_release(struct mp_hold_store *store, struct mp_hold **hold);
 
 /* Takes the packet over. The slot must be free and within reach. */
 void mp_hold_put(struct mp_hold *hold, uint64_t sequence, struct mp_packet *packet,
-                 uint64_t now_us);
+                 uint64_t clock_us);
 
 /* Hands the packet out; it must be there. */
 struct mp_packet *mp_hold_take(struct mp_hold *hold, uint64_t sequence);
 
 /* The lowest sequence held, which is above `turn`. Something must be held. */
 uint64_t mp_hold_first(const struct mp_hold *hold, uint64_t turn);
+
+/* The lowest sequence held above `sequence`, which is the turn or held; MP_HOLD_NONE if none is. */
+#define MP_HOLD_NONE UINT64_MAX
+static inline uint64_t mp_hold_above(const struct mp_hold *hold, uint64_t turn, uint64_t sequence)
+{
+  const uint64_t found = mp_hold_first(hold, sequence);
+  return found - turn <= hold->capacity ? found : MP_HOLD_NONE; /* else once around the ring */
+}
 
 static inline struct mp_hold_slot *mp_hold_slot(struct mp_hold *hold, uint64_t sequence)
 {

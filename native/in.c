@@ -310,9 +310,8 @@ drop_auth:
   return NULL;
 }
 
-static void settle(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t due_us)
+static void after_order(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  mp_reorder_advance(peer->reorder, peer->order_paths, due_us);
   mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
   mp_report_settle(tunnel, peer);
   if (peer->adaptive && (peer->adaptive->wanted || tunnel->now_us >= peer->adaptive->pump_us))
@@ -321,14 +320,16 @@ static void settle(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t due_
 
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  settle(tunnel, peer, tunnel->now_us);
+  mp_reorder_advance(peer->reorder, peer->order_paths, tunnel->now_us);
+  after_order(tunnel, peer);
 }
 
 /* No deadline passes here: when the thread comes late, what would have met it may wait in the socket
  * of another path. The tick comes after all of them. */
 static void settle_proofs(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  settle(tunnel, peer, 0);
+  mp_reorder_prove(peer->reorder, peer->order_paths, tunnel->now_us);
+  after_order(tunnel, peer);
 }
 
 static struct mp_peer *receive(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_t length,

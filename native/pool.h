@@ -21,6 +21,8 @@ struct mp_packet {
   uint8_t path;           /* path it came on */
   bool loan;              /* `bytes` are the present batch's, the struct is the caller's */
   bool partial;           /* the transport checksum is partial, see offload.h */
+  bool repaired;          /* the sender sends again what is lost: MP_FLOW_REPAIRED */
+  bool resent;            /* and did so with this one, at sent_us: MP_FLOW_RESENT */
   uint16_t transport;     /* of a partial one: where the transport header starts */
   uint16_t checksum;      /* of a partial one: where, from there, the checksum is */
 };

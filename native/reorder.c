@@ -1,26 +1,32 @@
 #include "reorder.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "gap.h"
 #include "hold.h"
+#include "missed.h"
+#include "once.h"
 
 #define SEQ_MASK 0xffffffu /* MP_HEADER_FLOW_SEQ has 24 bits */
+
+/* Packets looked at, behind one that was sent again, for one that was not. */
+#define WITNESSES 8u
+
+_Static_assert(MP_REORDER_HISTORY == MP_MISSED_SPAN, "what is behind the turn");
 
 struct bucket {
   /* What is touched by every packet. */
   uint64_t turn; /* the sequence to deliver next; its low 24 bits are those on the wire */
   struct mp_hold *hold; /* NULL: nothing waits */
 
-  /* Valid while something waits. */
-  uint64_t front;    /* the lowest sequence that does */
-  struct mp_gap gap; /* in front of it */
-  uint64_t due_us;   /* when the gap is passed without proof, our clock */
+  /* Valid while something waits. The clock of a packet up to `proved` says until when to wait for what
+   * is missing before it, 0: no longer; that of one above, when it came. */
+  uint64_t front;    /* the lowest sequence that waits */
+  uint64_t proved;   /* what is missing below is proved lost; held, or not above the turn */
+  uint64_t doubtful; /* the lowest that waits above `proved`, or MP_HOLD_NONE */
+  struct mp_gap gap; /* before `doubtful`, and whatever is missing below */
+  uint64_t due_us;   /* when the gap before the front is passed, our clock */
   struct bucket *older, *younger;
-
-  /* Bit s mod MP_REORDER_HISTORY: sequence s, behind the turn, was delivered. */
-  uint64_t history[MP_REORDER_HISTORY / 64];
 };
 
 struct mp_reorder {
@@ -28,18 +34,21 @@ struct mp_reorder {
   mp_reorder_deliver *deliver;
   void *context;
   uint32_t limit;
+  uint64_t repair_us;
   struct mp_reorder_stats stats;
   struct mp_hold_store store;
   uint64_t deadline_us;
   /* The buckets where something waits, by the time since when they have stood at their gap. */
   struct bucket *oldest, *youngest;
   struct bucket buckets[MP_LIMIT_BUCKETS];
+  struct mp_once unordered[MP_LIMIT_BUCKETS];
+  struct mp_missed missed[MP_LIMIT_BUCKETS];
 };
 
 struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
                                    mp_reorder_deliver *deliver, void *context)
 {
-  /* Mapped by the kernel page by page: a peer with few flows costs little of its 200 KiB. */
+  /* Mapped by the kernel page by page: a peer with few flows and losses costs little of its 2 MiB. */
   struct mp_reorder *reorder = calloc(1, sizeof *reorder);
   if (!reorder)
     return NULL;
@@ -81,12 +90,51 @@ static void unlink_bucket(struct mp_reorder *reorder, struct bucket *bucket)
   *(bucket->younger ? &bucket->younger->older : &reorder->youngest) = bucket->older;
 }
 
-/* `front` waits and nothing below it does. */
-static void face(struct bucket *bucket, uint64_t front)
+static struct mp_hold_slot *front_slot(const struct bucket *bucket)
 {
-  const struct mp_packet *packet = mp_hold_slot(bucket->hold, front)->packet;
-  bucket->front = front;
-  bucket->gap = (struct mp_gap){packet->sent_us, packet->path};
+  return mp_hold_slot(bucket->hold, bucket->front);
+}
+
+/* A packet sent again bears the time of that. What is missing before it was sent before the packet was
+ * sent for the first time, and so before anything that follows it: the earliest sent of those is the
+ * better witness, and any is a true one. */
+static struct mp_gap gap_before(const struct bucket *bucket, uint64_t sequence)
+{
+  const struct mp_packet *packet = mp_hold_slot(bucket->hold, sequence)->packet;
+  const struct mp_packet *witness = packet;
+  for (unsigned i = 0; packet->resent && i < WITNESSES; i++) {
+    sequence = mp_hold_above(bucket->hold, bucket->turn, sequence);
+    if (sequence == MP_HOLD_NONE)
+      break;
+    packet = mp_hold_slot(bucket->hold, sequence)->packet;
+    if (packet->sent_us < witness->sent_us)
+      witness = packet;
+  }
+  return (struct mp_gap){witness->sent_us, witness->path};
+}
+
+static void doubt(struct bucket *bucket, uint64_t sequence)
+{
+  bucket->doubtful = sequence;
+  if (sequence != MP_HOLD_NONE)
+    bucket->gap = gap_before(bucket, sequence);
+  else
+    bucket->gap = (struct mp_gap){.sent_us = UINT64_MAX};
+}
+
+static uint64_t repair_of(const struct mp_reorder *reorder, const struct mp_packet *packet)
+{
+  return packet->repaired ? reorder->repair_us : 0;
+}
+
+/* When the gap before the front is passed, judged now. */
+static uint64_t due_of(const struct mp_reorder *reorder, const struct bucket *bucket,
+                       const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  const struct mp_hold_slot *slot = front_slot(bucket);
+  if (bucket->front <= bucket->proved)
+    return slot->clock_us;
+  return mp_gap_due(&bucket->gap, slot->clock_us, repair_of(reorder, slot->packet), paths);
 }
 
 static void advance_deadline(struct mp_reorder *reorder, uint64_t due_us)
@@ -98,22 +146,15 @@ static void advance_deadline(struct mp_reorder *reorder, uint64_t due_us)
 static void deliver_turn(struct mp_reorder *reorder, struct bucket *bucket,
                          struct mp_packet *packet)
 {
-  bucket->history[bucket->turn / 64 % (MP_REORDER_HISTORY / 64)] |= 1ull << (bucket->turn % 64);
   bucket->turn++;
   reorder->deliver(reorder->context, packet);
 }
 
 /* Moves the turn without a delivery. What is passed over counts as never seen. */
-static void skip_to(struct bucket *bucket, uint64_t turn)
+static void skip_to(struct mp_reorder *reorder, struct bucket *bucket, uint64_t turn)
 {
-  if (turn - bucket->turn >= MP_REORDER_HISTORY) {
-    memset(bucket->history, 0, sizeof bucket->history);
-    bucket->turn = turn;
-    return;
-  }
-  for (; bucket->turn < turn; bucket->turn++)
-    bucket->history[bucket->turn / 64 % (MP_REORDER_HISTORY / 64)] &=
-      ~(1ull << (bucket->turn % 64));
+  mp_missed_pass(&reorder->missed[bucket - reorder->buckets], bucket->turn, turn);
+  bucket->turn = turn;
 }
 
 /* The front's turn has come: delivers it and all that follows without a gap. */
@@ -134,15 +175,17 @@ static void deliver_run(struct mp_reorder *reorder, struct bucket *bucket,
     return;
   }
   append(reorder, bucket);
-  face(bucket, mp_hold_first(hold, bucket->turn));
-  bucket->due_us = mp_gap_due(&bucket->gap, mp_hold_slot(hold, bucket->front)->since_us, paths);
+  bucket->front = mp_hold_first(hold, bucket->turn);
+  if (bucket->front > bucket->proved)
+    doubt(bucket, bucket->front);
+  bucket->due_us = due_of(reorder, bucket, paths);
   advance_deadline(reorder, bucket->due_us);
 }
 
 static void pass_gap(struct mp_reorder *reorder, struct bucket *bucket,
                      const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
-  skip_to(bucket, bucket->front);
+  skip_to(reorder, bucket, bucket->front);
   deliver_run(reorder, bucket, paths);
 }
 
@@ -156,7 +199,7 @@ static void close_in(struct mp_reorder *reorder, struct bucket *bucket, uint64_t
     if (bucket->hold)
       pass_gap(reorder, bucket, paths);
     else
-      skip_to(bucket, sequence - span);
+      skip_to(reorder, bucket, sequence - span);
   }
 }
 
@@ -174,9 +217,39 @@ static void insert_turn(struct mp_reorder *reorder, struct bucket *bucket,
                         struct mp_packet *packet,
                         const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
+  reorder->stats.repaired += packet->resent;
   deliver_turn(reorder, bucket, packet);
   if (bucket->hold && bucket->front == bucket->turn)
     deliver_run(reorder, bucket, paths);
+}
+
+/* Puts the packet where it has to wait, within reach and above the turn. */
+static void hold_back(struct mp_reorder *reorder, struct bucket *bucket, uint64_t sequence,
+                      struct mp_packet *packet,
+                      const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us)
+{
+  struct mp_hold *hold = bucket->hold;
+  const bool is_only = hold->count == 0;
+  const bool is_proved = !is_only && sequence < bucket->proved;
+  /* What is missing before it was missing before the next one too, and was proved lost with that. */
+  const uint64_t clock_us =
+    is_proved ? mp_hold_slot(hold, mp_hold_first(hold, sequence))->clock_us : now_us;
+  mp_hold_put(hold, sequence, packet, clock_us);
+  reorder->stats.held++;
+  reorder->stats.held_total++;
+  reorder->stats.repaired += packet->resent;
+  if (is_only)
+    append(reorder, bucket);
+  if (is_only || (!is_proved && sequence < bucket->doubtful))
+    doubt(bucket, sequence);
+  if (is_only || sequence < bucket->front) {
+    bucket->front = sequence;
+    const uint64_t due_us = due_of(reorder, bucket, paths);
+    /* A front that came later must not keep the one before it for longer than its own time. */
+    if (is_only || due_us < bucket->due_us)
+      bucket->due_us = due_us;
+    advance_deadline(reorder, bucket->due_us);
+  }
 }
 
 static enum mp_reorder_verdict insert_ahead(struct mp_reorder *reorder, struct bucket *bucket,
@@ -200,20 +273,7 @@ static enum mp_reorder_verdict insert_ahead(struct mp_reorder *reorder, struct b
     insert_turn(reorder, bucket, packet, paths);
     return MP_REORDER_TAKEN;
   }
-  const bool is_only = bucket->hold->count == 0;
-  mp_hold_put(bucket->hold, sequence, packet, now_us);
-  reorder->stats.held++;
-  reorder->stats.held_total++;
-  if (is_only || sequence < bucket->front) {
-    face(bucket, sequence);
-    const uint64_t due_us = mp_gap_due(&bucket->gap, now_us, paths);
-    if (is_only)
-      append(reorder, bucket);
-    /* A front that came later must not keep the one before it for longer than its own time. */
-    if (is_only || due_us < bucket->due_us)
-      bucket->due_us = due_us;
-    advance_deadline(reorder, bucket->due_us);
-  }
+  hold_back(reorder, bucket, sequence, packet, paths, now_us);
   while (reorder->stats.held > reorder->limit) {
     reorder->stats.overflowed++;
     pass_gap(reorder, reorder->oldest, paths);
@@ -224,19 +284,15 @@ static enum mp_reorder_verdict insert_ahead(struct mp_reorder *reorder, struct b
 static enum mp_reorder_verdict insert_behind(struct mp_reorder *reorder, struct bucket *bucket,
                                              uint32_t distance, struct mp_packet *packet)
 {
-  if (distance > MP_REORDER_HISTORY) {
+  if (distance > MP_REORDER_HISTORY || distance > bucket->turn) { /* nothing comes before 0 */
     mp_pool_give(reorder->pool, packet);
     return MP_REORDER_TOO_OLD;
   }
-  const uint64_t sequence = bucket->turn - distance;
-  uint64_t *word = &bucket->history[sequence / 64 % (MP_REORDER_HISTORY / 64)];
-  const uint64_t bit = 1ull << (sequence % 64);
-  if (*word & bit) {
+  if (!mp_missed_take(&reorder->missed[bucket - reorder->buckets], bucket->turn - distance)) {
     reorder->stats.duplicates++;
     mp_pool_give(reorder->pool, packet);
     return MP_REORDER_DUPLICATE;
   }
-  *word |= bit;
   reorder->stats.late++;
   reorder->deliver(reorder->context, packet);
   return MP_REORDER_TAKEN;
@@ -260,8 +316,53 @@ enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t b
   return insert_ahead(reorder, bucket, bucket->turn + ahead, packet, paths, now_us);
 }
 
-void mp_reorder_advance(struct mp_reorder *reorder,
-                        const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us)
+enum mp_reorder_verdict mp_reorder_insert_unordered(struct mp_reorder *reorder, uint16_t bucket,
+                                                    uint32_t flow_seq, struct mp_packet *packet)
+{
+  switch (mp_once_take(&reorder->unordered[bucket], flow_seq)) {
+  case MP_ONCE_FIRST:
+    reorder->deliver(reorder->context, packet);
+    return MP_REORDER_TAKEN;
+  case MP_ONCE_SEEN:
+    reorder->stats.duplicates++;
+    mp_pool_give(reorder->pool, packet);
+    return MP_REORDER_DUPLICATE;
+  default:
+    mp_pool_give(reorder->pool, packet);
+    return MP_REORDER_TOO_OLD;
+  }
+}
+
+/* The gap before `doubtful` is lost: from now on its packet's clock says until when it waits. */
+static void prove(struct mp_reorder *reorder, struct bucket *bucket,
+                  const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us)
+{
+  struct mp_hold_slot *slot = mp_hold_slot(bucket->hold, bucket->doubtful);
+  const uint64_t repair_us = repair_of(reorder, slot->packet);
+  slot->clock_us = repair_us == 0 ? 0
+                                  : mp_gap_repair_due(&bucket->gap, slot->clock_us, now_us,
+                                                      repair_us, paths);
+  bucket->proved = bucket->doubtful;
+  if (bucket->front == bucket->proved)
+    bucket->due_us = slot->clock_us;
+  doubt(bucket, mp_hold_above(bucket->hold, bucket->turn, bucket->proved));
+}
+
+static void give_up(struct mp_reorder *reorder, struct bucket *bucket,
+                    const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  if (bucket->front <= bucket->proved)
+    reorder->stats.proved_lost++;
+  else
+    reorder->stats.deadline_passed++;
+  if (repair_of(reorder, front_slot(bucket)->packet) > 0)
+    reorder->stats.repair_expired++;
+  pass_gap(reorder, bucket, paths);
+}
+
+/* Passes what is proved lost and not waited for, and what was due at `until_us`. */
+static void settle(struct mp_reorder *reorder, const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                   uint64_t now_us, uint64_t until_us)
 {
   if (reorder->stats.held == 0)
     return;
@@ -272,17 +373,33 @@ void mp_reorder_advance(struct mp_reorder *reorder,
     following = bucket->younger;
     while (bucket->hold) {
       if (mp_gap_is_lost(&bucket->gap, &horizon))
-        reorder->stats.proved_lost++;
-      else if (bucket->due_us <= now_us)
-        reorder->stats.deadline_passed++;
+        prove(reorder, bucket, paths, now_us);
+      else if (bucket->due_us <= until_us)
+        give_up(reorder, bucket, paths);
       else
         break;
-      pass_gap(reorder, bucket, paths);
     }
     if (bucket->hold && bucket->due_us < deadline_us)
       deadline_us = bucket->due_us;
   }
   reorder->deadline_us = deadline_us;
+}
+
+void mp_reorder_prove(struct mp_reorder *reorder,
+                      const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us)
+{
+  settle(reorder, paths, now_us, 0);
+}
+
+void mp_reorder_advance(struct mp_reorder *reorder,
+                        const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us)
+{
+  settle(reorder, paths, now_us, now_us);
+}
+
+void mp_reorder_repair(struct mp_reorder *reorder, uint64_t repair_us)
+{
+  reorder->repair_us = repair_us;
 }
 
 uint64_t mp_reorder_deadline(const struct mp_reorder *reorder)

@@ -167,7 +167,7 @@ static void what_may_still_come_sets_the_time(void)
     const uint8_t count = draw_paths(paths);
     for (uint8_t id = 0; id < count; id++) {
       const struct mp_gap gap = {.sent_us = random_below(12), .path = id};
-      REQUIRE(mp_gap_due(&gap, 0, paths) == due_by_definition(paths, &gap));
+      REQUIRE(mp_gap_due(&gap, 0, 0, paths) == due_by_definition(paths, &gap));
     }
   }
 }

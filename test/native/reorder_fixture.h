@@ -11,7 +11,7 @@
 #define S 1000000u
 #define NEVER UINT64_MAX
 
-enum { LOG = 16384 };
+enum { LOG = 65536 };
 
 static struct mp_pool pool;
 static struct mp_reorder *reorder;

@@ -13,12 +13,14 @@
 
 enum {
   MODEL_BUCKETS = 4,
-  MODEL_SPAN = 4096,
+  MODEL_SPAN = 16384,
   MODEL_SLACK_US = 2000,
   MODEL_CAP_US = 150000,
   MODEL_LOG = MODEL_BUCKETS * MODEL_SPAN + 1, /* most deliveries of one call */
   MODEL_SEEN = 2 * MP_REORDER_HISTORY,
 };
+
+#define MODEL_ORIGIN (1ll << 40) /* sequence 0: its low 24 bits are zero, and nothing is negative */
 
 struct model_packet {
   int64_t sequence;
@@ -72,7 +74,7 @@ MODEL_API struct twin *twin_open(uint32_t limit)
   if (!twin->real)
     abort();
   for (int i = 0; i < MODEL_BUCKETS; i++)
-    twin->buckets[i].turn = 1ll << 40; /* low 24 bits zero, and never negative */
+    twin->buckets[i].turn = MODEL_ORIGIN;
   return twin;
 }
 
@@ -208,7 +210,7 @@ MODEL_API enum mp_reorder_verdict model_insert(struct twin *twin, struct model_b
   bucket->any = true;
   packet.sequence = bucket->turn + distance;
 
-  if (distance < -(int64_t)MP_REORDER_HISTORY)
+  if (distance < -(int64_t)MP_REORDER_HISTORY || packet.sequence < MODEL_ORIGIN)
     return MP_REORDER_TOO_OLD;
   if (model_find(bucket, packet.sequence) ||
       (distance < 0 && model_is_seen(bucket, packet.sequence))) {

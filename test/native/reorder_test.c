@@ -106,7 +106,7 @@ static void copies_of_what_waits_are_dropped(void)
 static void history_ends_at_its_edge(void)
 {
   open_reorder(8);
-  const uint32_t last = 5000;
+  const uint32_t last = 50000;
   arrive((struct arrival){.seq = last});
   give_up(); /* the turn is last + 1; all before last were never seen */
   const uint32_t turn = last + 1;
@@ -127,12 +127,12 @@ static void passed_sequences_are_unseen_and_others_are_not(void)
 {
   for (uint32_t gap = 1; gap < 1400; gap += gap < 140 ? 1 : 61) {
     open_reorder(8);
-    for (uint32_t seq = 0; seq < 2000; seq++)
+    for (uint32_t seq = 0; seq < 2000; seq++) /* as far back as there is anything */
       arrive((struct arrival){.seq = seq});
     arrive((struct arrival){.seq = 2000 + gap});
     give_up();
     const uint32_t turn = 2001 + gap;
-    for (uint32_t behind = 1; behind <= MP_REORDER_HISTORY; behind++) {
+    for (uint32_t behind = 1; behind <= turn; behind++) {
       const bool is_passed = behind > 1 && behind <= 1 + gap;
       if (arrive((struct arrival){.seq = turn - behind}) !=
           (is_passed ? MP_REORDER_TAKEN : MP_REORDER_DUPLICATE)) {
@@ -316,7 +316,8 @@ static void sparse_buckets_release_rather_than_grow(void)
 {
   open_reorder(64);
   use_path(0, 10 * MS);
-  const uint16_t rings = 16; /* of the greatest size, and the bound is reached */
+  /* Of the greatest size, and the bound is reached. */
+  const uint16_t rings = MP_LIMIT_BUCKETS * MP_HOLD_SPAN_LEAST / MP_HOLD_SPAN;
   for (uint16_t bucket = 0; bucket < rings; bucket++)
     arrive((struct arrival){.bucket = bucket, .seq = MP_HOLD_SPAN});
   CHECK_EQ(delivered_count, 0);
