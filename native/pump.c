@@ -63,21 +63,33 @@ int64_t mp_pump_delay_us(const struct mp_peer *peer, uint8_t id)
   return mp_report_delay(peer->adaptive, peer->paths[id].tx_owd_us);
 }
 
+/* What the path would carry. A rate that was measured while nothing waited says how much was asked of
+ * the path, not how much it can do: the window it was found worthy of says more. */
+static uint64_t capacity(const struct mp_window *window)
+{
+  const uint32_t srtt_us = mp_window_srtt_us(window);
+  const uint64_t rate = mp_window_rate(window);
+  const uint64_t trusted = srtt_us ? mp_window_bytes(window) * 1000000 / srtt_us : 0;
+  return rate > trusted ? rate : trusted;
+}
+
 /* When a packet sent on this path would arrive, from now, on the clock difference. */
 static int64_t arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
   const struct mp_lane *lane = &peer->adaptive->lanes[id];
   const struct mp_window *window = &lane->window;
   int64_t at_us = mp_pump_delay_us(peer, id);
-  const uint64_t rate = mp_window_rate(window);
+  const uint64_t rate = capacity(window);
   if (rate == 0)
     return at_us;
   const uint64_t due_us = mp_window_due(window, FULL_BYTES, tunnel->now_us);
   if (due_us > tunnel->now_us)
     at_us += (int64_t)(due_us - tunnel->now_us);
-  const uint64_t ahead = lane->flight.inflight_bytes + FULL_BYTES;
   const uint64_t pipe = rate * mp_window_min_rtt_us(window) / 1000000;
-  return at_us + (int64_t)((ahead > pipe ? ahead - pipe : FULL_BYTES) * 1000000 / rate);
+  const uint64_t ahead = lane->flight.inflight_bytes > pipe ? lane->flight.inflight_bytes - pipe : 0;
+  const uint64_t ahead_us = ahead * 1000000 / rate, queue_us = mp_window_queue_us(window);
+  return at_us + (int64_t)(ahead_us > queue_us ? ahead_us : queue_us) +
+         (int64_t)(FULL_BYTES * 1000000ull / rate);
 }
 
 static uint8_t quickest_of(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
