@@ -138,6 +138,13 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer,
                     const struct mp_packet *packet);
 
+/* When nothing sent on the path is reported for so long, the peer sends all of it again: what it
+ * measures is near what we do. */
+uint32_t mp_report_pto_us(const struct mp_path *path);
+
+/* Call when the round trips were measured anew: how long to wait for what is sent again. */
+void mp_report_repair(struct mp_peer *peer);
+
 /* A delay as feedback or an echo tells it, made comparable with others of the peer. */
 int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
 

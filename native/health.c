@@ -204,6 +204,7 @@ bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
   path->tx_owd_any = true;
   path->refused = false;
   mp_doubt_heard(tunnel, peer, packet->path);
+  mp_report_repair(peer);
   take_report(tunnel, peer, packet);
   return true;
 }

@@ -121,6 +121,7 @@ static uint64_t account(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t 
   if (sent_us > view->newest_sent_us)
     view->newest_sent_us = sent_us;
   view->intra_us = path->owd.intra_us;
+  view->pto_us = mp_report_pto_us(path);
   view->owd_high_us = mp_owd_high(&path->owd);
   return sent_us;
 }
@@ -166,12 +167,25 @@ static bool find_checksum(struct mp_packet *packet, const struct mp_inner *inner
   return true;
 }
 
+static enum mp_reorder_verdict put_in_order(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                                            uint16_t flow, uint32_t flow_seq,
+                                            struct mp_packet *packet)
+{
+  const uint16_t bucket = flow & (MP_LIMIT_BUCKETS - 1);
+  if (flow & MP_FLOW_UNORDERED)
+    return mp_reorder_insert_unordered(peer->reorder, bucket, flow_seq, packet);
+  return mp_reorder_insert(peer->reorder, bucket, flow_seq, packet, peer->order_paths,
+                           tunnel->now_us);
+}
+
 static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, const uint8_t *header,
                       struct mp_packet *packet)
 {
   const uint16_t flow = mp_load16(header + MP_HEADER_FLOW);
   struct mp_inner inner;
   packet->partial = flow & MP_FLOW_PARTIAL_CHECKSUM;
+  packet->repaired = flow & MP_FLOW_REPAIRED;
+  packet->resent = flow & MP_FLOW_RESENT;
   if (packet->length > MP_LIMIT_PACKET_BYTES ||
       !mp_inner_parse(&inner, packet->bytes, packet->length) ||
       (packet->partial && !find_checksum(packet, &inner)))
@@ -180,9 +194,7 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, const uint
     goto drop_inner_source;
   mp_health_data(tunnel, peer);
   peer->paths[packet->path].rx_data++;
-  const uint16_t bucket = flow & (MP_LIMIT_BUCKETS - 1);
-  switch (mp_reorder_insert(peer->reorder, bucket, mp_load24(header + MP_HEADER_FLOW_SEQ), packet,
-                            peer->order_paths, tunnel->now_us)) {
+  switch (put_in_order(tunnel, peer, flow, mp_load24(header + MP_HEADER_FLOW_SEQ), packet)) {
   case MP_REORDER_TAKEN:
     peer->rx_packets++;
     break;

@@ -18,6 +18,13 @@
 /* A copy of a report on a second path is sent while both together are less than 1/64 of what they
  * report; else the two take turns. */
 #define COPY_SHARE 64u
+/* What is lost is told, sent again, and perhaps lost again: three round trips of the best path, and in
+ * each as much as a report may wait and the threads may be late. No longer than the least
+ * retransmission timeout of Linux, by which the inner flow helps itself. */
+#define REPAIR_MARGIN_US 15000u
+#define REPAIR_MOST_US 200000u
+/* As the peer's window has it, see mp_window_pto_us. */
+#define PTO_SPREAD_US 10000u
 /* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
 #define DISORDER 3u
 
@@ -25,15 +32,23 @@
 
 /* ---- For the peer ---- */
 
-static uint64_t interval_us(const struct mp_peer *peer)
+static uint32_t least_rtt_us(const struct mp_peer *peer)
 {
-  uint32_t least_us = 4 * INTERVAL_MOST_US;
+  uint32_t least_us = REPAIR_MOST_US;
   for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
     const struct mp_path *path = &peer->paths[__builtin_ctz(left)];
     if (path->heard && path->rtt.smoothed_us > 0 && path->rtt.smoothed_us < least_us)
       least_us = path->rtt.smoothed_us;
   }
-  return least_us / 4 > INTERVAL_LEAST_US ? least_us / 4 : INTERVAL_LEAST_US;
+  return least_us;
+}
+
+static uint32_t interval_us(const struct mp_peer *peer)
+{
+  const uint32_t quarter_us = least_rtt_us(peer) / 4;
+  if (quarter_us < INTERVAL_LEAST_US)
+    return INTERVAL_LEAST_US;
+  return quarter_us < INTERVAL_MOST_US ? quarter_us : INTERVAL_MOST_US;
 }
 
 void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
@@ -123,6 +138,21 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
     send_report(tunnel, peer);
   else
     mp_wake_by(tunnel, peer, due_us);
+}
+
+uint32_t mp_report_pto_us(const struct mp_path *path)
+{
+  const uint32_t spread_us = 4 * path->rtt.var_us;
+  return path->rtt.smoothed_us + (spread_us > PTO_SPREAD_US ? spread_us : PTO_SPREAD_US) +
+         INTERVAL_MOST_US;
+}
+
+void mp_report_repair(struct mp_peer *peer)
+{
+  if (!peer->reports)
+    return;
+  const uint64_t repair_us = 3 * (least_rtt_us(peer) + REPAIR_MARGIN_US);
+  mp_reorder_repair(peer->reorder, repair_us < REPAIR_MOST_US ? repair_us : REPAIR_MOST_US);
 }
 
 /* ---- From the peer ---- */

@@ -10,8 +10,8 @@
 #define DEFAULT_KEEPALIVE_US 20000000u
 #define DEFAULT_SILENCE_US 250000u
 #define DEFAULT_IDLE_AFTER_US 10000000u
-/* Packets that reorder may hold for one peer: 200 ms at 250 Mbit/s in packets of 1500 octets. */
-#define REORDER_LIMIT 4096u
+/* Packets that reorder may hold for one peer: 400 ms at 500 Mbit/s in packets of 1500 octets. */
+#define REORDER_LIMIT 16384u
 /* Packets that wait in the queues of all peers, or may have to be sent again. */
 #define LOADS_BYTES (64ull << 20)
 
