@@ -1,5 +1,5 @@
-/* CoDel (RFC 8289) of one queue: tells of each packet that leaves whether it is to be a signal to its
- * sender, be it by a drop or by a mark. Pure: no queue, no clock. */
+/* CoDel (RFC 8289) of one queue: tells of each packet that leaves whether it is to be a signal to
+ * its sender, be it by a drop or by a mark. Pure: no queue, no clock. */
 #ifndef MP_CODEL_H
 #define MP_CODEL_H
 

@@ -32,8 +32,8 @@ struct lane {
   uint64_t bytes;
 };
 
-/* Neighbours in a ring of turns. One member of a ring is no bucket: it is before the first and after
- * the last. */
+/* Neighbours in a ring of turns. One member of a ring is no bucket: it is before the first and
+ * after the last. */
 struct turn {
   uint16_t next, previous;
 };
@@ -109,8 +109,8 @@ static void settle(struct mp_queue *queue, unsigned class)
   }
 }
 
-/* Hands out the first packet of a bucket that has one, with a reference: that of the queue when it is
- * the last of the load. Returns its octets. */
+/* Hands out the first packet of a bucket that has one, with a reference: that of the queue when it
+ * is the last of the load. Returns its octets. */
 static uint32_t pop(struct mp_queue *queue, struct bucket *bucket, struct mp_queued *packet)
 {
   struct mp_load *load = bucket->head;
@@ -271,8 +271,8 @@ uint64_t mp_queue_since(const struct mp_queue *queue, uint16_t bucket)
   return queue->buckets[bucket].head ? queue->buckets[bucket].head->since_us : 0;
 }
 
-/* Who moves keeps his age, and stands last among his like. An empty one has his turn among the old of
- * the other class, then: no packet buys a new start by being of another. */
+/* Who moves keeps his age, and stands last among his like. An empty one has his turn among the old
+ * of the other class, then: no packet buys a new start by being of another. */
 void mp_queue_move(struct mp_queue *queue, uint16_t at, enum mp_queue_class class)
 {
   struct bucket *bucket = &queue->buckets[at];

@@ -12,7 +12,7 @@ enum { ENOUGH = 1u << 20 };
 
 static const struct mp_queue_law law = {5000, 100000};
 
-/* Judges a packet every STEP_US that has waited `waited_us`; the times of the signals go to `at_us`. */
+/* Judges a packet every STEP_US that has waited `waited_us`; the signals' times go to `at_us`. */
 static unsigned signals_of(struct mp_codel *codel, uint64_t waited_us, uint64_t from_us,
                            uint64_t to_us, uint64_t *at_us, unsigned most)
 {
@@ -51,7 +51,7 @@ static void a_standing_queue_is_signalled_after_an_interval(void)
   CHECK_EQ(first_us, SECOND + law.interval_us);
 }
 
-/* The n-th signal comes interval / sqrt(n) after the one before it: the rate grows with the root. */
+/* Signal n + 1 comes interval / sqrt(n) after signal n: the rate grows with the root. */
 static void signals_follow_the_control_law(void)
 {
   enum { MOST = 10000 };
@@ -86,10 +86,10 @@ static void the_rate_is_remembered_for_sixteen_intervals(void)
     const unsigned before = signals_of(&codel, 50 * MS, SECOND, end_us, NULL, 0);
     REQUIRE(before > 100);
     REQUIRE(!mp_codel_judge(&codel, &law, 0, ENOUGH, end_us));
-    const uint64_t pause_us = (is_late ? 16u : 14u) * law.interval_us;
+    const uint64_t again_us = end_us + (is_late ? 16u : 14u) * law.interval_us;
     uint64_t at_us[2] = {0};
-    REQUIRE(signals_of(&codel, 50 * MS, end_us + pause_us, end_us + pause_us + SECOND, at_us, 2) > 2);
-    CHECK_EQ(at_us[0], end_us + pause_us + law.interval_us);
+    REQUIRE(signals_of(&codel, 50 * MS, again_us, again_us + SECOND, at_us, 2) > 2);
+    CHECK_EQ(at_us[0], again_us + law.interval_us);
     /* What the count gained after its first signal. */
     const double gap_us = (double)law.interval_us / (is_late ? 1.0 : sqrt(before - 1));
     CHECK(fabs((double)(at_us[1] - at_us[0]) - gap_us) <= 2 * STEP_US);

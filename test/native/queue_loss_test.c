@@ -26,7 +26,8 @@ static void codel_drops_more_and_more_while_the_queue_stands(void)
   uint64_t before = congest(MP_QUEUE_NARROW, false, SECOND + 100 * MS, 2 * SECOND), gained = before;
   CHECK(before > 0);
   for (uint64_t second = 2; second < 7; second++) {
-    const uint64_t dropped = congest(MP_QUEUE_NARROW, false, second * SECOND, (second + 1) * SECOND);
+    const uint64_t from_us = second * SECOND;
+    const uint64_t dropped = congest(MP_QUEUE_NARROW, false, from_us, from_us + SECOND);
     CHECK(dropped - before > gained);
     gained = dropped - before;
     before = dropped;

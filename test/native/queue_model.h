@@ -254,7 +254,8 @@ FIXTURE_API const char *twin_take(struct twin *twin, enum mp_queue_class class, 
   if (model_bucket(bucket_of(kept)) != at)
     return "turn";
   struct model_bucket *bucket = &twin->buckets[at];
-  for (; twin->stats.dropped_delay < mp_queue_stats(queue)->dropped_delay; twin->stats.dropped_delay++) {
+  const uint64_t dropped = mp_queue_stats(queue)->dropped_delay;
+  for (; twin->stats.dropped_delay < dropped; twin->stats.dropped_delay++) {
     if (bucket->count == 0 || bucket->packets[0].ecn_capable)
       return "lost what it should have marked";
     if (!model_may_signal(twin, bucket, now_us))
@@ -263,7 +264,9 @@ FIXTURE_API const char *twin_take(struct twin *twin, enum mp_queue_class class, 
   }
   if (bucket->count == 0)
     return "handed out what is not there";
-  if (kept->congested && (!bucket->packets[0].ecn_capable || !model_may_signal(twin, bucket, now_us)))
+  if (kept->congested && !bucket->packets[0].ecn_capable)
+    return "marked what it may not";
+  if (kept->congested && !model_may_signal(twin, bucket, now_us))
     return "marked what it should not";
   const struct model_packet expected = model_pop(twin, bucket);
   bucket->deficit -= (int32_t)expected.bytes;

@@ -22,12 +22,13 @@ static bool one_in(uint32_t count) { return random_below(count) == 0; }
 /* A packet, or a super-packet of any size that the kernel might make. */
 static struct mp_load *any_load(uint32_t name)
 {
-  uint32_t count = 1;
   const uint32_t bytes = one_in(3) ? 41 + random_below(1900) : one_in(2) ? 100 : 1500;
+  const uint32_t payload = bytes - HEADER_BYTES;
+  const uint32_t most = (65535 - HEADER_BYTES) / payload;
+  uint32_t count = 1;
   if (one_in(4))
-    count = 2 + random_below((65535 - HEADER_BYTES) / (bytes - HEADER_BYTES) - 1) % (one_in(20) ? 700 : 45);
-  struct mp_load *load =
-      load_of(0, name, count, bytes, HEADER_BYTES + 1 + random_below(bytes - HEADER_BYTES));
+    count = 2 + random_below(most - 1) % (one_in(20) ? 700 : 45);
+  struct mp_load *load = load_of(0, name, count, bytes, HEADER_BYTES + 1 + random_below(payload));
   load->ecn_capable = one_in(3);
   return load;
 }
@@ -56,7 +57,8 @@ static void keep_none(void)
   memset(kept, 0, sizeof kept);
 }
 
-static const char *call(struct twin *twin, uint64_t now_us, uint32_t load_in_eight, struct sums *sums)
+static const char *call(struct twin *twin, uint64_t now_us, uint32_t load_in_eight,
+                        struct sums *sums)
 {
   const uint16_t at = (uint16_t)random_below(MODEL_BUCKETS);
   const enum mp_queue_class class = random_below(MP_QUEUE_CLASSES);
@@ -96,7 +98,8 @@ static void the_queue_agrees_with_its_model(void)
     queue_start();
     twin_limit(twin, 300000);
     for (int class = 0; class < MP_QUEUE_CLASSES; class++)
-      twin_tune(twin, class, (struct mp_queue_law){1 + random_below(10000), 1 + random_below(50000)});
+      twin_tune(twin, class,
+                (struct mp_queue_law){1 + random_below(10000), 1 + random_below(50000)});
     const uint32_t load_in_eight = 1 + random_below(7);
     uint64_t now_us = SECOND;
     const char *difference = NULL;
@@ -116,7 +119,8 @@ static void the_queue_agrees_with_its_model(void)
     CHECK(queue_finish());
     REQUIRE(!difference);
   }
-  CHECK_EQ(sums.put, sums.taken + sums.left + sums.stats.dropped_delay + sums.stats.dropped_overflow);
+  const uint64_t lost = sums.stats.dropped_delay + sums.stats.dropped_overflow;
+  CHECK_EQ(sums.put, sums.taken + sums.left + lost);
   /* The calls did reach everything. */
   CHECK(sums.taken > 10000 && sums.left > 100 && sums.stats.dropped_overflow > 10000);
   CHECK(sums.stats.dropped_delay > 1000 && sums.stats.marked > 1000);

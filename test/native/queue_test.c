@@ -115,19 +115,20 @@ static void a_sparse_bucket_never_waits_behind_bulk(void)
   CHECK(queue_finish());
 }
 
-/* One that sends a packet whenever its last one has left: always empty, never backlogged. */
+/* Two that send a packet whenever their last one has left: never backlogged, by turns new. */
 static void being_empty_again_and_again_gains_nothing(void)
 {
   queue_start_patient();
   for (uint32_t i = 0; i < 500; i++)
     put(1, i, 1500, MP_QUEUE_WIDE, 0);
-  uint64_t sent[3] = {0};
-  for (int i = 0; i < 400; i++) {
-    if (!mp_queue_holds(queue, 2))
-      put(2, 0, 1500, MP_QUEUE_WIDE, 0);
+  uint64_t sent[4] = {0};
+  for (uint32_t i = 0; i < 400; i++) {
+    const uint16_t flow = 2 + i % 2;
+    if (!mp_queue_holds(queue, flow))
+      put(flow, i, 1500, MP_QUEUE_WIDE, 0);
     sent[take(MP_QUEUE_WIDE, 0)]++;
   }
-  CHECK(sent[1] >= 190 && sent[2] >= 190);
+  CHECK(sent[1] >= 130);
   CHECK(queue_finish());
 }
 
