@@ -134,6 +134,9 @@ void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t pat
 /* Sends feedback when it is due. */
 void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* Time between reports while data flows: both ends compute it from the same round trips. */
+uint32_t mp_report_interval_us(const struct mp_peer *peer);
+
 /* Takes feedback in. False when its body is malformed. */
 bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer,
                     const struct mp_packet *packet);
@@ -155,6 +158,9 @@ void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t pa
 
 /* Call when an answer on the path shows that it works in both directions. */
 void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
+/* When nothing sent on the path is reported for so long, it is doubted. */
+uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t path);
 
 /* Looks for paths without progress; returns when it wants to be run again. */
 uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);

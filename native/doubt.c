@@ -6,6 +6,13 @@
 
 /* A suspect path is asked so often, or once a round trip when that is longer. */
 #define ASK_US 50000u
+/* Another path works for all we know when it was heard since this one made no progress, or as lately
+ * as one that is probed in turn would be. */
+#define LATELY_US 50000u
+/* A thread on either side may be late by so much before we doubt a path. */
+#define LATE_US 5000u
+#define SPREAD_LEAST_US 10000u
+#define FIRST_PTO_US 1000000u /* RFC 6298 section 2.1 */
 /* The only path is not put aside: its tail goes again, each time after twice as long. */
 #define DOUBTS_MOST 6u
 
@@ -44,9 +51,26 @@ void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
   peer->adaptive->wanted = true;
 }
 
-/* Whether another path works for all we know: heard of since this one makes no progress. */
-static bool can_spare(const struct mp_peer *peer, uint8_t id, uint64_t since_us)
+/* RFC 9002 section 6.2.1, with the interval of reports for the delay of acknowledgements. */
+uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
 {
+  const struct mp_window *window = &peer->adaptive->lanes[id].window;
+  const struct mp_rtt *probed = &peer->paths[id].rtt;
+  const bool own = mp_window_srtt_us(window) > 0;
+  const uint32_t srtt_us = own ? mp_window_srtt_us(window) : probed->smoothed_us;
+  const uint32_t spread_us = 4 * (own ? mp_window_rttvar_us(window) : probed->var_us);
+  if (srtt_us == 0)
+    return FIRST_PTO_US;
+  return srtt_us + (spread_us > SPREAD_LEAST_US ? spread_us : SPREAD_LEAST_US) +
+         mp_report_interval_us(peer) + LATE_US;
+}
+
+static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
+                      uint64_t since_us)
+{
+  const uint64_t lately_us = tunnel->now_us - peer->probe_us - LATELY_US;
+  if (lately_us < since_us)
+    since_us = lately_us;
   for (uint16_t left = peer->usable & (uint16_t)~mp_path_bit(id); left;
        left &= (uint16_t)(left - 1)) {
     const uint8_t other = (uint8_t)__builtin_ctz(left);
@@ -97,10 +121,11 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
   const uint64_t stalled_us = since_us;
   if (lane->doubts > 0 && lane->doubted_us > since_us)
     since_us = lane->doubted_us;
-  const uint64_t due_us = since_us + (mp_window_pto_us(&lane->window) << lane->doubts);
-  if (tunnel->now_us < stalled_us + mp_window_pto_us(&lane->window))
-    return stalled_us + mp_window_pto_us(&lane->window);
-  if (can_spare(peer, id, stalled_us)) {
+  const uint64_t pto_us = mp_doubt_pto_us(peer, id);
+  const uint64_t due_us = since_us + (pto_us << lane->doubts);
+  if (tunnel->now_us < stalled_us + pto_us)
+    return stalled_us + pto_us;
+  if (can_spare(tunnel, peer, id, stalled_us)) {
     suspect(tunnel, peer, id);
     return tunnel->now_us + ASK_US;
   }

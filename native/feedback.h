@@ -48,7 +48,7 @@ uint32_t mp_feedback_write(uint8_t *body, uint32_t length, uint8_t path,
 struct mp_reporting {
   uint16_t pending;         /* bit p: path p has something to report */
   bool urgent;
-  bool alternate;
+  uint8_t turn;
   uint32_t datagrams;       /* since the last report */
   uint64_t reported_us, reported_octets;
   uint64_t sent_bytes;      /* of all reports */

@@ -164,7 +164,7 @@ static bool fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   struct mp_flown flown = *what;
   flown.tries++;
   if (lane->flight.inflight_bytes == 0)
-    mp_wake_by(tunnel, peer, tunnel->now_us + mp_window_pto_us(&lane->window));
+    mp_wake_by(tunnel, peer, tunnel->now_us + mp_doubt_pto_us(peer, id));
   mp_load_keep(load);
   if (!mp_flight_add(&lane->flight, epoch->remote_index, epoch->tx_seq[id] - 1, &flown, bytes,
                      tunnel->now_us))
@@ -303,7 +303,7 @@ void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                   const struct mp_flown *what)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  const uint64_t pto_us = 2 * mp_window_pto_us(&adaptive->lanes[id].window);
+  const uint64_t pto_us = 2 * mp_doubt_pto_us(peer, id);
   const uint64_t age_us = tunnel->now_us - what->first_us;
   if (what->tries >= MOST_TRIES || age_us > (pto_us > AGAIN_LEAST_US ? pto_us : AGAIN_LEAST_US) ||
       adaptive->again_tail - adaptive->again_head >= MP_AGAIN_SLOTS - 1) {

@@ -15,15 +15,17 @@
 #define MANY_US 1000u
 /* A path heard within so long is believed to work when it comes to choosing one for a report. */
 #define FRESH_US 30000u
-/* A copy of a report on a second path is sent while both together are less than 1/64 of what they
- * report; else the two take turns. */
+/* A copy of a report goes on a second path, in case the first one has just died, when both together
+ * are less than 1/64 of what they report; else with every fourth. Taking turns would do as well but
+ * for the round trips of reports on a slow path, which would pass for the data's. */
 #define COPY_SHARE 64u
+#define COPY_TURNS 4u
 /* What is lost is told, sent again, and perhaps lost again: three round trips of the best path, and in
  * each as much as a report may wait and the threads may be late. No longer than the least
  * retransmission timeout of Linux, by which the inner flow helps itself. */
 #define REPAIR_MARGIN_US 15000u
 #define REPAIR_MOST_US 200000u
-/* As the peer's window has it, see mp_window_pto_us. */
+/* As the peer has it, see mp_doubt_pto_us; with room for reports that are as rare as may be. */
 #define PTO_SPREAD_US 10000u
 /* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
 #define DISORDER 3u
@@ -43,7 +45,7 @@ static uint32_t least_rtt_us(const struct mp_peer *peer)
   return least_us;
 }
 
-static uint32_t interval_us(const struct mp_peer *peer)
+uint32_t mp_report_interval_us(const struct mp_peer *peer)
 {
   const uint32_t quarter_us = least_rtt_us(peer) / 4;
   if (quarter_us < INTERVAL_LEAST_US)
@@ -109,11 +111,10 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   }
   choose(tunnel, peer, chosen);
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
-  const bool both = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
-  reporting->alternate = !reporting->alternate;
-  for (unsigned i = 0; i < 2; i++) {
-    const bool second = chosen[1] != MP_CROSSING_NO_PATH && reporting->alternate;
-    if (chosen[i] == MP_CROSSING_NO_PATH || (!both && second != (i == 1)))
+  const bool both = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes ||
+                    reporting->turn++ % COPY_TURNS == 0;
+  for (unsigned i = 0; i < (both ? 2 : 1); i++) {
+    if (chosen[i] == MP_CROSSING_NO_PATH)
       continue;
     if (mp_out_push(tunnel, peer, chosen[i], MP_MSG_FEEDBACK, 0, 0, body, length))
       reporting->sent_bytes += bytes;
@@ -132,7 +133,7 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
     return;
   const uint64_t wait_us = reporting->urgent                          ? URGENT_US
                            : reporting->datagrams >= MANY_DATAGRAMS ? MANY_US
-                                                                      : interval_us(peer);
+                                                                      : mp_report_interval_us(peer);
   const uint64_t due_us = reporting->reported_us + wait_us;
   if (due_us <= tunnel->now_us)
     send_report(tunnel, peer);
