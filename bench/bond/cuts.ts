@@ -5,7 +5,7 @@ import { mbitBetween } from './arrived.js'
 import type { Measured } from './measure.js'
 import { aloneOf, type Results } from './results.js'
 import type { Sample } from './sample.js'
-import type { Scenario } from './scenario.js'
+import type { Scenario } from './scenarios/scenario.js'
 import { deliveredAt } from './timeline.js'
 import type { Happened } from './watch.js'
 
@@ -26,7 +26,7 @@ export function cutSample(
   congestion: Congestion,
 ): Sample {
   const { arrived, watched } = measured
-  const cuts = watched.happened.filter(({ what }) => what === 'cut')
+  const cuts = watched.happened.filter(({ what }) => what === 'cut' || what === 'unplug')
   const shares =
     arrived === undefined
       ? []
@@ -50,7 +50,10 @@ function returnOf({ watched: { looks, happened } }: Measured, cut: Happened): nu
     ((deliveredAt(looks, link, toUs) - deliveredAt(looks, link, fromUs)) * 8) / (toUs - fromUs)
   const before = rate(cut.atUs - BEFORE_US, cut.atUs)
   const restored = happened.find(
-    (each) => each.what === 'restore' && each.link === link && each.atUs > cut.atUs,
+    (each) =>
+      (each.what === 'restore' || each.what === 'plug') &&
+      each.link === link &&
+      each.atUs > cut.atUs,
   )
   if (restored === undefined || before < LEAST_MBIT) return []
   const next = happened.find(({ atUs }) => atUs > restored.atUs)

@@ -7,8 +7,9 @@ import { type Arrived, mbitBetween } from './arrived.js'
 import { pingSample, streamSample } from './beside.js'
 import { type BulkReport, runBulk } from './bulk.js'
 import { overheadOf } from './overhead.js'
+import { queueSample } from './queues.js'
 import type { Sample } from './sample.js'
-import type { Load, Scenario } from './scenario.js'
+import type { Load, Scenario } from './scenarios/scenario.js'
 import { type Carrier, openSubject, type Subject } from './subject.js'
 import { startWatch, type Watched } from './watch.js'
 
@@ -51,7 +52,11 @@ export async function measure(wanted: Run): Promise<Measured> {
   const { scenario, subject, seed } = wanted
   const lab = await createLab({
     name: 'bond',
-    links: scenario.links.map(({ name, description }) => ({ name, description, nat: false })),
+    links: scenario.links.map(({ name, description }) => ({
+      name,
+      description: isLossless(subject) ? `${description},loss=0` : description,
+      nat: false, // towards which the server sends without being asked
+    })),
     seed,
   })
   try {
@@ -81,7 +86,8 @@ async function carry(lab: Lab, carrier: Carrier, wanted: Run): Promise<Measured>
     : undefined
   if (isBeside) await pause(CALM_MS)
   const before = await carrier.reports()
-  const watch = startWatch(lab, subject.kind === 'alone' ? [] : happenings)
+  const isCourse = isBeside || scenario.isCourseOfLink === true
+  const watch = startWatch(lab, direction, isCourse ? happenings : [])
   const beganAtMs = Date.now()
   let bulk: BulkReport | undefined
   try {
@@ -105,12 +111,15 @@ async function carry(lab: Lab, carrier: Carrier, wanted: Run): Promise<Measured>
       ...(pinged === undefined ? {} : pingSample(pinged, beganAtMs, endedAtMs)),
       ...(streamed === undefined ? {} : streamSample(streamed)),
       ...(before === undefined || after === undefined ? {} : overheadOf(direction, before, after)),
+      ...queueSample(watched, scenario.links),
       lateMaxUs: watched.lateMaxUs,
     },
     arrived: bulk?.arrived,
     watched,
   }
 }
+
+const isLossless = (subject: Subject) => subject.kind === 'alone' && subject.isLossless === true
 
 function bulkSample(
   { arrived, outOfOrder, retransmits, addedSubflows }: BulkReport,
@@ -119,8 +128,9 @@ function bulkSample(
   protocol: Carrier['protocol'],
 ): Sample {
   const mbit = mbitBetween(arrived, steadyFromS(congestion, seconds), seconds)
+  const wholeMbit = mbitBetween(arrived, 0, seconds)
   // Of MPTCP the kernel tells these of one subflow only, in which nothing is out of order.
   return protocol === 'mptcp'
-    ? { mbit, addedSubflows }
-    : { mbit, tcpOutOfOrder: outOfOrder, tcpRetransmits: retransmits }
+    ? { mbit, wholeMbit, addedSubflows }
+    : { mbit, wholeMbit, tcpOutOfOrder: outOfOrder, tcpRetransmits: retransmits }
 }

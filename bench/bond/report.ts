@@ -4,33 +4,43 @@
  * however it ends.
  *
  *   npm run bench:bond                              everything, for hours
- *   npm run bench:bond -- --quick                   one short round of the four classic pairs
+ *   npm run bench:bond -- --quick                   one short round of the first group with cubic
  *   npm run bench:bond -- --only equal,unequal      these scenarios, or groups of them
  *   npm run bench:bond -- --modes balance-rr,mptcp  these modes, and whether MPTCP takes part
  *   npm run bench:bond -- --cc cubic                this congestion control instead of cubic and bbr
  *   npm run bench:bond -- --rounds 1 --seconds 12   other lengths than 3 rounds of 16 seconds
+ *   npm run bench:bond -- --trace A.down --trace B.down --only traces
+ *                                                   recorded links: mahimahi traces of your own
  *   npm run bench:bond -- --list                    the scenarios
  *
  * A whole run writes bench/results/, any other build/bench/. Exit codes: 0 done, 1 refused, 2 something
  * could not be measured.
  */
 
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { run } from '../lab/namespaces.js'
 import { repositoryPath } from '../lab/repository.js'
 import { describeMachine, machineSentence } from '../reporting/machine.js'
-import { asText } from '../reporting/table.js'
+import { asMarkdown, asText } from '../reporting/table.js'
+import { drawBars } from './bars.js'
+import { judge } from './claims.js'
+import { drawCourse } from './course.js'
 import { ProgressTable } from './progress.js'
 import type { Results } from './results.js'
 import { planSteps, runSteps, type Settings } from './runner.js'
-import { SCENARIOS } from './scenarios.js'
+import { GROUPS, type Group } from './scenarios/scenario.js'
 import { readSettings } from './settings.js'
 import { scenarioTables } from './tables.js'
 
-function showList(): void {
-  for (const { id, group, title, links } of SCENARIOS) {
+/** Whose courses are drawn over time. */
+const COURSES = ['cut', 'fade', 'flaps', 'starlink']
+
+function showList({ scenarios }: Settings): void {
+  for (const { id, group, title, links } of scenarios) {
     console.log(`${group.padEnd(12)}${id.padEnd(16)}${title}`)
     for (const { name, description } of links)
-      console.log(`${' '.repeat(30)}${name}: ${description}`)
+      console.log(`${' '.repeat(28)}${name}: ${description}`)
   }
 }
 
@@ -44,31 +54,90 @@ async function measureAll(settings: Settings): Promise<Results> {
   return {
     machine,
     settings: { rounds, seconds },
-    scenarios: scenarios.map(({ id, title, group, links }) => ({
-      ...{ id, title, group },
-      links: links.map(({ name, description }) => ({ name, description })),
-    })),
+    scenarios: scenarios.map(
+      ({ id, title, group, links, isLopsided = false, isLossy = false }) => ({
+        ...{ id, title, group, links, isLopsided, isLossy },
+      }),
+    ),
     rows,
     failures,
   }
 }
 
+function show(results: Results): void {
+  for (const table of scenarioTables(results)) console.log(`\n${asText(table)}`)
+  console.log()
+  for (const { sentence, isMet } of judge(results)) {
+    console.log(`${isMet ? '  yes  ' : ' SHORT '} ${sentence}`)
+  }
+  for (const { scenario, load, congestion, subject, round, why } of results.failures) {
+    console.error(
+      `not measured: ${scenario} ${load} ${congestion}, ${subject}, round ${round}: ${why}`,
+    )
+  }
+}
+
+function write(results: Results, isWhole: boolean): void {
+  const folder = isWhole ? repositoryPath('bench', 'results') : repositoryPath('build', 'bench')
+  mkdirSync(folder, { recursive: true })
+  const caption = machineSentence(results.machine)
+  const drawings = new Map([
+    ...(Object.keys(GROUPS) as Group[]).map(
+      (group) => [`bond-${group}.svg`, drawBars(results, group, caption)] as const,
+    ),
+    ...COURSES.map((id) => [`bond-course-${id}.svg`, drawCourse(results, id, caption)] as const),
+  ])
+  const files = new Map([
+    ['bond.json', asJson(results)],
+    ['bond.md', asPage(results)],
+    ...[...drawings].flatMap(([name, text]) => (text === undefined ? [] : [[name, text] as const])),
+  ])
+  for (const [name, text] of files) writeFileSync(join(folder, name), text)
+  console.log(`\nwritten to ${folder}: ${[...files.keys()].join(', ')}`)
+}
+
+/** A line for each row: a reader of differences sees which were measured anew. */
+function asJson({ rows, ...rest }: Results): string {
+  const head = JSON.stringify(rest, undefined, 1).slice(0, -2)
+  return `${head},\n "rows": [\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n ]\n}\n`
+}
+
+function asPage(results: Results): string {
+  const { rounds, seconds } = results.settings
+  return [
+    `Measured by \`npm run bench:bond\` on ${machineSentence(results.machine)}: both ends, the emulated links and the traffic share these cores.`,
+    `Medians of ${rounds} rounds of at least ${seconds} s; CUBIC counts from its eighth second on, BBR from its third.`,
+    '',
+    ...judge(results).map(
+      ({ sentence, isMet }) => `- ${sentence}${isMet ? '' : ': **short of it**'}.`,
+    ),
+    ...scenarioTables(results).flatMap((table) => [
+      '',
+      `### ${table.title}`,
+      '',
+      asMarkdown(table),
+    ]),
+    '',
+  ].join('\n')
+}
+
 async function main(): Promise<number> {
-  const { settings } = readSettings(process.argv.slice(2))
+  const { settings, isList, isWhole } = readSettings(process.argv.slice(2))
+  if (isList) {
+    showList(settings)
+    return 0
+  }
   const build = [process.execPath, repositoryPath('native', 'build.mjs')]
   await run([...build, '--bench', '--only', 'mptun-bulk'])
   const results = await measureAll(settings)
-  for (const table of scenarioTables(results)) console.log(`\n${asText(table)}`)
+  show(results)
+  write(results, isWhole && results.failures.length === 0)
   return results.failures.length === 0 ? 0 : 2
 }
 
-if (process.argv.includes('--list')) {
-  showList()
-} else {
-  try {
-    process.exitCode = await main()
-  } catch (error) {
-    console.error(`bench:bond: ${error instanceof Error ? error.message : error}`)
-    process.exitCode = 1
-  }
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(`bench:bond: ${error instanceof Error ? error.message : error}`)
+  process.exitCode = 1
 }

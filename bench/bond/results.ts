@@ -3,7 +3,7 @@
 import type { Congestion } from '../lab/traffic.js'
 import type { Machine } from '../reporting/machine.js'
 import type { Metric, Sample } from './sample.js'
-import type { Group, Load } from './scenario.js'
+import type { BondLink, Group, Load } from './scenarios/scenario.js'
 import type { Subject } from './subject.js'
 import type { TimeLine } from './timeline.js'
 
@@ -16,8 +16,8 @@ export interface Row {
   readonly median: Sample
   /** One a round. */
   readonly samples: readonly Sample[]
-  /** Of the last round. */
-  readonly timeLine: TimeLine
+  /** Of the last round; only where the links have a course of their own. */
+  readonly timeLine?: TimeLine
 }
 
 /** Something that did not work; its sample is missing. */
@@ -34,7 +34,9 @@ export interface ScenarioInfo {
   readonly id: string
   readonly title: string
   readonly group: Group
-  readonly links: readonly { readonly name: string; readonly description: string }[]
+  readonly links: readonly BondLink[]
+  readonly isLopsided: boolean
+  readonly isLossy: boolean
 }
 
 export interface Results {
@@ -46,7 +48,7 @@ export interface Results {
 }
 
 export function rowOf(
-  { rows }: Results,
+  { rows }: Pick<Results, 'rows'>,
   scenario: string,
   congestion: Congestion,
   subject: string,
@@ -61,29 +63,32 @@ export function rowOf(
   )
 }
 
-/** One word for a subject: the mode's name, `mptcp`, `alone:NAME`. */
+/** One word for a subject: the mode's name, `mptcp`, `alone:NAME`, `lossless:NAME`. */
 export function keyOf(subject: Subject): string {
-  if (subject.kind === 'alone') return `alone:${subject.link}`
+  if (subject.kind === 'alone') {
+    return `${subject.isLossless === true ? 'lossless' : 'alone'}:${subject.link}`
+  }
   return subject.kind === 'mode' ? subject.mode : 'mptcp'
 }
 
-/** What the links carry alone through a tunnel: together, and the best. NaN while one is missing. */
+/**
+ * What the links carry alone through a tunnel: together, where it was measured without their random loss,
+ * and the best as it is. NaN while one is missing.
+ */
 export function aloneOf(
   results: Pick<Results, 'rows'>,
   scenario: string,
   links: readonly { readonly name: string }[],
   congestion: Congestion,
 ): { readonly sum: number; readonly best: number } {
-  const each = links.map(({ name }) => {
-    const row = results.rows.find(
-      (one) =>
-        one.scenario === scenario &&
-        one.congestion === congestion &&
-        keyOf(one.subject) === `alone:${name}`,
-    )
-    return row?.median.mbit ?? Number.NaN
+  const figure = (subject: string) =>
+    figureOf(rowOf(results, scenario, congestion, subject), 'mbit')
+  const own = links.map(({ name }) => figure(`alone:${name}`))
+  const lossless = links.map(({ name }, index) => {
+    const mbit = figure(`lossless:${name}`)
+    return Number.isNaN(mbit) ? own[index]! : mbit
   })
-  return { sum: each.reduce((sum, mbit) => sum + mbit, 0), best: Math.max(...each) }
+  return { sum: lossless.reduce((sum, mbit) => sum + mbit, 0), best: Math.max(...own) }
 }
 
 export const figureOf = (row: Row | undefined, metric: Metric): number =>

@@ -6,7 +6,7 @@ import { cutSample } from './cuts.js'
 import { type Measured, measure } from './measure.js'
 import { aloneOf, type Failure, keyOf, type Row } from './results.js'
 import { medianSample, type Sample } from './sample.js'
-import type { Load, Scenario } from './scenario.js'
+import type { Load, Scenario } from './scenarios/scenario.js'
 import { MODES, type Mode, type Subject, subjectName } from './subject.js'
 import { type TimeLine, timeLineOf } from './timeline.js'
 
@@ -65,6 +65,9 @@ export function planSteps(settings: Settings): Step[] {
 function subjectsOf(scenario: Scenario, modes: readonly Mode[], withMptcp: boolean): Subject[] {
   return [
     ...scenario.links.map(({ name }): Subject => ({ kind: 'alone', link: name })),
+    ...(scenario.isLossy === true
+      ? scenario.links.map(({ name }): Subject => ({ kind: 'alone', link: name, isLossless: true }))
+      : []),
     ...MODES.filter((mode) => modes.includes(mode)).map(
       (mode): Subject => ({ kind: 'mode', mode }),
     ),
@@ -94,10 +97,8 @@ export async function runSteps(
   const failures: Failure[] = []
   for (const step of steps) {
     const { scenario, load, congestion, subject, round } = step
-    const seconds = Math.max(
-      settings.seconds,
-      subject.kind === 'alone' ? 0 : (scenario.leastS ?? 0),
-    )
+    const isWhole = subject.kind !== 'alone' || scenario.isCourseOfLink === true
+    const seconds = Math.max(settings.seconds, isWhole ? (scenario.leastS ?? 0) : 0)
     try {
       const measured = await measure({ scenario, subject, load, congestion, seconds, seed: round })
       const { sum } = aloneOf({ rows }, scenario.id, scenario.links, congestion)
@@ -127,7 +128,7 @@ function foundSample({ arrived }: Measured, sumMbit: number, seconds: number): S
 }
 
 /** Adds a sample to its row; the row's median is that of all so far. */
-function keep(rows: Row[], step: Step, sample: Sample, timeLine: TimeLine): void {
+function keep(rows: Row[], step: Step, sample: Sample, timeLine: TimeLine | undefined): void {
   const { load, congestion, subject } = step
   const ids = { scenario: step.scenario.id, load, congestion, subject }
   const index = rows.findIndex(
@@ -138,7 +139,8 @@ function keep(rows: Row[], step: Step, sample: Sample, timeLine: TimeLine): void
       keyOf(row.subject) === keyOf(subject),
   )
   const samples = [...(rows[index]?.samples ?? []), sample]
-  const row = { ...ids, median: medianSample(samples), samples, timeLine }
+  const course = timeLine === undefined ? {} : { timeLine }
+  const row = { ...ids, median: medianSample(samples), samples, ...course }
   if (index < 0) rows.push(row)
   else rows[index] = row
 }

@@ -6,6 +6,8 @@ import { median } from '../reporting/median.js'
 export const METRICS = [
   /** Payload that arrived in the steady part, both directions together. */
   'mbit',
+  /** The same from the first octet on. */
+  'wholeMbit',
   /** From the beginning until a second with 90 % of the sum of the links. */
   'to90S',
   'pingP50Ms',
@@ -21,12 +23,18 @@ export const METRICS = [
   'tcpRetransmits',
   /** Of MPTCP: how many it added to the first. */
   'addedSubflows',
+  /** What packets waited on the way out of the worst of the links, beyond what its nature makes them. */
+  'linkQueueP95Ms',
   /** UDP payload of feedback against that of everything the other end sent meanwhile. */
   'feedbackShare',
   /** Inner octets sent again against all that the sender sent. */
   'resentShare',
   /** Copies against inner packets. */
   'copiedShare',
+  /** By the tunnel's own queue, which is how it tells a sender to slow down. */
+  'queueDropped',
+  /** Lost packets that the sender did not send again: too old, too often. */
+  'givenUp',
   /** The second after a cut, the worst of all cuts, against what the links left carry alone. */
   'afterCutShare',
   /** From a restore until the link carries its share again, the longest. */

@@ -3,8 +3,8 @@
 import { parseArgs } from 'node:util'
 import type { Congestion } from '../lab/traffic.js'
 import type { Settings } from './runner.js'
-import type { Scenario } from './scenario.js'
-import { SCENARIOS } from './scenarios.js'
+import { allScenarios } from './scenarios/all.js'
+import type { Scenario } from './scenarios/scenario.js'
 import { MODES, type Mode } from './subject.js'
 
 const OPTIONS = {
@@ -15,12 +15,15 @@ const OPTIONS = {
   cc: { type: 'string' },
   rounds: { type: 'string' },
   seconds: { type: 'string' },
+  trace: { type: 'string', multiple: true },
 } as const
 
 const CONGESTIONS: readonly Congestion[] = ['cubic', 'bbr']
 
 export interface Wish {
   readonly settings: Settings
+  /** Whether the scenarios are only to be told. */
+  readonly isList: boolean
   /** Whether all is measured that a full report has. */
   readonly isWhole: boolean
 }
@@ -32,24 +35,25 @@ export function readSettings(args: readonly string[]): Wish {
   const wishes = readList('modes', modes, [...MODES, 'mptcp'] as const)
   return {
     settings: {
-      scenarios: chooseScenarios(only ?? (quick ? 'table' : undefined)),
+      scenarios: chooseScenarios(allScenarios(values.trace), only ?? (quick ? 'table' : undefined)),
       modes: wishes.filter((each): each is Mode => each !== 'mptcp'),
       withMptcp: wishes.includes('mptcp'),
       congestions: readList('cc', cc ?? (quick ? 'cubic' : undefined), CONGESTIONS),
       rounds: readNumber('rounds', values.rounds ?? (quick ? '1' : '3'), 1, 99),
       seconds: readNumber('seconds', values.seconds ?? (quick ? '12' : '16'), 2, 600),
     },
+    isList: values.list,
     isWhole: !quick && only === undefined && modes === undefined && cc === undefined,
   }
 }
 
-function chooseScenarios(text: string | undefined): Scenario[] {
-  if (text === undefined) return [...SCENARIOS]
+function chooseScenarios(known: readonly Scenario[], text: string | undefined): Scenario[] {
+  if (text === undefined) return [...known]
   return text.split(',').flatMap((word) => {
-    const chosen = SCENARIOS.filter(({ id, group }) => id === word || group === word)
+    const chosen = known.filter(({ id, group }) => id === word || group === word)
     if (chosen.length > 0) return chosen
-    const groups = new Set(SCENARIOS.map(({ group }) => group))
-    const ids = SCENARIOS.map(({ id }) => id)
+    const groups = new Set(known.map(({ group }) => group))
+    const ids = known.map(({ id }) => id)
     throw new Error(
       `--only: found ${word}, accepted are the groups ${[...groups].join(', ')} and the scenarios ${ids.join(', ')}`,
     )

@@ -5,7 +5,7 @@ import type { Lab } from '../lab/lab.js'
 import { inNamespace, ipBatch, run } from '../lab/namespaces.js'
 import type { Way } from '../lab/traffic.js'
 import { openTunnel } from '../lab/tunnel.js'
-import type { BondLink } from './scenario.js'
+import type { BondLink } from './scenarios/scenario.js'
 
 export const MODES = [
   'balance-rr',
@@ -17,13 +17,16 @@ export const MODES = [
 export type Mode = (typeof MODES)[number]
 
 export type Subject =
-  | { readonly kind: 'alone'; readonly link: string }
+  /** Without the link's random loss, where it is to be told what that costs. */
+  | { readonly kind: 'alone'; readonly link: string; readonly isLossless?: boolean }
   | { readonly kind: 'mode'; readonly mode: Mode }
   | { readonly kind: 'mptcp' }
 
 /** As in tables and files. */
 export function subjectName(subject: Subject): string {
-  if (subject.kind === 'alone') return `${subject.link} alone`
+  if (subject.kind === 'alone') {
+    return `${subject.link} alone${subject.isLossless === true ? ', lossless' : ''}`
+  }
   return subject.kind === 'mode' ? subject.mode : 'MPTCP'
 }
 

@@ -2,12 +2,13 @@
 
 import { mbitBetween } from './arrived.js'
 import type { Measured } from './measure.js'
+import type { Look } from './watch.js'
 
 export interface TimeLine {
   readonly stepS: number
   /** Of TCP's payload, one a step; empty without TCP. */
   readonly mbit: readonly number[]
-  /** Of each link, both directions, one a step; empty where nothing happened to the links. */
+  /** Of each link, in the direction of the load, one a step. */
   readonly links: Readonly<Record<string, readonly number[]>>
   readonly happened: readonly {
     readonly atS: number
@@ -18,12 +19,13 @@ export interface TimeLine {
 
 const STEP_S = 0.1
 
-export function timeLineOf({ arrived, watched }: Measured, seconds: number): TimeLine {
+/** Undefined where nothing happened to the links. */
+export function timeLineOf({ arrived, watched }: Measured, seconds: number): TimeLine | undefined {
   const { looks, happened } = watched
+  if (happened.length === 0) return undefined
   const startUs = arrived?.startUs ?? looks[0]?.atUs ?? 0
   const steps = Array.from({ length: Math.round(seconds / STEP_S) }, (_, step) => step * STEP_S)
-  const isEventful = happened.length > 0
-  const names = isEventful ? Object.keys(looks[0]?.deliveredBytes ?? {}) : []
+  const names = Object.keys(looks[0]?.deliveredBytes ?? {})
   const rates = (name: string) =>
     steps.map((atS) => {
       const bytes = (s: number) => deliveredAt(looks, name, startUs + s * 1e6)
@@ -45,19 +47,40 @@ export function timeLineOf({ arrived, watched }: Measured, seconds: number): Tim
 }
 
 /** Between two looks as if it had come evenly. */
-export function deliveredAt(
-  looks: Measured['watched']['looks'],
-  name: string,
-  atUs: number,
-): number {
-  const after = looks.findIndex((look) => look.atUs > atUs)
-  if (after < 0) return looks.at(-1)?.deliveredBytes[name] ?? 0
-  const next = looks[after]!
+export function deliveredAt(looks: readonly Look[], name: string, atUs: number): number {
+  const after = firstWhere(looks, (look) => look.atUs > atUs)
+  const next = looks[after]
   const previous = looks[after - 1]
+  if (next === undefined) return previous?.deliveredBytes[name] ?? 0
   if (previous === undefined) return next.deliveredBytes[name] ?? 0
   const share = (atUs - previous.atUs) / (next.atUs - previous.atUs)
   const [from, to] = [previous.deliveredBytes[name] ?? 0, next.deliveredBytes[name] ?? 0]
   return from + share * (to - from)
+}
+
+/** When so many octets had been delivered; undefined: not before the last look. */
+export function timeOfDelivery(
+  looks: readonly Look[],
+  name: string,
+  bytes: number,
+): number | undefined {
+  const at = firstWhere(looks, ({ deliveredBytes }) => (deliveredBytes[name] ?? 0) >= bytes)
+  const next = looks[at]
+  const previous = looks[at - 1]
+  if (next === undefined || previous === undefined) return next?.atUs
+  const [from, to] = [previous.deliveredBytes[name] ?? 0, next.deliveredBytes[name] ?? 0]
+  return previous.atUs + ((bytes - from) / (to - from)) * (next.atUs - previous.atUs)
+}
+
+/** The first look that is so, of looks of which all later ones are; their count when none is. */
+function firstWhere(looks: readonly Look[], isSo: (look: Look) => boolean): number {
+  let [low, high] = [0, looks.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isSo(looks[middle]!)) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 const rounded = (value: number) => Math.round(value * 100) / 100

@@ -3,15 +3,17 @@
 import type { DirectionStats } from '../lab/emulator.js'
 import type { Lab } from '../lab/lab.js'
 import { pause } from '../lab/traffic.js'
-import type { Happening } from './scenario.js'
+import type { Direction } from './bulk.js'
+import type { Happening } from './scenarios/scenario.js'
 
-/** How often the links are looked at: the resolution of a time line. */
-const LOOK_MS = 100
+/** How often the links are looked at: half of the delays that are of interest. */
+const LOOK_MS = 20
 
-/** What a link had delivered at one moment, both directions together. */
+/** What each link had taken and given at one moment, in the direction of the load. */
 export interface Look {
   /** CLOCK_MONOTONIC. */
   readonly atUs: number
+  readonly acceptedBytes: Readonly<Record<string, number>>
   readonly deliveredBytes: Readonly<Record<string, number>>
 }
 
@@ -33,7 +35,12 @@ export interface Watch {
   readonly ended: Promise<Watched>
 }
 
-export function startWatch(lab: Lab, happenings: readonly Happening[]): Watch {
+/** @param direction of the load; of both the client's sending is looked at. */
+export function startWatch(
+  lab: Lab,
+  direction: Direction,
+  happenings: readonly Happening[],
+): Watch {
   const looks: Look[] = []
   const happened: Happened[] = []
   const startUs = monotonicUs()
@@ -44,11 +51,14 @@ export function startWatch(lab: Lab, happenings: readonly Happening[]): Watch {
       const links = await lab.stats()
       const atUs = monotonicUs()
       for (const { up, down } of links) lateMaxUs = Math.max(lateMaxUs, lateness(up, down))
-      const delivered = links.map(({ name, up, down }) => [
-        name,
-        up.deliveredBytes + down.deliveredBytes,
-      ])
-      looks.push({ atUs, deliveredBytes: Object.fromEntries(delivered) })
+      const own = links.map(
+        (link) => [link.name, link[direction === 'down' ? 'down' : 'up']] as const,
+      )
+      looks.push({
+        atUs,
+        acceptedBytes: Object.fromEntries(own.map(([name, each]) => [name, each.acceptedBytes])),
+        deliveredBytes: Object.fromEntries(own.map(([name, each]) => [name, each.deliveredBytes])),
+      })
       await pause(LOOK_MS)
     }
   }
@@ -78,5 +88,7 @@ const lateness = (...directions: readonly DirectionStats[]) =>
 function happen(lab: Lab, { link, what }: Happening): Promise<void> {
   if (what === 'cut') return lab.cutLink(link)
   if (what === 'restore') return lab.restoreLink(link)
+  if (what === 'unplug') return lab.deleteDevice(link)
+  if (what === 'plug') return lab.recreateDevice(link)
   return lab.setLink(link, what.slice('set '.length))
 }
