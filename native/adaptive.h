@@ -61,6 +61,8 @@ struct mp_adaptive {
   struct mp_adaptive_flow flows[MP_LIMIT_BUCKETS];
   uint32_t again_head, again_tail;
   struct mp_again again[MP_AGAIN_SLOTS];
+  uint8_t reports_on;          /* the path that reports should come on: the quickest towards us */
+  uint32_t detour_us;          /* how much later the newest one came, if on another */
   bool delay_any;
   uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
   bool wanted;                 /* the pump should run at the end of the turn */

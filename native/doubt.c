@@ -51,7 +51,9 @@ void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
   peer->adaptive->wanted = true;
 }
 
-/* RFC 9002 section 6.2.1, with the interval of reports for the delay of acknowledgements. */
+/* RFC 9002 section 6.2.1, with the interval of reports for the delay of acknowledgements. When reports
+ * take a detour it is because the path that they should come on fell silent: the others are given
+ * the time for it. */
 uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
 {
   const struct mp_window *window = &peer->adaptive->lanes[id].window;
@@ -62,7 +64,8 @@ uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
   if (srtt_us == 0)
     return FIRST_PTO_US;
   return srtt_us + (spread_us > SPREAD_LEAST_US ? spread_us : SPREAD_LEAST_US) +
-         mp_report_interval_us(peer) + LATE_US;
+         mp_report_interval_us(peer) + LATE_US +
+         (id == peer->adaptive->reports_on ? 0 : peer->adaptive->detour_us);
 }
 
 static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,

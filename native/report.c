@@ -194,6 +194,21 @@ static unsigned gaps_of(const struct mp_feedback_path *told, uint64_t newest,
   return told->gap_count;
 }
 
+/* How much later than on the quickest path a report on this one came to us. */
+static void note_detour(struct mp_peer *peer, uint8_t id)
+{
+  uint8_t quickest = id;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t other = (uint8_t)__builtin_ctz(left);
+    if (peer->paths[other].heard && peer->paths[other].owd.any &&
+        peer->paths[other].owd.mean_us < peer->paths[quickest].owd.mean_us)
+      quickest = other;
+  }
+  peer->adaptive->reports_on = quickest;
+  peer->adaptive->detour_us =
+      (uint32_t)(peer->paths[id].owd.mean_us - peer->paths[quickest].owd.mean_us);
+}
+
 static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
                       const struct mp_packet *packet, const struct mp_feedback_path *told)
 {
@@ -214,8 +229,10 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
     lane->progress_us = tunnel->now_us;
     lane->doubts = 0;
   }
-  const uint64_t away_us = tunnel->now_us - outcome.newest_sent_us;
-  const bool timed = outcome.newest_acked && away_us > told->hold_us;
+  /* As if all reports came on the quickest path: one that takes another says nothing of this one. */
+  const uint64_t away_us =
+      tunnel->now_us - outcome.newest_sent_us - peer->adaptive->detour_us;
+  const bool timed = outcome.newest_acked && (int64_t)away_us > told->hold_us;
   const struct mp_window_report report = {
       .now_us = tunnel->now_us,
       .acked_bytes = outcome.acked_bytes,
@@ -238,6 +255,7 @@ bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct
     return false;
   if (!peer->adaptive)
     return true; /* of data sent under a plan that is no more */
+  note_detour(peer, packet->path);
   uint32_t offset = MP_FEEDBACK_BYTES;
   while (offset < packet->length) {
     struct mp_feedback_path told;
