@@ -11,6 +11,7 @@ enum mp_moment_kind {
   MP_MOMENT_ARRIVAL, /* subject: struct mp_parcel */
   MP_MOMENT_TICK,    /* subject: struct mp_node */
   MP_MOMENT_SOURCE,  /* subject: struct mp_flow */
+  MP_MOMENT_TALKER,  /* subject: struct mp_talker */
 };
 
 struct mp_moment {

@@ -243,6 +243,7 @@ NAPI_MODULE_INIT()
       {"linkDown", mp_sim_link_down},
       {"linkRebind", mp_sim_link_rebind},
       {"linkCounters", mp_sim_link_counters},
+      {"linkBacklog", mp_sim_link_backlog},
       {"portFail", js_port_fail},
       {"inject", js_inject},
       {"captureStart", mp_sim_capture_start},
@@ -250,6 +251,9 @@ NAPI_MODULE_INIT()
       {"flowAdd", mp_sim_flow_add},
       {"flowStop", mp_sim_flow_stop},
       {"flowStats", mp_sim_flow_stats},
+      {"streamAdd", mp_sim_stream_add},
+      {"streamStop", mp_sim_stream_stop},
+      {"streamStats", mp_sim_stream_stats},
   };
   mp_js_export(env, exports, functions, sizeof functions / sizeof *functions);
   return exports;

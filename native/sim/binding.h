@@ -29,6 +29,7 @@ napi_value mp_sim_link_set(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_down(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_rebind(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_counters(napi_env env, napi_callback_info info);
+napi_value mp_sim_link_backlog(napi_env env, napi_callback_info info);
 napi_value mp_sim_capture_start(napi_env env, napi_callback_info info);
 napi_value mp_sim_capture_take(napi_env env, napi_callback_info info);
 
@@ -36,5 +37,10 @@ napi_value mp_sim_capture_take(napi_env env, napi_callback_info info);
 napi_value mp_sim_flow_add(napi_env env, napi_callback_info info);
 napi_value mp_sim_flow_stop(napi_env env, napi_callback_info info);
 napi_value mp_sim_flow_stats(napi_env env, napi_callback_info info);
+
+/* binding_streams.c */
+napi_value mp_sim_stream_add(napi_env env, napi_callback_info info);
+napi_value mp_sim_stream_stop(napi_env env, napi_callback_info info);
+napi_value mp_sim_stream_stats(napi_env env, napi_callback_info info);
 
 #endif

@@ -126,6 +126,11 @@ static unsigned tun_write(void *context, struct mp_packet *const *packets, unsig
   for (unsigned i = 0; i < count; i++) {
     const struct mp_packet *packet = packets[i];
     const uint8_t *bytes = packet->bytes;
+    uint64_t who, what;
+    if (mp_traffic_deliver(world, bytes, packet->length, node->id, packet->path, &who, &what)) {
+      digest(world, (uint64_t)node->id << 32 | 1ull << 63 | who, what << 16 | packet->length);
+      continue;
+    }
     uint32_t id = UINT32_MAX;
     if (!mp_flow_claim(bytes, packet->length, &id) || id >= world->flow_count)
       id = UINT32_MAX;
@@ -273,6 +278,9 @@ static struct mp_node *happen(struct mp_world *world, const struct mp_moment *mo
   case MP_MOMENT_TICK:
     tick(moment->subject, moment->at_us);
     return moment->subject;
+  case MP_MOMENT_TALKER:
+    mp_traffic_run(world, moment->subject, moment->at_us);
+    return world->nodes[((struct mp_talker *)moment->subject)->node];
   default:
     flow = moment->subject;
     send_burst(world, flow);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "delays.h"
 #include "le.h"
 
 #define MARK 0x6d707431u
@@ -11,11 +12,6 @@
 
 /* Payload offsets. */
 enum { PAYLOAD_MARK = 0, PAYLOAD_FLOW = 4, PAYLOAD_SEQUENCE = 8, PAYLOAD_TIME = 16 };
-
-/* Delays by value: 64 steps an octave, so that a quantile is known to 1/64. */
-#define STEP_BITS 6u
-#define STEPS (1u << STEP_BITS)
-#define OCTAVES 36u /* up to 2^41 us */
 
 struct mp_flow {
   uint32_t id;
@@ -32,8 +28,7 @@ struct mp_flow {
   uint64_t last_arrival_us; /* or since when one is waited for */
 
   struct mp_flow_stats stats;
-  double delay_sum_us;
-  uint64_t steps[OCTAVES * STEPS];
+  struct mp_delays delays;
 };
 
 static uint16_t header_checksum(const uint8_t *header)
@@ -157,36 +152,6 @@ static bool mark_seen(struct mp_flow *flow, uint64_t sequence, bool *is_new)
   return true;
 }
 
-static unsigned step_of(uint64_t value)
-{
-  if (value < STEPS)
-    return (unsigned)value;
-  const unsigned octave = 63u - (unsigned)__builtin_clzll(value) - STEP_BITS;
-  const unsigned step = (octave + 1) * STEPS + (unsigned)(value >> octave & (STEPS - 1));
-  return step < OCTAVES * STEPS ? step : OCTAVES * STEPS - 1;
-}
-
-/* The greatest value of a step. */
-static uint64_t step_end(unsigned step)
-{
-  if (step < STEPS)
-    return step;
-  const unsigned octave = step / STEPS - 1;
-  return ((uint64_t)(STEPS + step % STEPS + 1) << octave) - 1;
-}
-
-static void take_delay(struct mp_flow *flow, uint64_t delay_us)
-{
-  struct mp_flow_stats *stats = &flow->stats;
-  stats->delays++;
-  flow->delay_sum_us += (double)delay_us;
-  if (delay_us < stats->delay_min_us)
-    stats->delay_min_us = delay_us;
-  if (delay_us > stats->delay_max_us)
-    stats->delay_max_us = delay_us;
-  flow->steps[step_of(delay_us)]++;
-}
-
 static void take_arrival(struct mp_flow *flow, uint64_t now_us)
 {
   const uint64_t gap_us = now_us - flow->last_arrival_us;
@@ -225,33 +190,22 @@ bool mp_flow_take(struct mp_flow *flow, const uint8_t *packet, uint32_t length, 
   if (path < MP_LIMIT_PATHS)
     stats->by_path[path]++;
   take_arrival(flow, now_us);
-  take_delay(flow, now_us - mp_load64(payload + PAYLOAD_TIME));
+  mp_delays_take(&flow->delays, now_us - mp_load64(payload + PAYLOAD_TIME));
   return true;
-}
-
-static uint64_t quantile(const struct mp_flow *flow, double share)
-{
-  const double wanted = share * (double)flow->stats.delays;
-  uint64_t passed = 0;
-  for (unsigned step = 0; step < OCTAVES * STEPS; step++) {
-    passed += flow->steps[step];
-    if (passed > 0 && (double)passed >= wanted) {
-      const uint64_t end = step_end(step);
-      return end < flow->stats.delay_max_us ? end : flow->stats.delay_max_us;
-    }
-  }
-  return 0;
 }
 
 void mp_flow_stats(const struct mp_flow *flow, uint64_t now_us, struct mp_flow_stats *stats)
 {
   *stats = flow->stats;
-  if (stats->delays == 0)
-    stats->delay_min_us = 0;
-  else
-    stats->delay_mean_us = flow->delay_sum_us / (double)stats->delays;
-  stats->delay_p50_us = quantile(flow, 0.50);
-  stats->delay_p99_us = quantile(flow, 0.99);
+  const struct mp_delays *delays = &flow->delays;
+  stats->delays = delays->count;
+  stats->delay_max_us = delays->max_us;
+  if (delays->count > 0) {
+    stats->delay_min_us = delays->min_us;
+    stats->delay_mean_us = delays->sum_us / (double)delays->count;
+  }
+  stats->delay_p50_us = mp_delays_quantile_us(delays, 0.50);
+  stats->delay_p99_us = mp_delays_quantile_us(delays, 0.99);
   if (!is_over(flow) && now_us > flow->last_arrival_us &&
       now_us - flow->last_arrival_us > stats->longest_gap_us)
     stats->longest_gap_us = now_us - flow->last_arrival_us;
@@ -264,10 +218,8 @@ void mp_flow_restart(struct mp_flow *flow, uint64_t now_us)
                                   .received = stats->received,
                                   .received_bytes = stats->received_bytes,
                                   .duplicated = stats->duplicated,
-                                  .damaged = stats->damaged,
-                                  .delay_min_us = UINT64_MAX};
-  flow->delay_sum_us = 0;
-  memset(flow->steps, 0, sizeof flow->steps);
+                                  .damaged = stats->damaged};
+  mp_delays_clear(&flow->delays);
   /* A gap that began before counts from now on only. */
   if (now_us > flow->last_arrival_us)
     flow->last_arrival_us = now_us;

@@ -3,6 +3,7 @@
 #define MP_SIM_INSIDE_H
 
 #include "agenda.h"
+#include "traffic.h"
 #include "tunnel.h"
 #include "world.h"
 
@@ -65,6 +66,7 @@ struct mp_world {
   struct mp_node **nodes;
   struct mp_way **ways; /* forward and backward of link 0, of link 1, ... */
   struct mp_flow **flows;
+  struct mp_traffic *traffic; /* NULL: none */
   uint32_t node_count, way_count, flow_count;
 };
 

@@ -67,6 +67,7 @@ void mp_world_close(struct mp_world *world)
     way_close(world->ways[i]);
   for (uint32_t i = 0; i < world->flow_count; i++)
     mp_flow_close(world->flows[i]);
+  mp_traffic_close(world->traffic);
   free(world->nodes);
   free(world->ways);
   free(world->flows);
@@ -250,6 +251,13 @@ const struct mp_link_counters *mp_world_link_counters(const struct mp_world *wor
 {
   const struct mp_way *way = find_way(world, link, direction);
   return way ? mp_link_counters_of(way->law) : NULL;
+}
+
+int64_t mp_world_link_backlog_bytes(struct mp_world *world, uint32_t link,
+                                    enum mp_world_direction direction)
+{
+  const struct mp_way *way = find_way(world, link, direction);
+  return way ? (int64_t)mp_link_backlog_bytes(way->law, world->now_us) : -EINVAL;
 }
 
 int mp_world_capture(struct mp_world *world, uint32_t link, enum mp_world_direction direction,

@@ -15,6 +15,7 @@
 
 #include "flow.h"
 #include "link.h"
+#include "stream.h"
 
 struct mp_world;
 
@@ -60,6 +61,8 @@ uint64_t mp_world_moments(const struct mp_world *world);
 int mp_world_node_add(struct mp_world *world);
 int mp_world_link_add(struct mp_world *world, const struct mp_world_link *link);
 int mp_world_flow_add(struct mp_world *world, const struct mp_flow_config *config);
+/* Its seed is set here. */
+int mp_world_stream_add(struct mp_world *world, const struct mp_stream_config *config);
 
 /* Changes one direction; `down` is kept as it is. */
 int mp_world_link_set(struct mp_world *world, uint32_t link, enum mp_world_direction direction,
@@ -73,12 +76,21 @@ int mp_world_link_rebind(struct mp_world *world, uint32_t link, const uint8_t ad
 const struct mp_link_counters *mp_world_link_counters(const struct mp_world *world, uint32_t link,
                                                       enum mp_world_direction direction);
 
+/* What waits for the rate now, the packet in service included. */
+int64_t mp_world_link_backlog_bytes(struct mp_world *world, uint32_t link,
+                                    enum mp_world_direction direction);
+
 /* What sending by this port fails with from now on; 0: nothing. */
 int mp_world_port_fail(struct mp_world *world, uint32_t node, uint8_t port, int error);
 
 int mp_world_flow_stop(struct mp_world *world, uint32_t flow);
 int mp_world_flow_stats(struct mp_world *world, uint32_t flow, bool restart,
                         struct mp_flow_stats *stats);
+
+int mp_world_stream_stop(struct mp_world *world, uint32_t stream);
+/* The slots are valid until time passes. */
+int mp_world_stream_stats(struct mp_world *world, uint32_t stream, bool restart,
+                          struct mp_stream_stats *stats);
 
 /* Carries out a command at once; -EBADMSG when it makes no sense. The record is erased. */
 int mp_world_command(struct mp_world *world, uint32_t node, uint8_t *record, const uint8_t *payload,

@@ -61,6 +61,7 @@ interface SimAddon {
   linkDown(world: WorldHandle, link: number, direction: number, down: boolean): number
   linkRebind(world: WorldHandle, link: number, address: Uint8Array, udpPort: number): number
   linkCounters(world: WorldHandle, link: number, direction: number): LinkCounters
+  linkBacklog(world: WorldHandle, link: number, direction: number): number
   portFail(world: WorldHandle, node: number, port: number, errno: number): number
   inject(
     world: WorldHandle,
@@ -75,6 +76,9 @@ interface SimAddon {
   flowAdd(world: WorldHandle, flow: Record<string, number | Uint8Array>): number
   flowStop(world: WorldHandle, flow: number): number
   flowStats(world: WorldHandle, flow: number, restart: boolean): FlowStats
+  streamAdd(world: WorldHandle, stream: Record<string, number | Uint8Array>): number
+  streamStop(world: WorldHandle, stream: number): number
+  streamStats(world: WorldHandle, stream: number, restart: boolean): StreamStats
 }
 
 export interface LinkCounters {
@@ -117,6 +121,46 @@ export interface FlowStats {
   /** Packets by the path that delivered them first. */
   readonly byPath: readonly number[]
 }
+
+/** Totals since the stream began; `reordered`, the gap and the delays since the last restart. */
+export interface StreamStats {
+  /** Packets put into the tunnel, retransmissions included. */
+  readonly transmissions: number
+  /** Of them out of it, without copies. */
+  readonly arrivals: number
+  readonly duplicated: number
+  readonly damaged: number
+  /** Payload that the application got, in order. */
+  readonly deliveredBytes: number
+  readonly retransmits: number
+  /** Episodes in which the window was cut for a loss, timeouts not included. */
+  readonly recoveries: number
+  readonly timeouts: number
+  /** Tail loss probes. */
+  readonly probes: number
+  /** Recoveries and timeouts that turned out to be needless. */
+  readonly undos: number
+  /** RFC 4737, at the far TUN, retransmissions counted as packets of their own. */
+  readonly reordered: number
+  /** Between two deliveries to the application. */
+  readonly longestGapUs: number
+  /** One way through the tunnel, data packets. */
+  readonly delayMinUs: number
+  readonly delayP50Us: number
+  readonly delayP99Us: number
+  readonly delayMaxUs: number
+  readonly srttUs: number
+  readonly minRttUs: number
+  /** Congestion window, packets. */
+  readonly window: number
+  /** Arrivals by the path that delivered them first. */
+  readonly byPath: readonly number[]
+  /** Of deliveredBytes, each 100 ms since the stream began; ends with the last delivery. */
+  readonly bytesPer100Ms: readonly number[]
+}
+
+/** The octets of an IPv4 address. */
+export const ipv4 = (text: string): Uint8Array => Uint8Array.from(text.split('.'), Number)
 
 export const addon = createRequire(import.meta.url)(
   fileURLToPath(new URL('../../build/mptun-sim.node', import.meta.url)),

@@ -7,6 +7,7 @@ import { DEFAULT_POLICY, type Policy } from '../../src/core/policy.js'
 import { type RegisteredPeer, type Registry, Server } from '../../src/core/server.js'
 import type { Tunnel } from '../../src/core/tunnel.js'
 import { AEAD } from '../../src/wire.js'
+import type { Congestion, SimStream, Transport } from './stream.js'
 import {
   ipv4,
   type LinkShape,
@@ -110,6 +111,7 @@ export class Pair {
   readonly serverKey: KeyPair
   readonly client: Station<Client>
   server: Station<Server>
+  #streams = 0
 
   private constructor(options: PairOptions) {
     const seed = options.seed ?? 1
@@ -153,15 +155,19 @@ export class Pair {
     readonly count?: number
   }): SimFlow {
     const { towards = 'server', payloadBytes = 1000, ...rest } = options
-    const up = towards === 'server'
-    return this.world.flow({
-      fromNode: up ? this.client.node : this.server.node,
-      toNode: up ? this.server.node : this.client.node,
-      from: up ? CLIENT_INNER : SERVER_INNER,
-      to: up ? SERVER_INNER : CLIENT_INNER,
-      payloadBytes,
-      ...rest,
-    })
+    return this.world.flow({ ...this.#way(towards), payloadBytes, ...rest })
+  }
+
+  /** Client to server unless `towards` says otherwise; each its own ports. */
+  stream(options: {
+    readonly transport?: Transport
+    readonly congestion?: Congestion
+    readonly towards?: 'client' | 'server'
+    readonly gso?: boolean
+    readonly startUs?: number
+  }): SimStream {
+    const { towards = 'server', ...rest } = options
+    return this.world.stream({ ...this.#way(towards), fromPort: 41_000 + this.#streams++, ...rest })
   }
 
   cut(uplink: number): void {
@@ -198,6 +204,13 @@ export class Pair {
 
   close(): void {
     this.world.close()
+  }
+
+  #way(towards: 'client' | 'server') {
+    const client = { node: this.client.node, address: CLIENT_INNER }
+    const server = { node: this.server.node, address: SERVER_INNER }
+    const [from, to] = towards === 'server' ? [client, server] : [server, client]
+    return { fromNode: from.node, toNode: to.node, from: from.address, to: to.address }
   }
 
   #coreOptions(staticKey: KeyPair, randomBytes: (count: number) => Uint8Array) {

@@ -5,14 +5,17 @@ import {
   addon,
   type Capture,
   type FlowStats,
+  ipv4,
   type LinkCounters,
   type LinkShape,
   type RawEnd,
   type RawShape,
   type WorldHandle,
 } from './addon.js'
+import { SimStream, type StreamOptions } from './stream.js'
 
 export type { Capture, FlowStats, LinkCounters, LinkShape } from './addon.js'
+export { ipv4 } from './addon.js'
 
 export type Direction = 'forward' | 'backward'
 
@@ -53,9 +56,6 @@ export interface FlowOptions {
   readonly startUs?: number
   readonly count?: number
 }
-
-/** The octets of an IPv4 address. */
-export const ipv4 = (text: string): Uint8Array => Uint8Array.from(text.split('.'), Number)
 
 const rawShape = (shape: LinkShape): RawShape => ({
   ...shape,
@@ -185,6 +185,11 @@ export class SimLink {
     return addon.linkCounters(this.#world, this.#id, rawDirection(direction))
   }
 
+  /** Bytes that wait for the rate now, the datagram in service included. */
+  backlogBytes(direction: Direction): number {
+    return addon.linkBacklog(this.#world, this.#id, rawDirection(direction))
+  }
+
   /** Keeps copies of the next datagrams that are sent in this direction. */
   capture(direction: Direction, limit: number): void {
     addon.captureStart(this.#world, this.#id, rawDirection(direction), limit)
@@ -272,6 +277,11 @@ export class World {
 
   flow(options: FlowOptions): SimFlow {
     return new SimFlow(this.#world, options, this.nowUs)
+  }
+
+  /** A source that always has more to send. */
+  stream(options: StreamOptions): SimStream {
+    return new SimStream(this.#world, options, this.nowUs)
   }
 
   /** Lets time pass until `untilUs`, or until a node has something to tell; that node, or undefined. */

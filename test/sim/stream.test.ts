@@ -1,0 +1,146 @@
+/** The models of TCP against what is known of the real ones, over a tunnel with one uplink that does nothing. */
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Congestion, SimStream, Transport } from './stream.js'
+import { Pair, SECOND } from './tunnel.js'
+import type { LinkShape } from './world.js'
+
+const MS = 1000
+const MBIT = 125_000
+
+/** Payload is 92.4 % of it: headers, inner and outer, are the rest. */
+const LINK = { rateBytesPerS: 20 * MBIT, delayUs: 20 * MS, queueUs: 40 * MS }
+
+let pair: Pair | undefined
+
+async function open(link: LinkShape, backward: LinkShape = link, seed = 3): Promise<Pair> {
+  pair = await Pair.open({ seed, uplinks: [{ link, backward }] })
+  return pair
+}
+
+afterEach(() => {
+  pair?.close()
+  pair = undefined
+})
+
+interface Kind {
+  readonly transport?: Transport
+  readonly congestion: Congestion
+}
+
+/** Goodput of seconds 5 to 30, Mbit/s. */
+async function run(kind: Kind, link: LinkShape, backward?: LinkShape) {
+  const one = await open(link, backward)
+  const stream = one.stream(kind)
+  one.runFor(30 * SECOND)
+  return { mbit: mbitOf(stream, 5, 30), stats: stream.stats() }
+}
+
+const mbitOf = (stream: SimStream, fromS: number, toS: number) =>
+  stream.goodput(fromS * SECOND, toS * SECOND) / MBIT
+
+/** One and seven bandwidth-delay products. */
+const QUEUES = [40 * MS, 300 * MS]
+
+describe('a stream', () => {
+  it.each([
+    { kind: { congestion: 'cubic' }, share: 0.9 },
+    { kind: { congestion: 'bbr' }, share: 0.88 },
+    { kind: { congestion: 'newreno' }, share: 0.9 },
+  ] as const)('of $kind fills a link with any queue', async ({ kind, share }) => {
+    for (const queueUs of QUEUES) {
+      const { mbit, stats } = await run(kind, { ...LINK, queueUs })
+      expect(mbit).toBeGreaterThan(20 * share)
+      expect(stats).toMatchObject({ timeouts: 0, reordered: 0, duplicated: 0, damaged: 0 })
+    }
+  })
+
+  it('of CUBIC gets through losses what the kernel gets: 2 Mbit/s of 50', async () => {
+    const link = { rateBytesPerS: 50 * MBIT, delayUs: 20 * MS, queueUs: 100 * MS }
+    const { mbit, stats } = await run({ congestion: 'cubic' }, { ...link, loss: 0.02 }, link)
+    expect(mbit).toBeGreaterThan(1.4)
+    expect(mbit).toBeLessThan(3)
+    // Each loss is repaired once, and none by waiting.
+    expect(stats.retransmits).toBe(stats.transmissions - stats.arrivals)
+    expect(stats.timeouts).toBeLessThan(3)
+    expect(stats.undos).toBe(0)
+  })
+
+  it('of BBR does not mind losses', async () => {
+    const link = { rateBytesPerS: 50 * MBIT, delayUs: 20 * MS, queueUs: 100 * MS }
+    const { mbit, stats } = await run({ congestion: 'bbr' }, { ...link, loss: 0.02 }, link)
+    expect(mbit).toBeGreaterThan(40)
+    expect(stats.timeouts).toBe(0)
+  })
+
+  it('takes a needless recovery back', async () => {
+    const one = await open({ ...LINK, queueUs: 300 * MS })
+    const stream = one.stream({ congestion: 'cubic' })
+    one.runFor(5 * SECOND)
+    // All that is under way comes late, yet it comes: a timeout, and no loss.
+    one.links[0]!.set({ ...LINK, queueUs: 300 * MS, delayUs: 1500 * MS }, 'backward')
+    one.runFor(SECOND)
+    one.links[0]!.set({ ...LINK, queueUs: 300 * MS }, 'backward')
+    one.runFor(4 * SECOND)
+    const { timeouts, undos } = stream.stats()
+    expect(timeouts).toBeGreaterThan(0)
+    expect(undos).toBeGreaterThan(0)
+  })
+
+  it('comes back after a cut of three seconds', async () => {
+    const one = await open(LINK)
+    const stream = one.stream({ congestion: 'cubic' })
+    one.runFor(5 * SECOND)
+    one.cut(0)
+    one.runFor(3 * SECOND)
+    one.restore(0)
+    one.runFor(12 * SECOND)
+    const { timeouts, longestGapUs } = stream.stats()
+    expect(timeouts).toBeGreaterThan(0)
+    expect(longestGapUs).toBeGreaterThan(3 * SECOND)
+    expect(mbitOf(stream, 15, 20)).toBeGreaterThan(18)
+  })
+
+  it('shares a link with another, in both directions at once', async () => {
+    const one = await open(LINK)
+    const up = [one.stream({ congestion: 'cubic' }), one.stream({ congestion: 'cubic' })]
+    const down = one.stream({ congestion: 'cubic', towards: 'client' })
+    one.runFor(30 * SECOND)
+    const mbits = up.map((stream) => mbitOf(stream, 5, 30))
+    for (const mbit of mbits) expect(mbit).toBeGreaterThan(4)
+    expect(mbits[0]! + mbits[1]!).toBeGreaterThan(16)
+    expect(mbitOf(down, 5, 30)).toBeGreaterThan(16)
+  })
+
+  it('is the same without super-packets, but for the moments', async () => {
+    const one = await open(LINK)
+    const stream = one.stream({ congestion: 'cubic', gso: false })
+    one.runFor(10 * SECOND)
+    expect(mbitOf(stream, 2, 10)).toBeGreaterThan(18)
+    expect(stream.stats().damaged).toBe(0)
+  })
+
+  it('ends: all that was sent arrives, and is known to', async () => {
+    const one = await open({ ...LINK, loss: 0.01 })
+    const stream = one.stream({ congestion: 'cubic' })
+    one.runFor(5 * SECOND)
+    stream.stop()
+    one.runFor(2 * SECOND)
+    const { deliveredBytes, transmissions, retransmits } = stream.stats()
+    expect(deliveredBytes).toBe((transmissions - retransmits) * 1368)
+  })
+
+  it('is the same to the last bit for the same seed', async () => {
+    const digest = async (seed: number) => {
+      const one = await open({ ...LINK, loss: 0.01 }, LINK, seed)
+      one.stream({ congestion: 'cubic' })
+      one.stream({ congestion: 'bbr' })
+      one.runFor(5 * SECOND)
+      const { digest } = one.world
+      one.close()
+      return digest
+    }
+    const first = await digest(7)
+    expect(await digest(7)).toBe(first)
+    expect(await digest(8)).not.toBe(first)
+  })
+})
