@@ -1,44 +1,57 @@
 #include "window.h"
 
 #define US_PER_S 1000000u
-#define NEVER INT64_MAX
+#define PACKET MP_WINDOW_PACKET_BYTES
 
+/* Less is within the noise of a radio, more is felt. A queue shorter than four packets cannot keep a
+ * link busy whose opportunities come in bursts: with 2 in place of 4 a link of 1.9 Mbit/s that was
+ * recorded on the road carried 58 % of what it could, with 4 68 %. */
 #define LEAST_TARGET_US 10000u
 #define MOST_TARGET_US 25000u
+#define TARGET_PACKETS 4u
+#define MOST_SLOW_TARGET_US 100000u
 
-/* 100 ppm between two clocks are 3 ms in this time. */
-#define BASE_WINDOW_US (30 * US_PER_S)
+#define RTT_WINDOW_US (30 * US_PER_S)
 #define LEAST_STANDING_US 40000u
-#define LEAST_RATES_US 500000u
-
-/* A report on receiver times means little below these. */
-#define SAMPLE_LEAST_US 20000u
-#define SAMPLE_LEAST_BYTES (8u * MP_WINDOW_PACKET_BYTES)
-#define SAMPLE_ENOUGH_US 200000u /* a slow link brings eight packets late */
-#define RATE_TAU_US 150000u
-
+#define LEAST_FAST_US 500000u
 #define MOST_INTERVAL_US 50000u
-#define PACING_LEAST_RTT_US 2000u
-#define PACING_BURST_US 1000u
 
-#define ROUND_LEAST_BYTES (40u * MP_WINDOW_PACKET_BYTES)
-#define HEAVY_HOLD_US (2 * US_PER_S)
+/* Under 2 ms a timer is too coarse to space anything, and the window turns over by itself. */
+#define PACED_LEAST_US 2000u
+#define BURST_US 1000u
+
+#define ROUND_LEAST_BYTES (40u * PACKET)
+
+/* Share of losses that is somebody's doing: 5 %, in 1/65536. */
+#define HEAVY_LOSS 3277u
+#define HOLD_US (2 * US_PER_S)
+#define LOSS_ROUNDS 3u
 
 #define IDLE_US US_PER_S
 #define FRESH_US (30ull * US_PER_S)
 #define STALE_US (600ull * US_PER_S)
 
-#define DRAIN_PAUSE_US US_PER_S
-#define DRAIN_AGAIN_US (10 * US_PER_S)
-#define MOST_BIAS_US 200000u
+/* Growth aims at 7/8 of the target, a cut at 3/4: between them nothing changes. */
+#define aim_of(target_us) ((target_us)*7 / 8)
+#define cut_aim_of(target_us) ((target_us)*3 / 4)
+#define MOST_HASTE 4u
+
+/* A stall puts the same queue before every packet under way, and it is gone as soon as the link goes
+ * on. Cutting at once instead of after 30 ms costs 3 % of the rate of recorded LTE links and up to
+ * 6 % of the worst, and saves no more than 4 ms of delay. */
+#define CONFIRM_US 30000u
+
+/* Half more under way: the rate must follow by half of that. With a quarter in place of half, a link
+ * of 50 Mbit/s with jitter of 20 ms carried 7-84 % of its rate, depending on luck; with half 77-84 %. */
+#define TRIAL_LEAST_US 100000u
+#define TRIAL_LONGER_US 500000u
+#define TRIAL_LEAST_BYTES (30u * PACKET)
+#define TRIAL_PAUSE_US 200000u
+#define TRIAL_MOST_PAUSE_US (8 * US_PER_S)
+#define PROVE_US (5 * US_PER_S)
 
 static uint64_t lesser(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t greater(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
-static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
-{
-  return lesser(greater(value, least), most);
-}
 
 /* What a rate carries in a time. */
 static uint64_t carried(uint64_t rate, uint64_t time_us)
@@ -46,41 +59,34 @@ static uint64_t carried(uint64_t rate, uint64_t time_us)
   return (uint64_t)((unsigned __int128)rate * time_us / US_PER_S);
 }
 
-static uint64_t max_rate_of(const struct mp_window *w, uint64_t now_us)
-{
-  const int64_t least =
-      mp_lowest_of(&w->rates, greater(8ull * w->min_rtt_us, LEAST_RATES_US), now_us);
-  return least == NEVER ? w->rate : (uint64_t)-least;
-}
-
-/* How long a packet counts as under way when nothing waits anywhere. */
+/* From sending to the report when nothing of ours waits anywhere. */
 static uint64_t turn_us(const struct mp_window *w)
 {
-  return (uint64_t)w->min_rtt_us + w->bias_us + w->interval_us;
+  return (uint64_t)w->min_rtt_us + mp_standing_bias(&w->standing) + w->interval_us;
 }
 
-static uint64_t standing_window_us(const struct mp_window *w)
+static uint64_t round_us(const struct mp_window *w)
 {
-  return greater(w->min_rtt_us, LEAST_STANDING_US);
+  return (uint64_t)w->rtt.smoothed_us + w->interval_us;
+}
+
+static uint64_t fast_rate(const struct mp_window *w, uint64_t now_us)
+{
+  return mp_delivery_fast(&w->delivery, greater(8ull * w->min_rtt_us, LEAST_FAST_US), now_us);
 }
 
 static void set_pace(struct mp_window *w)
 {
-  const uint64_t cap = w->cap_bytes_per_s;
-  const uint64_t rtt_us = (uint64_t)w->srtt_us + w->interval_us;
-  if (rtt_us < PACING_LEAST_RTT_US && cap == 0) {
-    mp_pacer_set(&w->pacer, 0, 0);
-    return;
-  }
+  /* The newest round trip too: after a stall the smoothed one is long for long. */
+  const uint64_t turn = lesser(w->rtt.smoothed_us, w->rtt.latest_us) + w->interval_us;
   uint64_t rate = UINT64_MAX;
-  if (w->srtt_us > 0 && rtt_us >= PACING_LEAST_RTT_US)
-    rate = w->bytes * US_PER_S / rtt_us * (w->phase == MP_WINDOW_STARTUP ? 8 : 5) / 4;
-  if (cap > 0)
-    rate = lesser(rate, cap);
+  if (w->rtt.smoothed_us > 0 && turn >= PACED_LEAST_US)
+    rate = w->bytes * US_PER_S / turn * (w->phase == MP_WINDOW_STARTUP ? 8 : 5) / 4;
+  if (w->cap_bytes_per_s > 0)
+    rate = lesser(rate, w->cap_bytes_per_s);
   if (rate == UINT64_MAX)
     rate = 0;
-  mp_pacer_set(&w->pacer, rate,
-               greater(2 * MP_WINDOW_PACKET_BYTES, carried(rate, PACING_BURST_US)));
+  mp_pacer_set(&w->pacer, rate, greater(2 * PACKET, carried(rate, BURST_US)));
 }
 
 static void set_window(struct mp_window *w, uint64_t bytes)
@@ -93,14 +99,20 @@ static void set_window(struct mp_window *w, uint64_t bytes)
 
 static void set_target(struct mp_window *w)
 {
-  w->target_us = w->wanted_target_us > 0
-                     ? w->wanted_target_us
-                     : (uint32_t)clamp(w->min_rtt_us / 2, LEAST_TARGET_US, MOST_TARGET_US);
+  uint64_t target_us = w->wanted_target_us;
+  if (target_us == 0) {
+    target_us = lesser(greater(w->min_rtt_us / 2, LEAST_TARGET_US), MOST_TARGET_US);
+    if (w->delivery.rate > 0) {
+      const uint64_t packets_us = TARGET_PACKETS * PACKET * (uint64_t)US_PER_S / w->delivery.rate;
+      target_us = greater(target_us, lesser(packets_us, MOST_SLOW_TARGET_US));
+    }
+  }
+  w->target_us = (uint32_t)target_us;
 }
 
 void mp_window_open(struct mp_window *w, uint64_t now_us)
 {
-  *w = (struct mp_window){.bytes = MP_WINDOW_INITIAL_BYTES, .interval_us = 0, .round_us = now_us};
+  *w = (struct mp_window){.bytes = MP_WINDOW_INITIAL_BYTES, .round.since_us = now_us};
   set_target(w);
 }
 
@@ -113,20 +125,38 @@ void mp_window_limits(struct mp_window *w, uint32_t target_us, uint64_t cap_byte
   set_pace(w);
 }
 
+static void end_trial(struct mp_window *w, bool succeeded, uint64_t now_us)
+{
+  if (w->phase != MP_WINDOW_RAISED && w->phase != MP_WINDOW_DRAINED)
+    return;
+  if (!succeeded)
+    set_window(w, w->trial.whole_bytes);
+  if (w->phase == MP_WINDOW_RAISED) {
+    const uint64_t longer_us = greater(2ull * w->trial.pause_us, TRIAL_PAUSE_US);
+    w->trial.pause_us =
+      (uint32_t)(succeeded ? TRIAL_PAUSE_US : lesser(longer_us, TRIAL_MOST_PAUSE_US));
+  }
+  w->trial.next_us = now_us + w->trial.pause_us;
+  w->phase = MP_WINDOW_STEADY;
+}
+
+static void forget_moment(struct mp_window *w)
+{
+  mp_delivery_break(&w->delivery);
+  w->saturated_us = w->limited_us = w->calm_us = w->over_us = 0;
+}
+
 /* What was learnt is trusted the less the older it is. */
 static void restart(struct mp_window *w, uint64_t age_us)
 {
-  const uint64_t learnt = carried(w->rate, turn_us(w));
+  const uint64_t learnt = carried(w->delivery.rate, turn_us(w));
   uint64_t bytes = MP_WINDOW_INITIAL_BYTES;
-  if (age_us < FRESH_US)
-    bytes = greater(bytes, learnt / 2);
-  else if (age_us < STALE_US)
-    bytes = greater(bytes, learnt / 4);
+  if (age_us < STALE_US)
+    bytes = greater(bytes, learnt / (age_us < FRESH_US ? 2 : 4));
+  end_trial(w, false, w->sent_us);
+  forget_moment(w);
   w->phase = MP_WINDOW_STARTUP;
-  w->flat_rounds = 0;
-  w->round_rate = 0;
-  w->saturated_us = w->limited_us = w->calm_us = w->over_us = 0;
-  w->sampling = false;
+  w->round.rate = w->round.flat_rounds = 0;
   set_window(w, lesser(bytes, w->bytes));
   set_pace(w);
 }
@@ -141,8 +171,7 @@ void mp_window_sent(struct mp_window *w, uint32_t bytes, uint64_t now_us)
 
 uint64_t mp_window_room(const struct mp_window *w, uint64_t inflight_bytes)
 {
-  const uint64_t bytes = mp_window_bytes(w);
-  return bytes > inflight_bytes ? bytes - inflight_bytes : 0;
+  return w->bytes > inflight_bytes ? w->bytes - inflight_bytes : 0;
 }
 
 uint64_t mp_window_due(const struct mp_window *w, uint32_t bytes, uint64_t now_us)
@@ -152,205 +181,334 @@ uint64_t mp_window_due(const struct mp_window *w, uint32_t bytes, uint64_t now_u
 
 uint64_t mp_window_pto_us(const struct mp_window *w)
 {
-  if (w->srtt_us == 0)
+  if (w->rtt.smoothed_us == 0)
     return US_PER_S;
-  return w->srtt_us + greater(4ull * w->rttvar_us, 10000) + 20000;
+  return w->rtt.smoothed_us + greater(4ull * w->rtt.var_us, 10000) + 20000;
 }
 
 void mp_window_suspect(struct mp_window *w, uint64_t now_us)
 {
-  (void)now_us;
-  w->sampling = false;
+  end_trial(w, false, now_us);
+  forget_moment(w);
   w->reported_us = 0;
-  w->saturated_us = w->limited_us = w->calm_us = w->over_us = 0;
-  if (w->phase == MP_WINDOW_DRAINING)
-    w->phase = MP_WINDOW_STEADY;
 }
 
 void mp_window_resume(struct mp_window *w, uint64_t now_us)
 {
   w->reported_us = 0;
-  w->round_us = now_us;
-  w->round_acked_bytes = w->round_lost_bytes = 0;
+  w->round.since_us = now_us;
+  w->round.acked_bytes = w->round.lost_bytes = 0;
 }
+
+/* ---- What a report says ---- */
 
 static void note_interval(struct mp_window *w, uint64_t now_us)
 {
   if (w->reported_us > 0) {
-    const uint32_t passed_us = (uint32_t)lesser(now_us - w->reported_us, MOST_INTERVAL_US);
-    if (w->interval_us == 0)
-      w->interval_us = passed_us;
-    else
-      w->interval_us = (uint32_t)((15ull * w->interval_us + passed_us + 8) / 16);
+    const uint64_t passed_us = lesser(now_us - w->reported_us, MOST_INTERVAL_US);
+    w->interval_us = (uint32_t)(w->interval_us == 0 ? passed_us
+                                                    : (15ull * w->interval_us + passed_us + 8) / 16);
   }
   w->reported_us = now_us;
 }
 
-/* RFC 6298 section 2. */
 static void note_rtt(struct mp_window *w, uint32_t rtt_us, uint64_t now_us)
 {
   if (rtt_us == 0)
     return;
-  if (w->srtt_us == 0) {
-    w->srtt_us = rtt_us;
-    w->rttvar_us = rtt_us / 2;
-  } else {
-    const uint32_t off = w->srtt_us > rtt_us ? w->srtt_us - rtt_us : rtt_us - w->srtt_us;
-    w->rttvar_us = (uint32_t)((3ull * w->rttvar_us + off + 2) / 4);
-    w->srtt_us = (uint32_t)((7ull * w->srtt_us + rtt_us + 4) / 8);
-  }
-  mp_lowest_note(&w->rtts, rtt_us, BASE_WINDOW_US, now_us);
-  w->min_rtt_us = (uint32_t)mp_lowest_of(&w->rtts, BASE_WINDOW_US, now_us);
-  set_target(w);
+  mp_rtt_sample(&w->rtt, rtt_us);
+  mp_lowest_note(&w->rtts, rtt_us, RTT_WINDOW_US, now_us);
+  w->min_rtt_us = (uint32_t)mp_lowest_of(&w->rtts, RTT_WINDOW_US, now_us);
 }
 
-/* The window was what limits: something waited for it, or it was full but for packets that did not
- * fit. The inner flow's own clock makes the first patchy. */
+/* The window was what limits: something waited for it, or it was full up to what did not fit. The
+ * clock of the inner flow's ACKs makes the first patchy. */
 static bool note_limit(struct mp_window *w, const struct mp_window_report *r)
 {
   const uint64_t full = r->inflight_bytes + r->acked_bytes + r->lost_bytes;
-  const bool limited = r->limited || full + 3 * MP_WINDOW_PACKET_BYTES >= mp_window_bytes(w);
+  const bool limited = r->limited || full + 3 * PACKET >= w->bytes;
   if (limited) {
     if (w->saturated_us == 0)
       w->saturated_us = r->now_us;
     w->limited_us = r->now_us;
-  } else if (r->now_us > w->limited_us + w->srtt_us + w->interval_us) {
+  } else if (r->now_us > w->limited_us + round_us(w)) {
     w->saturated_us = 0;
   }
   return limited;
 }
 
-static void note_rate(struct mp_window *w, const struct mp_window_report *r)
+static void note_arrivals(struct mp_window *w, const struct mp_window_report *r)
 {
-  if (r->acked_bytes == 0)
-    return;
-  const uint64_t passed_us = r->arrived_us - w->mark_arrived_us;
-  const uint64_t bytes = r->received_bytes - w->mark_received_bytes;
-  if (w->sampling && (passed_us < SAMPLE_LEAST_US ||
-                      (bytes < SAMPLE_LEAST_BYTES && passed_us < SAMPLE_ENOUGH_US)))
-    return;
-  if (w->sampling && passed_us < 10 * US_PER_S) {
-    const uint64_t sample = bytes * US_PER_S / passed_us;
-    const bool counts = w->saturated_us > 0 &&
-                        w->saturated_us + w->srtt_us + passed_us <= r->now_us;
-    if (counts || sample > w->rate) {
-      if (w->rate == 0)
-        w->rate = sample;
-      else
-        w->rate = (w->rate * RATE_TAU_US + sample * passed_us) / (RATE_TAU_US + passed_us);
-      mp_lowest_note(&w->rates, -(int64_t)sample, greater(8ull * w->min_rtt_us, LEAST_RATES_US),
+  if (r->acked_bytes > 0) {
+    /* What was sent since it saturates arrives a round trip later. */
+    const uint64_t from_us = w->saturated_us + w->rtt.smoothed_us;
+    const uint64_t saturated_us =
+      w->saturated_us > 0 && r->now_us > from_us ? r->now_us - from_us : 0;
+    mp_delivery_note(&w->delivery, r->arrived_us, r->received_bytes, saturated_us,
+                     greater(8ull * w->min_rtt_us, LEAST_FAST_US), r->now_us);
+  }
+  if (r->delay_any)
+    mp_standing_note(&w->standing, r->delay_us, greater(w->min_rtt_us, LEAST_STANDING_US),
                      r->now_us);
+  if (w->standing.queue_us <= w->target_us) {
+    w->over_us = 0;
+    w->cut.futile = false;
+  } else if (w->over_us == 0) {
+    w->over_us = r->now_us;
+  }
+}
+
+/* ---- Losses ---- */
+
+/* Losses by chance are the resender's business. Heavy ones are a policer's, or a queue's that is
+ * shorter than the target; when less under way does not help, they were chance after all. */
+static void judge_losses(struct mp_window *w, uint64_t now_us)
+{
+  const uint64_t all = w->round.acked_bytes + w->round.lost_bytes;
+  const uint32_t share = (uint32_t)(w->round.lost_bytes * 65536 / all);
+  if (w->loss.rounds > 0 && --w->loss.rounds == 0) {
+    if (share > w->loss.blamed / 2) {
+      w->loss.usual = (uint32_t)greater(share, w->loss.blamed);
+      w->hold_us = 0;
+      set_window(w, greater(w->bytes, w->loss.whole_bytes));
     }
-  }
-  w->sampling = true;
-  w->mark_arrived_us = r->arrived_us;
-  w->mark_received_bytes = r->received_bytes;
-}
-
-static void note_delay(struct mp_window *w, const struct mp_window_report *r)
-{
-  if (!r->delay_any)
-    return;
-  mp_lowest_note(&w->floors, r->delay_us, BASE_WINDOW_US, r->now_us);
-  mp_lowest_note(&w->recent, r->delay_us, standing_window_us(w), r->now_us);
-  w->floor_us = mp_lowest_of(&w->floors, BASE_WINDOW_US, r->now_us);
-  w->base_known = true;
-  const int64_t standing_us = mp_lowest_of(&w->recent, standing_window_us(w), r->now_us);
-  const int64_t queue_us = standing_us - mp_window_base_us(w);
-  w->queue_us = queue_us > 0 ? (uint32_t)lesser((uint64_t)queue_us, UINT32_MAX) : 0;
-}
-
-/* Random loss is the resender's business. Heavy loss is a policer's, or a queue's that is shorter
- * than the target. */
-static void judge_losses(struct mp_window *w, const struct mp_window_report *r)
-{
-  w->round_acked_bytes += r->acked_bytes;
-  w->round_lost_bytes += r->lost_bytes;
-  const uint64_t all = w->round_acked_bytes + w->round_lost_bytes;
-  if (r->now_us < w->round_us + w->srtt_us + w->interval_us || all < ROUND_LEAST_BYTES)
-    return;
-  const bool heavy = w->round_lost_bytes * 20 > all &&
-                     (w->queue_us > w->target_us / 2 || w->round_lost_bytes * 10 > all);
-  if (heavy && w->rate > 0) {
-    const uint64_t room_us = turn_us(w) + lesser(w->queue_us, w->target_us);
-    set_window(w, lesser(w->bytes, carried(w->rate, room_us) * 17 / 20));
-    w->hold_us = r->now_us + HEAVY_HOLD_US;
+  } else if (w->loss.rounds == 0 && share > HEAVY_LOSS + w->loss.usual * 3 / 2 &&
+             w->delivery.rate > 0) {
+    end_trial(w, false, now_us);
+    w->loss.whole_bytes = w->bytes;
+    w->loss.blamed = share;
+    w->loss.rounds = LOSS_ROUNDS;
+    w->hold_us = now_us + HOLD_US;
     w->phase = MP_WINDOW_STEADY;
+    const uint64_t fits_us = turn_us(w) + lesser(w->standing.queue_us, w->target_us) / 2;
+    set_window(w, lesser(w->bytes, carried(fast_rate(w, now_us), fits_us) * 9 / 10));
   }
-  if (w->phase == MP_WINDOW_STARTUP && w->saturated_us > 0) {
-    const uint64_t rate = max_rate_of(w, r->now_us);
-    w->flat_rounds = rate * 4 < w->round_rate * 5 ? w->flat_rounds + 1 : 0;
-    w->round_rate = greater(rate, w->round_rate);
-    if (w->flat_rounds >= 3)
-      w->phase = MP_WINDOW_STEADY;
-  }
-  w->round_us = r->now_us;
-  w->round_acked_bytes = w->round_lost_bytes = 0;
+  if (share < w->loss.usual)
+    w->loss.usual -= (w->loss.usual - share) / 16;
 }
 
-static void begin_drain(struct mp_window *w, uint64_t now_us)
+/* No delay and no more rate: something else is the limit, such as the sender. */
+static void judge_startup(struct mp_window *w, uint64_t now_us)
 {
-  w->phase = MP_WINDOW_DRAINING;
-  w->drain_bytes = greater(carried(w->rate, w->min_rtt_us) / 2, MP_WINDOW_LEAST_BYTES);
-  w->drain_from_us = now_us + w->srtt_us + w->interval_us;
-  w->drain_until_us = w->drain_from_us + greater(w->min_rtt_us / 2, LEAST_STANDING_US);
-  w->drained_us = NEVER;
-}
-
-static void drain(struct mp_window *w, const struct mp_window_report *r)
-{
-  if (r->delay_any && r->now_us >= w->drain_from_us && r->delay_us < w->drained_us)
-    w->drained_us = r->delay_us;
-  if (r->now_us < w->drain_until_us || w->drained_us == NEVER)
+  if (w->saturated_us == 0)
     return;
-  w->phase = MP_WINDOW_STEADY;
-  w->bias_us = (uint32_t)lesser((uint64_t)(w->drained_us - w->floor_us), MOST_BIAS_US);
-  w->next_drain_us = r->now_us + (w->bias_us > w->target_us / 4 ? DRAIN_AGAIN_US : DRAIN_PAUSE_US);
-  w->over_us = w->calm_us = 0;
+  const uint64_t rate = fast_rate(w, now_us);
+  w->round.flat_rounds = rate * 4 < w->round.rate * 5 ? w->round.flat_rounds + 1 : 0;
+  w->round.rate = greater(rate, w->round.rate);
+  if (w->round.flat_rounds >= 3)
+    w->phase = MP_WINDOW_STEADY;
 }
 
-static void grow(struct mp_window *w, uint64_t acked_bytes, uint64_t now_us)
+static void note_round(struct mp_window *w, const struct mp_window_report *r)
 {
-  if (w->phase == MP_WINDOW_STARTUP) {
-    if (w->queue_us > w->target_us / 2)
-      w->phase = MP_WINDOW_STEADY;
-    else
-      set_window(w, w->bytes + acked_bytes);
+  w->round.acked_bytes += r->acked_bytes;
+  w->round.lost_bytes += r->lost_bytes;
+  if (r->now_us < w->round.since_us + round_us(w) ||
+      w->round.acked_bytes + w->round.lost_bytes < ROUND_LEAST_BYTES)
+    return;
+  judge_losses(w, r->now_us);
+  if (w->phase == MP_WINDOW_STARTUP)
+    judge_startup(w, r->now_us);
+  w->round.since_us = r->now_us;
+  w->round.acked_bytes = w->round.lost_bytes = 0;
+}
+
+/* ---- Trials ---- */
+
+static void set_step(struct mp_window *w, enum mp_window_step step, uint64_t for_us,
+                     const struct mp_window_report *r)
+{
+  w->trial.step = step;
+  w->trial.ends_us = r->now_us + for_us;
+  w->trial.mark_arrived_us = r->arrived_us;
+  w->trial.mark_received_bytes = r->received_bytes;
+}
+
+static void begin_raised(struct mp_window *w, const struct mp_window_report *r)
+{
+  w->phase = MP_WINDOW_RAISED;
+  w->trial.whole_bytes = w->bytes;
+  w->trial.queue_us = w->standing.queue_us;
+  set_step(w, MP_WINDOW_BEFORE, greater(w->rtt.smoothed_us, TRIAL_LEAST_US), r);
+}
+
+static void begin_drained(struct mp_window *w, const struct mp_window_report *r)
+{
+  w->phase = MP_WINDOW_DRAINED;
+  w->trial.whole_bytes = w->bytes;
+  w->trial.least_us = INT64_MAX;
+  set_window(w, w->bytes / 2);
+  set_step(w, MP_WINDOW_SETTLING, round_us(w), r);
+}
+
+/* The rate of the step that ends, 0 while too little has arrived to tell. */
+static uint64_t rate_of_step(const struct mp_window *w, const struct mp_window_report *r)
+{
+  const uint64_t passed_us = r->arrived_us - w->trial.mark_arrived_us;
+  const uint64_t bytes = r->received_bytes - w->trial.mark_received_bytes;
+  if (passed_us == 0 ||
+      (bytes < TRIAL_LEAST_BYTES && r->now_us < w->trial.ends_us + TRIAL_LONGER_US))
+    return 0;
+  return lesser(bytes, MP_WINDOW_MOST_BYTES) * US_PER_S / passed_us;
+}
+
+static bool is_below_best(const struct mp_window *w, uint64_t rate, uint64_t now_us)
+{
+  return w->bytes <= 2 * MP_WINDOW_LEAST_BYTES ||
+         rate * 10 < mp_delivery_best(&w->delivery, now_us) * 9;
+}
+
+static void accept_raised(struct mp_window *w, uint64_t now_us)
+{
+  mp_standing_raise(&w->standing);
+  if (w->cut.futile)
+    set_window(w, greater(w->bytes, w->cut.whole_bytes));
+  w->cut.futile = false;
+  w->trial.prove_us = now_us + PROVE_US;
+}
+
+static void run_raised(struct mp_window *w, const struct mp_window_report *r)
+{
+  const uint32_t most_us = w->trial.queue_us + w->target_us + 2 * w->standing.noise_us;
+  if (w->standing.queue_us > most_us) {
+    end_trial(w, false, r->now_us);
     return;
   }
-  if (w->queue_us >= w->target_us || now_us < w->hold_us)
+  if (r->now_us < w->trial.ends_us)
     return;
-  if (w->queue_us >= w->target_us / 2) {
-    w->calm_us = 0;
+  const uint64_t shows_us = greater(w->rtt.smoothed_us, TRIAL_LEAST_US);
+  if (w->trial.step == MP_WINDOW_SETTLING) {
+    set_step(w, MP_WINDOW_SHOWING, shows_us, r);
+    return;
+  }
+  const uint64_t rate = rate_of_step(w, r);
+  if (rate == 0 && r->now_us < w->trial.ends_us + TRIAL_LONGER_US)
+    return;
+  if (w->trial.step == MP_WINDOW_SHOWING) {
+    const bool follows = rate * 4 >= w->trial.rate * 5;
+    end_trial(w, follows, r->now_us);
+    if (follows)
+      accept_raised(w, r->now_us);
+  } else if (is_below_best(w, rate, r->now_us)) {
+    w->trial.rate = rate;
+    set_window(w, w->bytes * 3 / 2);
+    set_step(w, MP_WINDOW_SETTLING, round_us(w), r);
   } else {
-    if (w->calm_us == 0)
-      w->calm_us = now_us;
-    if (now_us >= w->calm_us + 2ull * w->srtt_us) {
-      set_window(w, w->bytes + acked_bytes / 4);
+    end_trial(w, false, r->now_us);
+  }
+}
+
+static void run_drained(struct mp_window *w, const struct mp_window_report *r)
+{
+  if (w->trial.step == MP_WINDOW_SHOWING && r->delay_any && r->delay_us < w->trial.least_us)
+    w->trial.least_us = r->delay_us;
+  if (r->now_us < w->trial.ends_us)
+    return;
+  if (w->trial.step == MP_WINDOW_SETTLING) {
+    set_step(w, MP_WINDOW_SHOWING, LEAST_STANDING_US, r);
+    return;
+  }
+  mp_standing_lower(&w->standing, w->trial.least_us);
+  const bool raised = mp_standing_bias(&w->standing) > w->target_us / 2;
+  w->trial.prove_us = raised ? r->now_us + 2 * PROVE_US : 0;
+  end_trial(w, false, r->now_us);
+}
+
+/* A delay keeps the window small, and the path has been faster. */
+static bool is_doubtful(const struct mp_window *w, uint64_t now_us)
+{
+  return now_us >= w->trial.next_us && now_us >= w->cut.next_us &&
+         w->standing.queue_us > w->target_us / 2 &&
+         (w->standing.queue_us <= w->target_us * 3 / 2 || w->cut.futile) &&
+         is_below_best(w, w->delivery.rate, now_us);
+}
+
+/* ---- Growth and cuts ---- */
+
+static void start_up(struct mp_window *w, const struct mp_window_report *r)
+{
+  if (w->standing.newest_us <= w->target_us && w->standing.queue_us <= w->target_us / 2) {
+    set_window(w, w->bytes + r->acked_bytes);
+    return;
+  }
+  w->phase = MP_WINDOW_STEADY;
+  w->cut.next_us = r->now_us + round_us(w);
+  if (w->delivery.rate > 0)
+    set_window(w, lesser(w->bytes, carried(fast_rate(w, r->now_us), turn_us(w) + w->target_us)));
+}
+
+/* Toward the aim within twice the time that growth takes to show, faster the longer nothing shows. */
+static void grow(struct mp_window *w, const struct mp_window_report *r)
+{
+  const uint64_t aim_us = aim_of(w->target_us), queue_us = w->standing.newest_us;
+  if (queue_us > w->target_us / 4)
+    w->calm_us = 0;
+  else if (w->calm_us == 0)
+    w->calm_us = r->now_us;
+  if (queue_us >= aim_us)
+    return;
+  if (r->now_us < w->hold_us) {
+    set_window(w, w->bytes + PACKET * r->acked_bytes / w->bytes);
+    return;
+  }
+  const uint64_t shows_us = turn_us(w) + w->interval_us;
+  uint64_t haste = 1;
+  if (w->calm_us > 0 && shows_us > 0)
+    haste = lesser(1 + (r->now_us - w->calm_us) / shows_us, MOST_HASTE);
+  const uint64_t more = r->acked_bytes * (aim_us - queue_us) * haste / (2 * shows_us + 1);
+  set_window(w, w->bytes + lesser(more, r->acked_bytes / 2));
+}
+
+/* The last cut should have shown and has not. */
+static bool was_futile(const struct mp_window *w, uint64_t now_us)
+{
+  return w->cut.at_us > 0 && now_us < w->cut.at_us + 3ull * w->rtt.smoothed_us &&
+         w->standing.queue_us + w->cut.hope_us / 4 > w->cut.queue_us;
+}
+
+static void cut(struct mp_window *w, const struct mp_window_report *r)
+{
+  const uint32_t queue_us = w->standing.queue_us;
+  w->calm_us = 0;
+  if (r->now_us < w->cut.next_us || r->now_us < w->over_us + CONFIRM_US || w->standing.falls)
+    return;
+  if (!w->cut.futile && was_futile(w, r->now_us)) {
+    w->cut.futile = true;
+    if (is_doubtful(w, r->now_us)) {
+      begin_raised(w, r);
       return;
     }
   }
-  set_window(w, w->bytes + MP_WINDOW_PACKET_BYTES * acked_bytes / w->bytes);
+  const uint64_t now_turn_us = turn_us(w) + queue_us;
+  const uint64_t aim_us = turn_us(w) + cut_aim_of(w->target_us);
+  const uint64_t whole = w->bytes;
+  uint64_t bytes = whole * aim_us / now_turn_us;
+  if (queue_us > 2 * w->target_us && w->delivery.rate > 0)
+    bytes = lesser(bytes, carried(w->delivery.rate, aim_us));
+  set_window(w, greater(bytes, whole / 2));
+  if (!w->cut.futile)
+    w->cut.whole_bytes = whole;
+  w->cut.at_us = r->now_us;
+  w->cut.queue_us = queue_us;
+  w->cut.hope_us = (uint32_t)((whole - lesser(w->bytes, whole)) * now_turn_us / whole);
+  /* What is under way beyond the window has to leave first. */
+  const uint64_t excess = r->inflight_bytes > w->bytes ? r->inflight_bytes - w->bytes : 0;
+  w->cut.next_us = r->now_us + turn_us(w) + w->target_us;
+  if (w->delivery.rate > 0)
+    w->cut.next_us += lesser(excess * US_PER_S / w->delivery.rate, w->rtt.smoothed_us);
 }
 
-static void cut(struct mp_window *w, uint64_t now_us)
+static void steer(struct mp_window *w, const struct mp_window_report *r, bool limited)
 {
-  w->calm_us = 0;
-  if (w->over_us == 0)
-    w->over_us = now_us;
-  if (now_us >= w->over_us + 3ull * w->srtt_us && now_us >= w->next_drain_us && w->rate > 0) {
-    begin_drain(w, now_us);
-    return;
-  }
-  if (now_us < w->next_cut_us)
-    return;
-  w->next_cut_us = now_us + w->srtt_us + w->interval_us;
-  const uint64_t over_us = w->queue_us - w->target_us;
-  const uint64_t less = w->bytes * over_us * 4 / (5 * (turn_us(w) + w->queue_us));
-  uint64_t bytes = w->bytes - lesser(less, w->bytes / 2);
-  if (w->queue_us > 2 * w->target_us && w->rate > 0)
-    bytes = lesser(bytes, carried(w->rate, turn_us(w) + w->target_us));
-  set_window(w, bytes);
+  const bool saturated = w->saturated_us > 0;
+  if (saturated && is_doubtful(w, r->now_us))
+    begin_raised(w, r);
+  else if (saturated && w->trial.prove_us > 0 && r->now_us >= w->trial.prove_us)
+    begin_drained(w, r);
+  else if (saturated && w->standing.queue_us > w->target_us)
+    cut(w, r);
+  else if (limited)
+    grow(w, r);
 }
 
 void mp_window_report(struct mp_window *w, const struct mp_window_report *r)
@@ -358,17 +516,23 @@ void mp_window_report(struct mp_window *w, const struct mp_window_report *r)
   note_interval(w, r->now_us);
   note_rtt(w, r->rtt_us, r->now_us);
   const bool limited = note_limit(w, r);
-  note_rate(w, r);
-  note_delay(w, r);
-  judge_losses(w, r);
-  if (w->phase == MP_WINDOW_DRAINING)
-    drain(w, r);
-  else if (w->queue_us > w->target_us && w->phase == MP_WINDOW_STEADY)
-    cut(w, r->now_us);
-  else {
-    w->over_us = 0;
+  note_arrivals(w, r);
+  set_target(w);
+  note_round(w, r);
+  switch (w->phase) {
+  case MP_WINDOW_STARTUP:
     if (limited)
-      grow(w, r->acked_bytes, r->now_us);
+      start_up(w, r);
+    break;
+  case MP_WINDOW_STEADY:
+    steer(w, r, limited);
+    break;
+  case MP_WINDOW_RAISED:
+    run_raised(w, r);
+    break;
+  case MP_WINDOW_DRAINED:
+    run_drained(w, r);
+    break;
   }
   set_pace(w);
 }

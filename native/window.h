@@ -2,8 +2,13 @@
  *
  * The window aims at a small standing queue in the path's bottleneck, seen from one-way delays on the
  * receiver's clock: it grows while less than the target waits there and something waits for the
- * window, and shrinks when more waits. A loss alone changes nothing. When reports cease, what is under
- * way reaches the window and sending stops: no more than the target piles up in a link that stalls.
+ * window, and shrinks when more does. A loss by itself changes nothing. When reports cease, what is
+ * under way reaches the window and sending stops: in a link that stalls no more than the target piles
+ * up.
+ *
+ * A delay is not always a queue of ours, and a loss not always a queue that is full. Where one keeps
+ * the window small, the window tries: a little more, and if the path delivers that much more, the
+ * delay was none of ours; a little less, and if as much is lost, nor was the loss.
  *
  * A leaf, all of it O(1). Time: microseconds of the sender's monotonic clock, delays on the
  * difference of the two clocks, rates in bytes a second, sizes as the path carries them. */
@@ -13,8 +18,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lowest.h"
+#include "delivery.h"
+#include "measure.h"
 #include "pacer.h"
+#include "standing.h"
 
 #define MP_WINDOW_PACKET_BYTES 1500u
 #define MP_WINDOW_INITIAL_BYTES (10u * MP_WINDOW_PACKET_BYTES) /* RFC 6928 */
@@ -36,62 +43,76 @@ struct mp_window_report {
 enum mp_window_phase {
   MP_WINDOW_STARTUP, /* doubles each round trip */
   MP_WINDOW_STEADY,
-  MP_WINDOW_DRAINING, /* holds back for a moment to see the path without our queue */
+  MP_WINDOW_RAISED,  /* tries a little more: does the rate follow? */
+  MP_WINDOW_DRAINED, /* half for a moment: does the delay? */
 };
 
-/* Private to window.c; the getters below read it. */
+enum mp_window_step { MP_WINDOW_BEFORE, MP_WINDOW_SETTLING, MP_WINDOW_SHOWING };
+
+/* Private to window.c; the getters below read it. Times of 0: not. */
 struct mp_window {
-  uint32_t wanted_target_us; /* 0: chosen from the round trip */
+  uint32_t wanted_target_us; /* 0: chosen */
   uint64_t cap_bytes_per_s;  /* 0: none */
+  uint32_t target_us;
 
   enum mp_window_phase phase;
   uint64_t bytes;
-  uint64_t drain_bytes; /* while draining the window is no greater than this */
   struct mp_pacer pacer;
+  struct mp_rtt rtt; /* its least is of ever; ours forgets */
+  struct mp_lowest rtts;
+  uint32_t min_rtt_us;
+  struct mp_standing standing;
+  struct mp_delivery delivery;
 
-  uint64_t reported_us, sent_us; /* last time of each, 0: never */
+  uint64_t sent_us, reported_us; /* last */
   uint32_t interval_us;          /* between reports, smoothed */
-  uint32_t srtt_us, rttvar_us;   /* RFC 6298 */
-  uint32_t min_rtt_us, target_us;
-  struct mp_lowest rtts; /* 30 s */
+  uint64_t saturated_us;         /* since when the window has been what limits */
+  uint64_t limited_us;           /* when it last was */
+  uint64_t calm_us;              /* since when next to nothing has been waiting */
+  uint64_t over_us;              /* since when more than the target has */
+  uint64_t hold_us;              /* until when growth is slow */
 
-  struct mp_lowest floors; /* delays, 30 s: D0 */
-  struct mp_lowest recent; /* delays, a round trip or 40 ms: what stands */
-  bool base_known;
-  int64_t floor_us;
-  uint32_t bias_us; /* what the delay exceeds the floor by when none of it is our queue */
-  uint32_t queue_us;
+  struct { /* the running round trip */
+    uint64_t since_us, acked_bytes, lost_bytes;
+    uint64_t rate;       /* of startup: greatest of those before */
+    uint8_t flat_rounds; /* of startup: since that grew by a quarter */
+  } round;
 
-  bool sampling; /* since mark_* */
-  uint64_t mark_arrived_us, mark_received_bytes;
-  uint64_t saturated_us; /* since when the window has been what limits; 0: it is not */
-  uint64_t limited_us;   /* last time that it was */
-  uint64_t rate;         /* smoothed */
-  struct mp_lowest rates; /* negated: the greatest of 8 round trips or 500 ms */
+  struct { /* the last cut for delay */
+    uint64_t at_us, next_us;
+    uint64_t whole_bytes; /* the window before the first cut that changed nothing */
+    uint32_t queue_us, hope_us;
+    bool futile;
+  } cut;
 
-  uint64_t calm_us;     /* since when the queue has been below half the target; 0: it is not */
-  uint64_t next_cut_us;
-  uint64_t over_us;     /* since when the queue has been above the target; 0: it is not */
+  struct { /* the last cut for loss; shares in 1/65536 */
+    uint8_t rounds; /* until it is judged, 0: it has been */
+    uint32_t blamed, usual;
+    uint64_t whole_bytes;
+  } loss;
 
-  uint64_t round_us, round_acked_bytes, round_lost_bytes; /* the running round trip */
-  uint64_t round_rate; /* greatest at the end of a round of startup */
-  uint8_t flat_rounds;
-  uint64_t hold_us; /* no growth until then: heavy loss */
-
-  uint64_t drain_from_us, drain_until_us, next_drain_us;
-  int64_t drained_us; /* least delay seen while drained */
+  struct {
+    enum mp_window_step step;
+    uint64_t ends_us; /* the step */
+    uint64_t next_us; /* no trial before */
+    uint64_t prove_us; /* when to prove a raised base */
+    uint32_t pause_us, queue_us;
+    uint64_t whole_bytes, rate;
+    uint64_t mark_arrived_us, mark_received_bytes;
+    int64_t least_us;
+  } trial;
 };
 
 void mp_window_open(struct mp_window *window, uint64_t now_us);
 
-/* The delay to aim at (0: half the least round trip within 10 and 25 ms) and the rate not to exceed
- * (0: none). */
+/* The delay to aim at (0: half the least round trip within 10 and 25 ms, and on a slow path the time
+ * of four packets up to 100 ms) and the rate not to exceed (0: none). */
 void mp_window_limits(struct mp_window *window, uint32_t target_us, uint64_t cap_bytes_per_s);
 
 /* So many bytes were put under way. Takes credit from the pacer. */
 void mp_window_sent(struct mp_window *window, uint32_t bytes, uint64_t now_us);
 
-/* Bytes that may still be put under way, 0: full. A packet may go into any room at all. */
+/* Bytes that may still be put under way, 0: full. */
 uint64_t mp_window_room(const struct mp_window *window, uint64_t inflight_bytes);
 
 /* When pacing lets so many bytes go: now_us, or later. */
@@ -109,30 +130,29 @@ void mp_window_resume(struct mp_window *window, uint64_t now_us);
  * section 2.1). */
 uint64_t mp_window_pto_us(const struct mp_window *window);
 
-static inline uint64_t mp_window_bytes(const struct mp_window *window)
-{
-  const bool drains = window->phase == MP_WINDOW_DRAINING && window->drain_bytes < window->bytes;
-  return drains ? window->drain_bytes : window->bytes;
-}
+static inline uint64_t mp_window_bytes(const struct mp_window *window) { return window->bytes; }
 
 /* Delivery rate, bytes a second. 0: unknown. */
-static inline uint64_t mp_window_rate(const struct mp_window *window) { return window->rate; }
+static inline uint64_t mp_window_rate(const struct mp_window *window)
+{
+  return window->delivery.rate;
+}
 
 static inline bool mp_window_base_known(const struct mp_window *window)
 {
-  return window->base_known;
+  return window->standing.known;
 }
 
 /* One-way delay without our queue. */
 static inline int64_t mp_window_base_us(const struct mp_window *window)
 {
-  return window->floor_us + window->bias_us;
+  return window->standing.base_us;
 }
 
 /* Delay that stands above the base. */
 static inline uint32_t mp_window_queue_us(const struct mp_window *window)
 {
-  return window->queue_us;
+  return window->standing.queue_us;
 }
 
 static inline uint32_t mp_window_target_us(const struct mp_window *window)
@@ -140,7 +160,7 @@ static inline uint32_t mp_window_target_us(const struct mp_window *window)
   return window->target_us;
 }
 
-/* 0: unknown, as the two below. */
+/* Of the last 30 s. 0: unknown, as of the two below. */
 static inline uint32_t mp_window_min_rtt_us(const struct mp_window *window)
 {
   return window->min_rtt_us;
@@ -148,12 +168,12 @@ static inline uint32_t mp_window_min_rtt_us(const struct mp_window *window)
 
 static inline uint32_t mp_window_srtt_us(const struct mp_window *window)
 {
-  return window->srtt_us;
+  return window->rtt.smoothed_us;
 }
 
 static inline uint32_t mp_window_rttvar_us(const struct mp_window *window)
 {
-  return window->rttvar_us;
+  return window->rtt.var_us;
 }
 
 #endif

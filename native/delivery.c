@@ -1,0 +1,74 @@
+#include "delivery.h"
+
+#define US_PER_S 1000000u
+
+/* Less than 20 ms or eight packets is the grain of a radio's scheduler. A slow link takes longer for
+ * eight packets than is of use. */
+#define SAMPLE_LEAST_US 20000u
+#define SAMPLE_LEAST_BYTES (8u * 1500u)
+#define SAMPLE_ENOUGH_US 200000u
+#define SAMPLE_MOST_US (10u * US_PER_S)
+
+#define SMOOTH_US 150000u
+#define BEST_WINDOW_US (10u * US_PER_S)
+
+/* 8 Tbit/s; the totals are the peer's word. */
+#define MOST_RATE 1000000000000u
+
+static uint64_t greatest(const struct mp_lowest *negated, uint64_t window_us, uint64_t now_us)
+{
+  const int64_t least = mp_lowest_of(negated, window_us, now_us);
+  return least == INT64_MAX ? 0 : (uint64_t)-least;
+}
+
+static uint64_t rate_of(uint64_t bytes, uint64_t passed_us)
+{
+  const unsigned __int128 rate = (unsigned __int128)bytes * US_PER_S / passed_us;
+  return rate < MOST_RATE ? (uint64_t)rate : MOST_RATE;
+}
+
+static void take_sample(struct mp_delivery *d, uint64_t sample, uint64_t passed_us,
+                        uint64_t fast_window_us, uint64_t now_us)
+{
+  if (d->rate == 0)
+    d->rate = sample;
+  else
+    d->rate = (d->rate * SMOOTH_US + sample * passed_us) / (SMOOTH_US + passed_us);
+  mp_lowest_note(&d->fast, -(int64_t)sample, fast_window_us, now_us);
+  mp_lowest_note(&d->best, -(int64_t)sample, BEST_WINDOW_US, now_us);
+}
+
+void mp_delivery_note(struct mp_delivery *d, uint64_t arrived_us, uint64_t received_bytes,
+                      uint64_t saturated_us, uint64_t fast_window_us, uint64_t now_us)
+{
+  const uint64_t passed_us = arrived_us - d->mark_arrived_us;
+  const uint64_t bytes = received_bytes - d->mark_received_bytes;
+  if (d->marked) {
+    if (passed_us < SAMPLE_LEAST_US || (bytes < SAMPLE_LEAST_BYTES && passed_us < SAMPLE_ENOUGH_US))
+      return;
+    if (passed_us < SAMPLE_MOST_US) {
+      const uint64_t sample = rate_of(bytes, passed_us);
+      if (saturated_us >= passed_us || sample > d->rate)
+        take_sample(d, sample, passed_us, fast_window_us, now_us);
+    }
+  }
+  d->marked = true;
+  d->mark_arrived_us = arrived_us;
+  d->mark_received_bytes = received_bytes;
+}
+
+void mp_delivery_break(struct mp_delivery *d)
+{
+  d->marked = false;
+}
+
+uint64_t mp_delivery_fast(const struct mp_delivery *d, uint64_t fast_window_us, uint64_t now_us)
+{
+  const uint64_t fast = greatest(&d->fast, fast_window_us, now_us);
+  return fast > 0 ? fast : d->rate;
+}
+
+uint64_t mp_delivery_best(const struct mp_delivery *d, uint64_t now_us)
+{
+  return greatest(&d->best, BEST_WINDOW_US, now_us);
+}
