@@ -39,34 +39,20 @@ struct mp_gap_horizon mp_gap_horizon_of(const struct mp_reorder_path paths[MP_LI
   return horizon;
 }
 
+/* What came on the path does not show yet that all sent on it before the packet has come or was lost.
+ * is_own: the packet came on it. */
+static bool is_open(const struct mp_gap *gap, const struct mp_reorder_path *path, bool is_own)
+{
+  return !(is_own && path->intra_us == 0) && heard_reach_of(path) <= gap->sent_us;
+}
+
 static bool may_bring(const struct mp_gap *gap, const struct mp_reorder_path *path, bool is_own)
 {
-  if (!path->live)
-    return false;
-  if (path->carrying)
-    return true;
-  return !(is_own && path->intra_us == 0) && reach_of(path) <= gap->sent_us;
+  return path->live && (path->carrying || is_open(gap, path, is_own));
 }
 
-/* The path fell silent, and what is missing may have been on it. */
-static bool may_have_kept(const struct mp_gap *gap, const struct mp_reorder_path *path, bool is_own)
-{
-  return !path->live && path->newest_sent_us != 0 && !(is_own && path->intra_us == 0) &&
-         heard_reach_of(path) <= gap->sent_us;
-}
-
-/* After the packet was sent, when what the path carried before it and lost without a sound is about to
- * be sent again. What has left the plan carries nothing later, so that a path long gone delays
- * nothing. */
-static int64_t missed_after(const struct mp_gap *gap, const struct mp_reorder_path *path)
-{
-  const bool is_past = !path->carrying && path->changed_us < gap->sent_us;
-  const uint64_t early_us = is_past ? gap->sent_us - path->changed_us : 0;
-  return path->owd_high_us + path->pto_us - (int64_t)early_us;
-}
-
-/* The time that is `high_us` after the packet was sent. Delays contain the difference of the two
- * clocks and may be negative: sums are modulo 2^64. INT64_MIN: there is nothing to wait for. */
+/* The time `high_us` after the packet was sent. Delays contain the difference of the two clocks and
+ * may be negative: sums are modulo 2^64. INT64_MIN: there is nothing to wait for. */
 static uint64_t time_of(const struct mp_gap *gap, uint64_t since_us, int64_t high_us,
                         const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
@@ -79,8 +65,7 @@ static uint64_t time_of(const struct mp_gap *gap, uint64_t since_us, int64_t hig
   return expected_us < cap_us ? expected_us : cap_us;
 }
 
-/* Where nothing is sent again. */
-static uint64_t due(const struct mp_gap *gap, uint64_t since_us,
+uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us,
                     const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
   int64_t high_us = INT64_MIN;
@@ -91,40 +76,35 @@ static uint64_t due(const struct mp_gap *gap, uint64_t since_us,
   return time_of(gap, since_us, high_us, paths);
 }
 
-/* Not before `least_us`. */
-static uint64_t missed_by(const struct mp_gap *gap, uint64_t since_us, uint64_t least_us,
-                          bool is_proved, const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+/* How long after the packet was sent its sender, at the latest, misses what the path carried before
+ * it and lost without a sound. What has left the plan carries nothing later: a path long gone delays
+ * nothing. */
+static int64_t missed_after(const struct mp_gap *gap, const struct mp_reorder_path *path)
+{
+  const bool is_past = !path->carrying && path->changed_us < gap->sent_us;
+  const uint64_t early_us = is_past ? gap->sent_us - path->changed_us : 0;
+  return path->owd_high_us + path->pto_us - (int64_t)early_us;
+}
+
+/* A path carries on after a loss, or it falls silent. In the first case the sender is told at once
+ * that the packet did not come when it should have; repair_us has room for telling, sending again,
+ * and doing so twice. In the second case what came last on the path came before the packet should
+ * have, the word of that reached the sender a one-way delay later, and pto_us after that it sends
+ * again what it has no word of: pto_us and repair_us, both from when the packet should have come. */
+uint64_t mp_gap_repair_due(const struct mp_gap *gap, uint64_t since_us, uint64_t proved_us,
+                           uint64_t repair_us,
+                           const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
   int64_t high_us = INT64_MIN;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     const struct mp_reorder_path *path = &paths[id];
-    const bool is_own = id == gap->path;
-    if (!may_have_kept(gap, path, is_own) && (is_proved || !may_bring(gap, path, is_own)))
+    const bool is_known = path->live || path->newest_sent_us > 0;
+    if (!is_known || !is_open(gap, path, id == gap->path))
       continue;
     const int64_t after_us = missed_after(gap, path);
     if (after_us > high_us)
       high_us = after_us;
   }
   const uint64_t missed_us = time_of(gap, since_us, high_us, paths);
-  return missed_us > least_us ? missed_us : least_us;
-}
-
-/* A path carries on after a loss, or it fell silent. In the first case the sender is told at once
- * that the packet did not come when it should have; repair_us has room for telling, sending again,
- * and doing so twice. In the second case what came last on the path came before the packet should
- * have, the word of that reached the sender a one-way delay later, and pto_us after that it sends
- * again what it has no word of: pto_us and repair_us, both from when the packet should have come. */
-uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us, uint64_t repair_us,
-                    const struct mp_reorder_path paths[MP_LIMIT_PATHS])
-{
-  if (repair_us == 0)
-    return due(gap, since_us, paths);
-  return missed_by(gap, since_us, since_us, false, paths) + repair_us;
-}
-
-uint64_t mp_gap_repair_due(const struct mp_gap *gap, uint64_t since_us, uint64_t proved_us,
-                           uint64_t repair_us,
-                           const struct mp_reorder_path paths[MP_LIMIT_PATHS])
-{
-  return missed_by(gap, since_us, proved_us, true, paths) + repair_us;
+  return (missed_us > proved_us ? missed_us : proved_us) + repair_us;
 }

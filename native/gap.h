@@ -33,16 +33,14 @@ static inline bool mp_gap_is_lost(const struct mp_gap *gap, const struct mp_gap_
   return gap->sent_us < (gap->path == horizon->slowest ? horizon->others_us : horizon->all_us);
 }
 
-/* When, on our clock, to stop waiting without a proof: what was sent before the packet should have
- * come by then on every path that may bring it. since_us: our clock when the packet came. Bounded
- * from there too. repair_us: what is lost is sent again, and comes within this time of the moment
- * when it should have come, and at a path's pto_us later if it was on that path and the path fell
- * silent; 0: it is not. */
-uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us, uint64_t repair_us,
+/* When, on our clock, to stop waiting: what was sent before the packet should have come by then on
+ * every path that may bring it. since_us: our clock when the packet came. Bounded from there too. */
+uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us,
                     const struct mp_reorder_path paths[MP_LIMIT_PATHS]);
 
-/* When to stop waiting for what was proved lost at proved_us and is sent again. Silence proves for
- * us, but the sender may take longer to notice: it is given its time for what such a path carried. */
+/* The same where what is lost is sent again, which takes repair_us from when the sender learns of the
+ * loss. proved_us: when the gap was proved lost, or since_us while it is not. Silence is a proof to
+ * us, but the sender may take longer to notice it, and is given that time. */
 uint64_t mp_gap_repair_due(const struct mp_gap *gap, uint64_t since_us, uint64_t proved_us,
                            uint64_t repair_us,
                            const struct mp_reorder_path paths[MP_LIMIT_PATHS]);

@@ -25,6 +25,7 @@ struct bucket {
   uint64_t proved;   /* what is missing below is proved lost; held, or not above the turn */
   uint64_t doubtful; /* the lowest that waits above `proved`, or MP_HOLD_NONE */
   struct mp_gap gap; /* before `doubtful`, and whatever is missing below */
+  bool is_witness_late; /* `doubtful` was sent again: what follows it may know better */
   uint64_t due_us;   /* when the gap before the front is passed, our clock */
   struct bucket *older, *younger;
 };
@@ -98,28 +99,37 @@ static struct mp_hold_slot *front_slot(const struct bucket *bucket)
 /* A packet sent again bears the time of that. What is missing before it was sent before the packet was
  * sent for the first time, and so before anything that follows it: the earliest sent of those is the
  * better witness, and any is a true one. */
-static struct mp_gap gap_before(const struct bucket *bucket, uint64_t sequence)
+static void ask_followers(struct bucket *bucket)
 {
-  const struct mp_packet *packet = mp_hold_slot(bucket->hold, sequence)->packet;
-  const struct mp_packet *witness = packet;
-  for (unsigned i = 0; packet->resent && i < WITNESSES; i++) {
+  uint64_t sequence = bucket->doubtful;
+  for (unsigned i = 0; i < WITNESSES; i++) {
     sequence = mp_hold_above(bucket->hold, bucket->turn, sequence);
     if (sequence == MP_HOLD_NONE)
-      break;
-    packet = mp_hold_slot(bucket->hold, sequence)->packet;
-    if (packet->sent_us < witness->sent_us)
-      witness = packet;
+      return;
+    const struct mp_packet *follower = mp_hold_slot(bucket->hold, sequence)->packet;
+    if (follower->sent_us < bucket->gap.sent_us)
+      bucket->gap = (struct mp_gap){follower->sent_us, follower->path};
+    if (!follower->resent)
+      return;
   }
-  return (struct mp_gap){witness->sent_us, witness->path};
 }
 
+/* From now on the gap before `sequence`, which waits, is the one to be proved. */
 static void doubt(struct bucket *bucket, uint64_t sequence)
 {
+  const struct mp_packet *packet = mp_hold_slot(bucket->hold, sequence)->packet;
   bucket->doubtful = sequence;
-  if (sequence != MP_HOLD_NONE)
-    bucket->gap = gap_before(bucket, sequence);
-  else
-    bucket->gap = (struct mp_gap){.sent_us = UINT64_MAX};
+  bucket->gap = (struct mp_gap){packet->sent_us, packet->path};
+  bucket->is_witness_late = packet->resent;
+  if (packet->resent)
+    ask_followers(bucket);
+}
+
+static void doubt_nothing(struct bucket *bucket)
+{
+  bucket->doubtful = MP_HOLD_NONE;
+  bucket->gap = (struct mp_gap){.sent_us = UINT64_MAX};
+  bucket->is_witness_late = false;
 }
 
 static uint64_t repair_of(const struct mp_reorder *reorder, const struct mp_packet *packet)
@@ -132,9 +142,12 @@ static uint64_t due_of(const struct mp_reorder *reorder, const struct bucket *bu
                        const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
   const struct mp_hold_slot *slot = front_slot(bucket);
+  const uint64_t clock_us = slot->clock_us, repair_us = repair_of(reorder, slot->packet);
   if (bucket->front <= bucket->proved)
-    return slot->clock_us;
-  return mp_gap_due(&bucket->gap, slot->clock_us, repair_of(reorder, slot->packet), paths);
+    return clock_us;
+  if (repair_us > 0)
+    return mp_gap_repair_due(&bucket->gap, clock_us, clock_us, repair_us, paths);
+  return mp_gap_due(&bucket->gap, clock_us, paths);
 }
 
 static void advance_deadline(struct mp_reorder *reorder, uint64_t due_us)
@@ -213,7 +226,7 @@ static void make_room(struct mp_reorder *reorder, struct bucket *bucket, uint64_
     close_in(reorder, bucket, sequence, bucket->hold ? bucket->hold->capacity : 0, paths);
 }
 
-static void insert_turn(struct mp_reorder *reorder, struct bucket *bucket,
+static inline void insert_turn(struct mp_reorder *reorder, struct bucket *bucket,
                         struct mp_packet *packet,
                         const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
@@ -242,6 +255,8 @@ static void hold_back(struct mp_reorder *reorder, struct bucket *bucket, uint64_
     append(reorder, bucket);
   if (is_only || (!is_proved && sequence < bucket->doubtful))
     doubt(bucket, sequence);
+  else if (bucket->is_witness_late)
+    doubt(bucket, bucket->doubtful);
   if (is_only || sequence < bucket->front) {
     bucket->front = sequence;
     const uint64_t due_us = due_of(reorder, bucket, paths);
@@ -339,13 +354,16 @@ static void prove(struct mp_reorder *reorder, struct bucket *bucket,
 {
   struct mp_hold_slot *slot = mp_hold_slot(bucket->hold, bucket->doubtful);
   const uint64_t repair_us = repair_of(reorder, slot->packet);
-  slot->clock_us = repair_us == 0 ? 0
-                                  : mp_gap_repair_due(&bucket->gap, slot->clock_us, now_us,
-                                                      repair_us, paths);
+  slot->clock_us =
+    repair_us > 0 ? mp_gap_repair_due(&bucket->gap, slot->clock_us, now_us, repair_us, paths) : 0;
   bucket->proved = bucket->doubtful;
   if (bucket->front == bucket->proved)
     bucket->due_us = slot->clock_us;
-  doubt(bucket, mp_hold_above(bucket->hold, bucket->turn, bucket->proved));
+  const uint64_t next = mp_hold_above(bucket->hold, bucket->turn, bucket->proved);
+  if (next != MP_HOLD_NONE)
+    doubt(bucket, next);
+  else
+    doubt_nothing(bucket);
 }
 
 static void give_up(struct mp_reorder *reorder, struct bucket *bucket,

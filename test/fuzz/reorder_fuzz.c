@@ -1,14 +1,17 @@
 /* Any sequence of datagrams, path changes and ticks: reorder does what its definition says.
  *
- *   limit:u16, then instructions. An instruction is one octet: two bits of kind, two of bucket, four
- *   of path; and its operands:
- *     0 packet near the turn   distance:i16  sent:u8   behind the path's newest, 64 us a step
- *     1 packet anywhere        sequence:u24  sent:u8
- *     2 tick                   time:u16                16 us a step
+ *   limit:u16, of which the highest bit asks for repair, then instructions. An instruction is one
+ *   octet: two bits of kind, two of bucket, four of path; and its operands:
+ *     0 packet near the turn   distance:i16  how:u8
+ *     1 packet anywhere        sequence:u24  how:u8
+ *     2 tick                   time:u16              16 us a step; bucket 1: nothing becomes due
  *     3 path                   flags:u8  newest:u8  intra:u8  owd:i16
- *   What is cut short ends the input. */
+ *   how: five bits of time behind the path's newest, 512 us a step; unordered; repaired; resent.
+ *   flags: live; carrying; six bits of pto_us, 4096 us a step. What is cut short ends the input. */
 #include "../native/reorder_model.h"
 #include "le.h"
+
+enum { REPAIR_US = 60000 };
 
 struct input {
   const uint8_t *at;
@@ -43,14 +46,26 @@ static void change_path(struct mp_reorder_path *path, const uint8_t *operands)
   path->carrying = carrying;
   path->intra_us = operands[2] * 64u;
   path->owd_high_us = (int16_t)mp_load16(operands + 3) * 64;
+  path->pto_us = (operands[0] >> 2) * 4096u;
 }
 
 static void insert(struct twin *twin, struct mp_reorder_path *paths, uint16_t bucket, uint8_t id,
-                   uint32_t sequence, uint8_t age, uint64_t now_us)
+                   uint32_t sequence, uint8_t how, uint64_t now_us)
 {
+  if (how & 0x20) {
+    agree(twin_insert_unordered(twin, bucket, sequence));
+    return;
+  }
   paths[id].newest_sent_us += 20;
-  agree(twin_insert(twin, bucket, sequence, id, paths[id].newest_sent_us - age * 64u, paths,
-                    now_us));
+  const struct twin_packet sent = {
+    .bucket = bucket,
+    .flow_seq = sequence,
+    .path = id,
+    .sent_us = paths[id].newest_sent_us - (how & 0x1f) * 512u,
+    .repaired = how & 0x40,
+    .resent = how & 0x80,
+  };
+  agree(twin_insert(twin, sent, paths, now_us));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -60,7 +75,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   struct mp_reorder_path paths[MP_LIMIT_PATHS] = {0};
   for (int id = 0; id < MP_LIMIT_PATHS; id++)
     paths[id].newest_sent_us = 1u << 24;
-  struct twin *twin = twin_open(header ? mp_load16(header) % (MODEL_SPAN + 1) : 0);
+  const uint16_t limit = header ? mp_load16(header) : 0;
+  struct twin *twin =
+    twin_open((limit & 0x7fff) % (MODEL_SPAN + 1), limit & 0x8000 ? REPAIR_US : 0);
   uint64_t now_us = 1u << 24;
   const uint8_t *operands;
   for (const uint8_t *octet; (octet = take(&input, 1)) != NULL;) {
@@ -79,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 2:
       if ((operands = take(&input, 2)) != NULL) {
         now_us += mp_load16(operands) * 16u;
-        agree(twin_advance(twin, paths, now_us));
+        agree(bucket == 1 ? twin_prove(twin, paths, now_us) : twin_advance(twin, paths, now_us));
       }
       break;
     default:

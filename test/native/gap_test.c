@@ -167,7 +167,85 @@ static void what_may_still_come_sets_the_time(void)
     const uint8_t count = draw_paths(paths);
     for (uint8_t id = 0; id < count; id++) {
       const struct mp_gap gap = {.sent_us = random_below(12), .path = id};
-      REQUIRE(mp_gap_due(&gap, 0, 0, paths) == due_by_definition(paths, &gap));
+      REQUIRE(mp_gap_due(&gap, 0, paths) == due_by_definition(paths, &gap));
+    }
+  }
+}
+
+enum { REPAIR_US = 60000, SINCE_US = 1000000 };
+
+/* A packet came on path 0, sent at 990 ms with a delay of 10 ms; what is missing is sent again. */
+static void what_a_silent_path_kept_is_waited_for(void)
+{
+#define SLOW .owd_high_us = 40000, .pto_us = 110000
+  static const struct {
+    const char *name;
+    struct mp_reorder_path slow;
+    uint32_t missed_ms; /* by the sender, since 990 ms and but for the slack; 0: nothing is */
+  } cases[] = {
+    {"there is none", {0}, 0},
+    {"it carries", {.live = true, .carrying = true, SLOW}, 150},
+    {"it has passed the packet",
+     {.live = true, .carrying = true, .newest_sent_us = 990001, SLOW},
+     0},
+    {"it is silent and was never heard", {.carrying = true, SLOW}, 0},
+    {"it is silent", {.carrying = true, .newest_sent_us = 900000, SLOW}, 150},
+    {"it is silent, but had passed the packet",
+     {.carrying = true, .newest_sent_us = 990001, SLOW},
+     0},
+    {"it is silent and left the plan 20 ms before",
+     {.newest_sent_us = 900000, .changed_us = 970000, SLOW},
+     130},
+    {"it is silent and left the plan after the packet",
+     {.newest_sent_us = 900000, .changed_us = 995000, SLOW},
+     150},
+    {"it is silent and left the plan long ago",
+     {.newest_sent_us = 100000, .changed_us = 300000, SLOW},
+     0},
+    {"it left the plan, and nothing is on it any more",
+     {.newest_sent_us = 970000, .changed_us = 970000, SLOW},
+     0},
+  };
+#undef SLOW
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct mp_reorder_path quick = {.live = true,
+                                          .carrying = true,
+                                          .newest_sent_us = 990000,
+                                          .owd_high_us = 10000,
+                                          .pto_us = 50000};
+    struct mp_reorder_path paths[MP_LIMIT_PATHS] = {quick, cases[i].slow};
+    const struct mp_gap gap = {.sent_us = 990000, .path = 0};
+    const uint64_t missed_us =
+      cases[i].missed_ms > 0 ? 990000 + cases[i].missed_ms * 1000u + 2000 : 0;
+    bool is_right = true;
+    for (uint64_t proved_us = SINCE_US; proved_us < SINCE_US + 300000; proved_us += 5000)
+      is_right &= mp_gap_repair_due(&gap, SINCE_US, proved_us, REPAIR_US, paths) ==
+                  (missed_us > proved_us ? missed_us : proved_us) + REPAIR_US;
+    if (!is_right)
+      test_fail(__FILE__, __LINE__, cases[i].name);
+  }
+}
+
+/* Whatever the paths are like: not before repair_us is over, nor long after the sender's time. */
+static void a_wait_for_a_repair_is_bounded(void)
+{
+  for (int round = 0; round < 50000; round++) {
+    struct mp_reorder_path paths[MP_LIMIT_PATHS];
+    const uint8_t count = draw_paths(paths);
+    int64_t longest_us = 0;
+    for (uint8_t id = 0; id < count; id++) {
+      paths[id].pto_us = (uint32_t)random_below(200000);
+      const int64_t after_us = paths[id].owd_high_us + paths[id].pto_us;
+      longest_us = after_us > longest_us ? after_us : longest_us;
+    }
+    for (uint8_t id = 0; id < count; id++) {
+      const struct mp_gap gap = {.sent_us = random_below(12), .path = id};
+      const int64_t skew_us = longest_us - paths[id].owd_high_us;
+      const uint64_t proved_us = SINCE_US + random_below(100000);
+      const uint64_t bound_us = SINCE_US + (uint64_t)(skew_us > 0 ? skew_us : 0) + 150000;
+      const uint64_t due_us = mp_gap_repair_due(&gap, SINCE_US, proved_us, REPAIR_US, paths);
+      REQUIRE(due_us >= proved_us + REPAIR_US);
+      REQUIRE(due_us <= (bound_us > proved_us ? bound_us : proved_us) + REPAIR_US);
     }
   }
 }
@@ -177,5 +255,7 @@ int main(void)
   RUN(a_gap_is_lost_when_every_path_has_passed_it);
   RUN(one_comparison_says_what_the_definition_says);
   RUN(what_may_still_come_sets_the_time);
+  RUN(what_a_silent_path_kept_is_waited_for);
+  RUN(a_wait_for_a_repair_is_bounded);
   return test_end();
 }

@@ -56,17 +56,32 @@ struct arrival {
   uint8_t path;
   uint64_t sent_us;
   uint64_t now_us;
+  bool repaired, resent;
 };
 
 /* The packet's name is its sequence. */
-TEST_API enum mp_reorder_verdict arrive(struct arrival arrival)
+TEST_API struct mp_packet *take_packet(const struct arrival *arrival)
 {
   struct mp_packet *packet = mp_pool_take(&pool);
   if (!packet)
     abort();
-  packet->length = arrival.seq;
-  packet->path = arrival.path;
-  packet->sent_us = arrival.sent_us;
+  packet->length = arrival->seq;
+  packet->path = arrival->path;
+  packet->sent_us = arrival->sent_us;
+  packet->repaired = arrival->repaired;
+  packet->resent = arrival->resent;
+  return packet;
+}
+
+TEST_API enum mp_reorder_verdict arrive_unordered(struct arrival arrival)
+{
+  struct mp_packet *packet = take_packet(&arrival);
+  return mp_reorder_insert_unordered(reorder, arrival.bucket, arrival.seq, packet);
+}
+
+TEST_API enum mp_reorder_verdict arrive(struct arrival arrival)
+{
+  struct mp_packet *packet = take_packet(&arrival);
   return mp_reorder_insert(reorder, arrival.bucket, arrival.seq, packet, paths, arrival.now_us);
 }
 

@@ -3,6 +3,7 @@
 #ifndef MP_REORDER_MODEL_H
 #define MP_REORDER_MODEL_H
 
+#include "once.h"
 #include "reorder.h"
 
 #include <stdio.h>
@@ -16,8 +17,8 @@ enum {
   MODEL_SPAN = 16384,
   MODEL_SLACK_US = 2000,
   MODEL_CAP_US = 150000,
+  MODEL_WITNESSES = 8,
   MODEL_LOG = MODEL_BUCKETS * MODEL_SPAN + 1, /* most deliveries of one call */
-  MODEL_SEEN = 2 * MP_REORDER_HISTORY,
 };
 
 #define MODEL_ORIGIN (1ll << 40) /* sequence 0: its low 24 bits are zero, and nothing is negative */
@@ -28,6 +29,15 @@ struct model_packet {
   uint8_t path;
   uint64_t sent_us;
   uint64_t since_us;
+  bool repaired, resent;
+  bool proved;       /* what is missing before it is lost */
+  uint64_t until_us; /* of a proved one: when to stop waiting */
+};
+
+/* Sequences in no order. */
+struct model_set {
+  uint32_t count, room;
+  int64_t *members;
 };
 
 struct model_bucket {
@@ -35,16 +45,18 @@ struct model_bucket {
   int64_t turn;
   uint64_t due_us;
   uint64_t stood; /* order in which buckets came to stand at their present gap */
-  uint32_t held;
-  struct model_packet packets[MODEL_SPAN]; /* unordered */
-  uint32_t seen_count;
-  int64_t seen[MODEL_SEEN]; /* delivered; unordered */
+  uint32_t held, room;
+  struct model_packet *packets; /* in no order */
+  struct model_set delivered;
+  int64_t unordered_greatest;   /* negative: none yet */
+  struct model_set unordered;
 };
 
 struct twin {
   struct mp_pool pool;
   struct mp_reorder *real;
   uint32_t limit;
+  uint64_t repair_us;
   uint32_t names;
   uint64_t stands;
   struct mp_reorder_stats stats; /* the model's */
@@ -63,18 +75,48 @@ MODEL_API void twin_note(void *context, struct mp_packet *packet)
   mp_pool_give(&twin->pool, packet);
 }
 
-MODEL_API struct twin *twin_open(uint32_t limit)
+/* Room for one more of `size` octets. */
+MODEL_API void *model_grow(void *members, uint32_t count, uint32_t *room, size_t size)
+{
+  if (count < *room)
+    return members;
+  *room = *room ? 2 * *room : 16;
+  void *grown = realloc(members, *room * size);
+  if (!grown)
+    abort();
+  return grown;
+}
+
+MODEL_API void model_add(struct model_set *set, int64_t member)
+{
+  set->members = model_grow(set->members, set->count, &set->room, sizeof member);
+  set->members[set->count++] = member;
+}
+
+MODEL_API bool model_has(const struct model_set *set, int64_t member)
+{
+  for (uint32_t i = 0; i < set->count; i++)
+    if (set->members[i] == member)
+      return true;
+  return false;
+}
+
+MODEL_API struct twin *twin_open(uint32_t limit, uint64_t repair_us)
 {
   struct twin *twin = calloc(1, sizeof *twin);
   if (!twin)
     abort();
   mp_pool_open(&twin->pool, MODEL_LOG + 1);
   twin->limit = limit;
+  twin->repair_us = repair_us;
   twin->real = mp_reorder_open(&twin->pool, limit, twin_note, twin);
   if (!twin->real)
     abort();
-  for (int i = 0; i < MODEL_BUCKETS; i++)
+  mp_reorder_repair(twin->real, repair_us);
+  for (int i = 0; i < MODEL_BUCKETS; i++) {
     twin->buckets[i].turn = MODEL_ORIGIN;
+    twin->buckets[i].unordered_greatest = -1;
+  }
   return twin;
 }
 
@@ -84,17 +126,51 @@ MODEL_API bool twin_close(struct twin *twin)
   mp_reorder_close(twin->real);
   const bool is_clean = twin->pool.taken == 0;
   mp_pool_close(&twin->pool);
+  for (int i = 0; i < MODEL_BUCKETS; i++) {
+    free(twin->buckets[i].packets);
+    free(twin->buckets[i].delivered.members);
+    free(twin->buckets[i].unordered.members);
+  }
   free(twin);
   return is_clean;
 }
 
+/* The lowest that waits above `sequence`. */
+MODEL_API struct model_packet *model_above(struct model_bucket *bucket, int64_t sequence)
+{
+  struct model_packet *lowest = NULL;
+  for (uint32_t i = 0; i < bucket->held; i++)
+    if (bucket->packets[i].sequence > sequence &&
+        (!lowest || bucket->packets[i].sequence < lowest->sequence))
+      lowest = &bucket->packets[i];
+  return lowest;
+}
+
 MODEL_API struct model_packet *model_front(struct model_bucket *bucket)
 {
-  struct model_packet *front = NULL;
-  for (uint32_t i = 0; i < bucket->held; i++)
-    if (!front || bucket->packets[i].sequence < front->sequence)
-      front = &bucket->packets[i];
-  return front;
+  return model_above(bucket, bucket->turn);
+}
+
+/* The lowest that waits for something not yet proved lost. */
+MODEL_API struct model_packet *model_doubtful(struct model_bucket *bucket)
+{
+  struct model_packet *lowest = model_front(bucket);
+  while (lowest && lowest->proved)
+    lowest = model_above(bucket, lowest->sequence);
+  return lowest;
+}
+
+/* Of a packet and what follows it, up to the first that was not sent again: the earliest sent. */
+MODEL_API struct model_packet model_witness(struct model_bucket *bucket,
+                                            const struct model_packet *packet)
+{
+  const struct model_packet *witness = packet;
+  for (int i = 0; i < MODEL_WITNESSES && packet && packet->resent; i++) {
+    packet = model_above(bucket, packet->sequence);
+    if (packet && packet->sent_us < witness->sent_us)
+      witness = packet;
+  }
+  return *witness;
 }
 
 MODEL_API struct model_packet *model_find(struct model_bucket *bucket, int64_t sequence)
@@ -105,75 +181,109 @@ MODEL_API struct model_packet *model_find(struct model_bucket *bucket, int64_t s
   return NULL;
 }
 
-MODEL_API bool model_is_seen(const struct model_bucket *bucket, int64_t sequence)
-{
-  for (uint32_t i = 0; i < bucket->seen_count; i++)
-    if (bucket->seen[i] == sequence)
-      return true;
-  return false;
-}
-
 MODEL_API void model_deliver(struct twin *twin, struct model_bucket *bucket, int64_t sequence,
                              uint32_t name)
 {
-  if (bucket->seen_count == MODEL_SEEN) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < MODEL_SEEN; i++)
-      if (bucket->seen[i] >= bucket->turn - MP_REORDER_HISTORY)
-        bucket->seen[kept++] = bucket->seen[i];
-    bucket->seen_count = kept;
-  }
-  bucket->seen[bucket->seen_count++] = sequence;
+  model_add(&bucket->delivered, sequence);
   twin->model_log[twin->model_count++] = name;
 }
 
-MODEL_API bool model_is_cleared(const struct mp_reorder_path *paths, uint8_t id,
-                                const struct model_packet *front)
+/* What came on the path shows that nothing sent before the packet can still come on it. */
+MODEL_API bool model_is_shown(const struct mp_reorder_path *paths, uint8_t id,
+                              const struct model_packet *packet)
 {
   const struct mp_reorder_path *path = &paths[id];
-  if (!path->live)
+  if (id == packet->path && path->intra_us == 0)
     return true;
-  if (id == front->path && path->intra_us == 0)
-    return true;
-  if (path->newest_sent_us > front->sent_us + path->intra_us)
+  if (path->newest_sent_us > packet->sent_us + path->intra_us)
     return true;
   return !path->carrying && path->newest_sent_us >= path->changed_us + path->intra_us;
 }
 
-MODEL_API bool model_is_lost(const struct mp_reorder_path *paths, const struct model_packet *front)
+MODEL_API bool model_is_lost(const struct mp_reorder_path *paths,
+                             const struct model_packet *packet)
 {
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
-    if (!model_is_cleared(paths, id, front))
+    if (paths[id].live && !model_is_shown(paths, id, packet))
       return false;
   return true;
 }
 
-MODEL_API uint64_t model_due(const struct mp_reorder_path *paths, const struct model_packet *front)
+MODEL_API bool model_may_bring(const struct mp_reorder_path *paths, uint8_t id,
+                               const struct model_packet *packet)
+{
+  return paths[id].live && (paths[id].carrying || !model_is_shown(paths, id, packet));
+}
+
+/* Our clock, `high_us` after the packet was sent. */
+MODEL_API uint64_t model_time(const struct mp_reorder_path *paths,
+                              const struct model_packet *packet, uint64_t since_us,
+                              int64_t high_us)
+{
+  int64_t skew_us = high_us - paths[packet->path].owd_high_us;
+  if (skew_us < 0)
+    skew_us = 0;
+  const uint64_t expected_us = (uint64_t)((int64_t)packet->sent_us + high_us + MODEL_SLACK_US);
+  const uint64_t cap_us = since_us + (uint64_t)skew_us + MODEL_CAP_US;
+  return expected_us < cap_us ? expected_us : cap_us;
+}
+
+/* Of a gap whose loss is not repaired. */
+MODEL_API uint64_t model_due(const struct mp_reorder_path *paths,
+                             const struct model_packet *packet, uint64_t since_us)
 {
   bool any = false;
   int64_t high_us = 0;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    if (!paths[id].live || (!paths[id].carrying && model_is_cleared(paths, id, front)))
+    if (!model_may_bring(paths, id, packet))
       continue;
     if (!any || paths[id].owd_high_us > high_us)
       high_us = paths[id].owd_high_us;
     any = true;
   }
-  if (!any)
-    return front->since_us;
-  int64_t skew_us = high_us - paths[front->path].owd_high_us;
-  if (skew_us < 0)
-    skew_us = 0;
-  const uint64_t expected_us = (uint64_t)((int64_t)front->sent_us + high_us + MODEL_SLACK_US);
-  const uint64_t cap_us = front->since_us + (uint64_t)skew_us + MODEL_CAP_US;
-  return expected_us < cap_us ? expected_us : cap_us;
+  return any ? model_time(paths, packet, since_us, high_us) : since_us;
+}
+
+/* When the sender misses, at the latest, what was on a path that is silent or about to be. */
+MODEL_API uint64_t model_missed(const struct mp_reorder_path *paths,
+                                const struct model_packet *packet, uint64_t since_us)
+{
+  bool any = false;
+  int64_t high_us = 0;
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    const struct mp_reorder_path *path = &paths[id];
+    if (model_is_shown(paths, id, packet) || (!path->live && path->newest_sent_us == 0))
+      continue;
+    int64_t after_us = path->owd_high_us + path->pto_us;
+    if (!path->carrying && path->changed_us < packet->sent_us)
+      after_us -= (int64_t)(packet->sent_us - path->changed_us);
+    if (!any || after_us > high_us)
+      high_us = after_us;
+    any = true;
+  }
+  return any ? model_time(paths, packet, since_us, high_us) : since_us;
+}
+
+/* When the gap before the front is passed, judged now. */
+MODEL_API uint64_t model_front_due(struct twin *twin, struct model_bucket *bucket,
+                                   const struct mp_reorder_path *paths)
+{
+  const struct model_packet *front = model_front(bucket);
+  if (front->proved)
+    return front->until_us;
+  const struct model_packet witness = model_witness(bucket, front);
+  if (!front->repaired || twin->repair_us == 0)
+    return model_due(paths, &witness, front->since_us);
+  const uint64_t missed_us = model_missed(paths, &witness, front->since_us);
+  return (missed_us > front->since_us ? missed_us : front->since_us) + twin->repair_us;
 }
 
 /* Passes the gap in front of what is held, and delivers what follows it without another. */
 MODEL_API void model_pass(struct twin *twin, struct model_bucket *bucket,
                           const struct mp_reorder_path *paths)
 {
-  bucket->turn = model_front(bucket)->sequence;
+  if (!model_find(bucket, bucket->turn))
+    bucket->turn = model_front(bucket)->sequence;
   for (struct model_packet *next; (next = model_find(bucket, bucket->turn)) != NULL;) {
     const uint32_t name = next->name;
     *next = bucket->packets[--bucket->held];
@@ -182,7 +292,7 @@ MODEL_API void model_pass(struct twin *twin, struct model_bucket *bucket,
   }
   if (bucket->held == 0)
     return;
-  bucket->due_us = model_due(paths, model_front(bucket));
+  bucket->due_us = model_front_due(twin, bucket, paths);
   bucket->stood = twin->stands++;
 }
 
@@ -213,7 +323,7 @@ MODEL_API enum mp_reorder_verdict model_insert(struct twin *twin, struct model_b
   if (distance < -(int64_t)MP_REORDER_HISTORY || packet.sequence < MODEL_ORIGIN)
     return MP_REORDER_TOO_OLD;
   if (model_find(bucket, packet.sequence) ||
-      (distance < 0 && model_is_seen(bucket, packet.sequence))) {
+      (distance < 0 && model_has(&bucket->delivered, packet.sequence))) {
     twin->stats.duplicates++;
     return MP_REORDER_DUPLICATE;
   }
@@ -229,6 +339,7 @@ MODEL_API enum mp_reorder_verdict model_insert(struct twin *twin, struct model_b
     else
       bucket->turn = packet.sequence - MODEL_SPAN;
   }
+  twin->stats.repaired += packet.resent;
   if (packet.sequence == bucket->turn) {
     bucket->turn++;
     model_deliver(twin, bucket, packet.sequence, packet.name);
@@ -237,16 +348,21 @@ MODEL_API enum mp_reorder_verdict model_insert(struct twin *twin, struct model_b
     return MP_REORDER_TAKEN;
   }
   const struct model_packet *front = model_front(bucket);
+  const struct model_packet *above = model_above(bucket, packet.sequence);
   const bool is_front = !front || packet.sequence < front->sequence;
   if (!front) {
     bucket->due_us = UINT64_MAX;
     bucket->stood = twin->stands++;
   }
+  packet.proved = above && above->proved;
+  packet.until_us = above ? above->until_us : 0;
+  bucket->packets =
+    model_grow(bucket->packets, bucket->held, &bucket->room, sizeof bucket->packets[0]);
   bucket->packets[bucket->held++] = packet;
   twin->stats.held++;
   twin->stats.held_total++;
   if (is_front) {
-    const uint64_t due_us = model_due(paths, &packet);
+    const uint64_t due_us = model_front_due(twin, bucket, paths);
     if (due_us < bucket->due_us)
       bucket->due_us = due_us;
   }
@@ -257,22 +373,47 @@ MODEL_API enum mp_reorder_verdict model_insert(struct twin *twin, struct model_b
   return MP_REORDER_TAKEN;
 }
 
-MODEL_API void model_advance(struct twin *twin, const struct mp_reorder_path *paths,
-                             uint64_t now_us)
+/* One gap that is now proved, or passed; false when there is none. */
+MODEL_API bool model_settle_one(struct twin *twin, struct model_bucket *bucket,
+                                const struct mp_reorder_path *paths, uint64_t now_us,
+                                uint64_t due_by_us)
+{
+  struct model_packet *front = model_front(bucket), *doubtful = model_doubtful(bucket);
+  if (doubtful) {
+    const struct model_packet witness = model_witness(bucket, doubtful);
+    if (model_is_lost(paths, &witness)) {
+      doubtful->proved = true;
+      doubtful->until_us = 0;
+      if (doubtful->repaired && twin->repair_us > 0) {
+        const uint64_t missed_us = model_missed(paths, &witness, doubtful->since_us);
+        doubtful->until_us = (missed_us > now_us ? missed_us : now_us) + twin->repair_us;
+      }
+      if (doubtful == front)
+        bucket->due_us = front->until_us;
+      return true;
+    }
+  }
+  if (bucket->due_us > due_by_us)
+    return false;
+  if (front->proved)
+    twin->stats.proved_lost++;
+  else
+    twin->stats.deadline_passed++;
+  if (front->repaired && twin->repair_us > 0)
+    twin->stats.repair_expired++;
+  model_pass(twin, bucket, paths);
+  return true;
+}
+
+MODEL_API void model_settle(struct twin *twin, const struct mp_reorder_path *paths,
+                            uint64_t now_us, uint64_t due_by_us)
 {
   const uint64_t until = twin->stands;
   uint64_t from = 0;
   for (struct model_bucket *bucket; (bucket = model_oldest(twin, from)) && bucket->stood < until;) {
     from = bucket->stood + 1;
-    while (bucket->held > 0) {
-      if (model_is_lost(paths, model_front(bucket)))
-        twin->stats.proved_lost++;
-      else if (bucket->due_us <= now_us)
-        twin->stats.deadline_passed++;
-      else
-        break;
-      model_pass(twin, bucket, paths);
-    }
+    while (bucket->held > 0 && model_settle_one(twin, bucket, paths, now_us, due_by_us))
+      continue;
   }
 }
 
@@ -301,6 +442,8 @@ MODEL_API const char *twin_difference(const struct twin *twin)
     return "deadline_passed";
   if (real->overflowed != model->overflowed)
     return "overflowed";
+  if (real->repair_expired != model->repair_expired || real->repaired != model->repaired)
+    return "repairs";
   if (real->late != model->late || real->duplicates != model->duplicates)
     return "late or duplicates";
   if (real->held != twin->pool.taken)
@@ -314,24 +457,90 @@ MODEL_API const char *twin_difference(const struct twin *twin)
   return NULL;
 }
 
-MODEL_API const char *twin_insert(struct twin *twin, uint16_t bucket, uint32_t flow_seq,
-                                  uint8_t path, uint64_t sent_us,
-                                  const struct mp_reorder_path paths[MP_LIMIT_PATHS],
-                                  uint64_t now_us)
+/* How a packet of the twin is sent. */
+struct twin_packet {
+  uint16_t bucket;
+  uint32_t flow_seq;
+  uint8_t path;
+  uint64_t sent_us;
+  bool repaired, resent;
+};
+
+MODEL_API struct mp_packet *twin_take(struct twin *twin, const struct twin_packet *sent)
 {
   struct mp_packet *packet = mp_pool_take(&twin->pool);
   if (!packet)
-    return "pool is empty";
-  packet->length = twin->names;
-  packet->path = path;
-  packet->sent_us = sent_us;
-  const struct model_packet copy = {
-    .name = twin->names++, .path = path, .sent_us = sent_us, .since_us = now_us};
+    abort();
+  packet->length = twin->names++;
+  packet->path = sent->path;
+  packet->sent_us = sent->sent_us;
+  packet->repaired = sent->repaired;
+  packet->resent = sent->resent;
   twin->real_count = twin->model_count = 0;
+  return packet;
+}
+
+MODEL_API const char *twin_insert(struct twin *twin, struct twin_packet sent,
+                                  const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                                  uint64_t now_us)
+{
+  struct mp_packet *packet = twin_take(twin, &sent);
+  const struct model_packet copy = {.name = packet->length,
+                                    .path = sent.path,
+                                    .sent_us = sent.sent_us,
+                                    .since_us = now_us,
+                                    .repaired = sent.repaired,
+                                    .resent = sent.resent};
   const enum mp_reorder_verdict verdict =
-    mp_reorder_insert(twin->real, bucket, flow_seq, packet, paths, now_us);
-  if (model_insert(twin, &twin->buckets[bucket], flow_seq, copy, paths) != verdict)
+    mp_reorder_insert(twin->real, sent.bucket, sent.flow_seq, packet, paths, now_us);
+  if (model_insert(twin, &twin->buckets[sent.bucket], sent.flow_seq, copy, paths) != verdict)
     return "verdict";
+  return twin_difference(twin);
+}
+
+MODEL_API enum mp_reorder_verdict model_insert_unordered(struct twin *twin,
+                                                         struct model_bucket *bucket,
+                                                         uint32_t flow_seq, uint32_t name)
+{
+  const int64_t greatest = bucket->unordered_greatest < 0 ? 0 : bucket->unordered_greatest;
+  int64_t sequence = (greatest & ~0xffffffll) + flow_seq;
+  if (sequence - greatest > 1 << 23 && sequence >= 1 << 24)
+    sequence -= 1 << 24;
+  else if (greatest - sequence > 1 << 23)
+    sequence += 1 << 24;
+  if (sequence < bucket->unordered_greatest - (int64_t)(MP_ONCE_BITS - 64))
+    return MP_REORDER_TOO_OLD;
+  if (model_has(&bucket->unordered, sequence)) {
+    twin->stats.duplicates++;
+    return MP_REORDER_DUPLICATE;
+  }
+  model_add(&bucket->unordered, sequence);
+  if (sequence > bucket->unordered_greatest)
+    bucket->unordered_greatest = sequence;
+  twin->model_log[twin->model_count++] = name;
+  return MP_REORDER_TAKEN;
+}
+
+MODEL_API const char *twin_insert_unordered(struct twin *twin, uint16_t bucket, uint32_t flow_seq)
+{
+  struct mp_packet *packet = twin_take(twin, &(struct twin_packet){0});
+  const uint32_t name = packet->length;
+  const enum mp_reorder_verdict verdict =
+    mp_reorder_insert_unordered(twin->real, bucket, flow_seq, packet);
+  if (model_insert_unordered(twin, &twin->buckets[bucket], flow_seq, name) != verdict)
+    return "verdict of an unordered one";
+  return twin_difference(twin);
+}
+
+MODEL_API const char *twin_prove(struct twin *twin,
+                                 const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                                 uint64_t now_us)
+{
+  twin->real_count = twin->model_count = 0;
+  mp_reorder_prove(twin->real, paths, now_us);
+  model_settle(twin, paths, now_us, 0);
+  if (mp_reorder_deadline(twin->real) != model_deadline(twin))
+    return "deadline after a proof";
   return twin_difference(twin);
 }
 
@@ -341,7 +550,7 @@ MODEL_API const char *twin_advance(struct twin *twin,
 {
   twin->real_count = twin->model_count = 0;
   mp_reorder_advance(twin->real, paths, now_us);
-  model_advance(twin, paths, now_us);
+  model_settle(twin, paths, now_us, now_us);
   if (mp_reorder_deadline(twin->real) != model_deadline(twin))
     return "deadline";
   return twin_difference(twin);

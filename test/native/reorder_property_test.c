@@ -307,47 +307,77 @@ static void disturb(struct mp_reorder_path *path, uint64_t clock_us)
   path->newest_sent_us = max64(path->newest_sent_us, clock_us - random_below(60 * MS));
   path->intra_us = random_below(3) == 0 ? (uint32_t)random_below(5 * MS) : 0;
   path->owd_high_us = random_between(-20 * (int64_t)MS, 200 * MS);
+  path->pto_us = (uint32_t)random_below(150 * MS);
+}
+
+/* Distances by which a sequence is off the turn, and by how much packets are sent again. */
+struct habits {
+  int64_t spread;
+  uint64_t repaired_one_in, resent_one_in;
+};
+
+static const char *insert_anything(struct twin *twin, const struct habits *habits,
+                                   const struct mp_reorder_path *paths, uint64_t now_us)
+{
+  const uint16_t bucket = (uint16_t)random_below(MODEL_BUCKETS);
+  const int64_t distance = random_between(-habits->spread / 4, habits->spread);
+  struct twin_packet sent = {
+    .bucket = bucket,
+    .flow_seq = twin_sequence(twin, bucket, distance),
+    .path = (uint8_t)random_below(PATHS_MOST),
+    .sent_us = now_us - random_below(50 * MS),
+    .repaired = random_below(habits->repaired_one_in) == 0,
+    .resent = random_below(habits->resent_one_in) == 0,
+  };
+  if (random_below(24) == 0)
+    sent.flow_seq = (uint32_t)random_below(1u << 24);
+  if (random_below(8) > 0)
+    return twin_insert(twin, sent, paths, now_us);
+  return twin_insert_unordered(twin, bucket, sent.flow_seq);
+}
+
+static const char *run_against_model(struct twin *twin, const struct habits *habits)
+{
+  struct mp_reorder_path paths[MP_LIMIT_PATHS] = {0};
+  uint64_t now_us = 1u << 24;
+  const char *difference = NULL;
+  for (int call = 0; call < 3000 && !difference; call++) {
+    switch (random_below(24)) {
+    case 0:
+      difference = twin_prove(twin, paths, now_us);
+      break;
+    case 1:
+    case 2:
+      now_us += random_below(8 * MS);
+      difference = twin_advance(twin, paths, now_us);
+      break;
+    case 3: /* exactly at the deadline, and just before it */
+      if (mp_reorder_deadline(twin->real) < now_us + 400 * MS)
+        now_us = max64(now_us, mp_reorder_deadline(twin->real) - random_below(2));
+      difference = twin_advance(twin, paths, now_us);
+      break;
+    case 4:
+      disturb(&paths[random_below(PATHS_MOST)], now_us);
+      break;
+    default:
+      difference = insert_anything(twin, habits, paths, now_us);
+      break;
+    }
+  }
+  return difference;
 }
 
 static void reorder_agrees_with_its_model(void)
 {
   static const uint32_t limits[] = {0, 1, 7, 300, MODEL_SPAN};
   struct mp_reorder_stats sum = {0};
-  for (uint64_t seed = 0; seed < 40; seed++) {
+  for (uint64_t seed = 0; seed < 60; seed++) {
     random_state = 3000 + seed;
-    struct twin *twin = twin_open(limits[seed % 5]);
-    struct mp_reorder_path paths[MP_LIMIT_PATHS] = {0};
-    const int64_t spread = 1 << random_between(1, 13);
-    uint64_t now_us = 1u << 24;
-    const char *difference = NULL;
-    for (int call = 0; call < 3000 && !difference; call++) {
-      const uint16_t bucket = (uint16_t)random_below(MODEL_BUCKETS);
-      const uint8_t id = (uint8_t)random_below(PATHS_MOST);
-      switch (random_below(24)) {
-      case 0:
-        difference = twin_insert(twin, bucket, (uint32_t)random_below(1u << 24), id, now_us,
-                                 paths, now_us);
-        break;
-      case 1:
-      case 2:
-        now_us += random_below(8 * MS);
-        difference = twin_advance(twin, paths, now_us);
-        break;
-      case 3: /* exactly at the deadline, and just before it */
-        if (mp_reorder_deadline(twin->real) < now_us + 400 * MS)
-          now_us = max64(now_us, mp_reorder_deadline(twin->real) - random_below(2));
-        difference = twin_advance(twin, paths, now_us);
-        break;
-      case 4:
-        disturb(&paths[id], now_us);
-        break;
-      default:
-        difference = twin_insert(
-          twin, bucket, twin_sequence(twin, bucket, random_between(-spread / 4, spread)), id,
-          now_us - random_below(50 * MS), paths, now_us);
-        break;
-      }
-    }
+    struct twin *twin = twin_open(limits[seed % 5], seed % 3 == 0 ? 0 : random_below(80 * MS));
+    const struct habits habits = {.spread = 1 << random_between(1, 15),
+                                  .repaired_one_in = 1 + random_below(3),
+                                  .resent_one_in = 1 + random_below(6)};
+    const char *difference = run_against_model(twin, &habits);
     if (difference)
       printf("# seed %" PRIu64 ": %s\n", seed, difference);
     REQUIRE(!difference);
@@ -356,11 +386,14 @@ static void reorder_agrees_with_its_model(void)
     sum.overflowed += twin->stats.overflowed;
     sum.late += twin->stats.late;
     sum.duplicates += twin->stats.duplicates;
+    sum.repaired += twin->stats.repaired;
+    sum.repair_expired += twin->stats.repair_expired;
     CHECK(twin_close(twin));
   }
   /* The calls did reach everything. */
   CHECK(sum.proved_lost > 100 && sum.deadline_passed > 100 && sum.overflowed > 100);
   CHECK(sum.late > 100 && sum.duplicates > 100);
+  CHECK(sum.repaired > 100 && sum.repair_expired > 100);
 }
 
 int main(void)
