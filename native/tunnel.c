@@ -85,15 +85,26 @@ struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uin
   return path;
 }
 
-/* The peer began anew: its sequences and its clock start again. */
-static bool begin_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
+/* What never had anything to put in order is as good as new. To open another would cost each peer all
+ * of its memory, not only the pages in use: what was freed and is taken again must be cleared. */
+static bool order_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
+  if (peer->rx_packets == 0)
+    return true;
   struct mp_reorder *reorder =
       mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, tunnel);
   if (!reorder)
     return false;
   mp_reorder_close(peer->reorder);
   peer->reorder = reorder;
+  return true;
+}
+
+/* The peer began anew: its sequences and its clock start again. */
+static bool begin_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  if (!order_anew(tunnel, peer))
+    return false;
   memset(peer->flow_seq, 0, sizeof peer->flow_seq);
   mp_adaptive_restart(tunnel, peer);
   peer->reports = false;
