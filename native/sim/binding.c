@@ -252,8 +252,10 @@ NAPI_MODULE_INIT()
       {"flowStop", mp_sim_flow_stop},
       {"flowStats", mp_sim_flow_stats},
       {"streamAdd", mp_sim_stream_add},
-      {"streamStop", mp_sim_stream_stop},
       {"streamStats", mp_sim_stream_stats},
+      {"pingAdd", mp_sim_ping_add},
+      {"pingStats", mp_sim_ping_stats},
+      {"talkStop", mp_sim_talk_stop},
   };
   mp_js_export(env, exports, functions, sizeof functions / sizeof *functions);
   return exports;

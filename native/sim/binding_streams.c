@@ -34,14 +34,14 @@ napi_value mp_sim_stream_add(napi_env env, napi_callback_info info)
   return mp_sim_answer(env, mp_world_stream_add(world, &config), "streamAdd");
 }
 
-napi_value mp_sim_stream_stop(napi_env env, napi_callback_info info)
+napi_value mp_sim_talk_stop(napi_env env, napi_callback_info info)
 {
   napi_value values[2];
   uint32_t stream;
   struct mp_world *world = mp_sim_call(env, info, values, 2);
-  if (!world || !mp_sim_id(env, values[1], "stream", &stream))
+  if (!world || !mp_sim_id(env, values[1], "talk", &stream))
     return NULL;
-  return mp_sim_answer(env, mp_world_stream_stop(world, stream), "streamStop");
+  return mp_sim_answer(env, mp_world_talk_stop(world, stream), "talkStop");
 }
 
 static void set_list(napi_env env, napi_value object, const char *name, napi_value *numbers,
@@ -101,5 +101,58 @@ napi_value mp_sim_stream_stats(napi_env env, napi_callback_info info)
   for (uint32_t i = 0; i < stats.slot_count; i++)
     napi_set_element(env, slots, i, mp_js_of_number(env, (double)stats.slots[i]));
   mp_js_set(env, object, "bytesPer100Ms", slots);
+  return object;
+}
+
+napi_value mp_sim_ping_add(napi_env env, napi_callback_info info)
+{
+  napi_value values[2];
+  double from_node, to_node, id, dscp, payload, interval, start, count;
+  struct mp_ping_config config = {0};
+  struct mp_world *world = mp_sim_call(env, info, values, 2);
+  if (!world || !mp_sim_optional(env, values[1], "fromNode", UINT32_MAX, &from_node) ||
+      !mp_sim_optional(env, values[1], "toNode", UINT32_MAX, &to_node) ||
+      !mp_sim_address(env, values[1], "from", config.flow.from) ||
+      !mp_sim_address(env, values[1], "to", config.flow.to) ||
+      !mp_sim_optional(env, values[1], "identifier", UINT16_MAX, &id) ||
+      !mp_sim_optional(env, values[1], "dscp", 63, &dscp) ||
+      !mp_sim_optional(env, values[1], "payloadBytes", MP_LIMIT_PACKET_BYTES, &payload) ||
+      !mp_sim_optional(env, values[1], "intervalUs", 3.6e9, &interval) ||
+      !mp_sim_optional(env, values[1], "startUs", MP_SIM_MOST_US, &start) ||
+      !mp_sim_optional(env, values[1], "count", 1e12, &count))
+    return NULL;
+  config.from_node = (uint32_t)from_node;
+  config.to_node = (uint32_t)to_node;
+  config.flow.from_port = (uint16_t)id;
+  config.flow.dscp = (uint8_t)dscp;
+  config.payload_bytes = (uint32_t)payload;
+  config.interval_us = (uint64_t)interval;
+  config.start_us = (uint64_t)start;
+  config.count = (uint64_t)count;
+  return mp_sim_answer(env, mp_world_ping_add(world, &config), "pingAdd");
+}
+
+napi_value mp_sim_ping_stats(napi_env env, napi_callback_info info)
+{
+  napi_value values[3];
+  uint32_t ping;
+  bool restart = false;
+  struct mp_ping_stats stats;
+  struct mp_world *world = mp_sim_call(env, info, values, 3);
+  if (!world || !mp_sim_id(env, values[1], "ping", &ping))
+    return NULL;
+  napi_get_value_bool(env, values[2], &restart);
+  if (mp_world_ping_stats(world, ping, restart, &stats) != 0)
+    return mp_sim_answer(env, -EINVAL, "pingStats");
+  napi_value object = mp_js_object(env);
+  mp_js_set(env, object, "sent", mp_js_of_number(env, (double)stats.sent));
+  mp_js_set(env, object, "answered", mp_js_of_number(env, (double)stats.answered));
+  mp_js_set(env, object, "lost", mp_js_of_number(env, (double)(stats.sent - stats.answered)));
+  mp_js_set(env, object, "duplicated", mp_js_of_number(env, (double)stats.duplicated));
+  mp_js_set(env, object, "minUs", mp_js_of_number(env, (double)stats.min_us));
+  mp_js_set(env, object, "meanUs", mp_js_of_number(env, stats.mean_us));
+  mp_js_set(env, object, "p50Us", mp_js_of_number(env, (double)stats.p50_us));
+  mp_js_set(env, object, "p99Us", mp_js_of_number(env, (double)stats.p99_us));
+  mp_js_set(env, object, "maxUs", mp_js_of_number(env, (double)stats.max_us));
   return object;
 }

@@ -5,13 +5,16 @@
 #ifndef MP_SIM_TRAFFIC_H
 #define MP_SIM_TRAFFIC_H
 
+#include "ping.h"
 #include "stream.h"
 
 struct mp_world;
 
+/* Of a stream or of a ping; the other is NULL. */
 struct mp_talker {
   struct mp_stream *stream;
-  enum mp_stream_end end;
+  struct mp_ping *ping;
+  unsigned end; /* 0 or 1: MP_STREAM_*, MP_PING_* */
   uint32_t node;
   uint64_t moment_us; /* on the agenda; others there are stale */
 };
@@ -20,7 +23,7 @@ struct mp_traffic; /* of a world */
 
 void mp_traffic_close(struct mp_traffic *traffic);
 
-/* What was delivered at a node's TUN: false when it belongs to no stream. `*who` and `*what` say
+/* What was delivered at a node's TUN: false when it belongs to neither. `*who` and `*what` say
  * whose it was and which. */
 bool mp_traffic_deliver(struct mp_world *world, const uint8_t *packet, uint32_t length,
                         uint32_t node, uint8_t path, uint64_t *who, uint64_t *what);

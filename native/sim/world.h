@@ -15,6 +15,7 @@
 
 #include "flow.h"
 #include "link.h"
+#include "ping.h"
 #include "stream.h"
 
 struct mp_world;
@@ -63,6 +64,8 @@ int mp_world_link_add(struct mp_world *world, const struct mp_world_link *link);
 int mp_world_flow_add(struct mp_world *world, const struct mp_flow_config *config);
 /* Its seed is set here. */
 int mp_world_stream_add(struct mp_world *world, const struct mp_stream_config *config);
+/* Streams and pings share their identifiers. */
+int mp_world_ping_add(struct mp_world *world, const struct mp_ping_config *config);
 
 /* Changes one direction; `down` is kept as it is. */
 int mp_world_link_set(struct mp_world *world, uint32_t link, enum mp_world_direction direction,
@@ -87,10 +90,13 @@ int mp_world_flow_stop(struct mp_world *world, uint32_t flow);
 int mp_world_flow_stats(struct mp_world *world, uint32_t flow, bool restart,
                         struct mp_flow_stats *stats);
 
-int mp_world_stream_stop(struct mp_world *world, uint32_t stream);
+/* Stops a stream or a ping. */
+int mp_world_talk_stop(struct mp_world *world, uint32_t id);
 /* The slots are valid until time passes. */
 int mp_world_stream_stats(struct mp_world *world, uint32_t stream, bool restart,
                           struct mp_stream_stats *stats);
+int mp_world_ping_stats(struct mp_world *world, uint32_t ping, bool restart,
+                        struct mp_ping_stats *stats);
 
 /* Carries out a command at once; -EBADMSG when it makes no sense. The record is erased. */
 int mp_world_command(struct mp_world *world, uint32_t node, uint8_t *record, const uint8_t *payload,

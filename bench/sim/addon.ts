@@ -1,7 +1,7 @@
 /** build/mptun-sim.node as it is: world.ts makes objects of it. */
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import { contractDigest } from '../../src/digest.js'
+import { contractDigest } from '#mptun/digest.js'
+import { repositoryPath } from '../lab/repository.js'
 
 /** One direction of a link, as native/link.h has it; what is left out is a perfect wire's. */
 export interface LinkShape {
@@ -77,8 +77,11 @@ interface SimAddon {
   flowStop(world: WorldHandle, flow: number): number
   flowStats(world: WorldHandle, flow: number, restart: boolean): FlowStats
   streamAdd(world: WorldHandle, stream: Record<string, number | Uint8Array>): number
-  streamStop(world: WorldHandle, stream: number): number
   streamStats(world: WorldHandle, stream: number, restart: boolean): StreamStats
+  pingAdd(world: WorldHandle, ping: Record<string, number | Uint8Array>): number
+  pingStats(world: WorldHandle, ping: number, restart: boolean): PingStats
+  /** Of a stream or a ping. */
+  talkStop(world: WorldHandle, talk: number): number
 }
 
 export interface LinkCounters {
@@ -159,11 +162,25 @@ export interface StreamStats {
   readonly bytesPer100Ms: readonly number[]
 }
 
+/** Totals since the ping began; round trips since the last restart. */
+export interface PingStats {
+  readonly sent: number
+  readonly answered: number
+  /** sent - answered: what is still under way counts. */
+  readonly lost: number
+  readonly duplicated: number
+  readonly minUs: number
+  readonly meanUs: number
+  readonly p50Us: number
+  readonly p99Us: number
+  readonly maxUs: number
+}
+
 /** The octets of an IPv4 address. */
 export const ipv4 = (text: string): Uint8Array => Uint8Array.from(text.split('.'), Number)
 
 export const addon = createRequire(import.meta.url)(
-  fileURLToPath(new URL('../../build/mptun-sim.node', import.meta.url)),
+  repositoryPath('build', 'mptun-sim.node'),
 ) as SimAddon
 if (addon.digest() !== contractDigest()) {
   throw new Error('build/mptun-sim.node was built from another contract: npm run build')
