@@ -87,6 +87,7 @@ export const SERVER_ADDRESS = '198.51.100.1'
 export const SERVER_PORT = 5000
 export const CLIENT_INNER = '10.77.0.2'
 export const SERVER_INNER = '10.77.0.1'
+const ENODEV = 19
 const PROBING = { intervalUs: 100 * MS, keepaliveUs: 20 * SECOND }
 const AEADS = { available: AEAD['chacha20-poly1305'].value, preferred: 0 }
 
@@ -189,6 +190,22 @@ export class Pair {
 
   restore(uplink: number): void {
     this.links[uplink]!.restore()
+  }
+
+  /** The client's device goes away, as when a stick is pulled: what is under way is lost. */
+  unplug(uplink: number): void {
+    this.cut(uplink)
+    this.client.node.failPort(uplink, ENODEV)
+    this.tell((client, nowUs) =>
+      client.handleSocketGone(nowUs, `uplink${uplink}`, 4, 'the device is gone'),
+    )
+  }
+
+  /** It comes back, with another socket. */
+  plug(uplink: number): void {
+    this.restore(uplink)
+    this.client.node.failPort(uplink, 0)
+    this.tell((client, nowUs) => client.handleSocket(nowUs, `uplink${uplink}`, 4, 0))
   }
 
   /** The server's process dies and another takes its place: it knows the keys of clients and nothing else. */

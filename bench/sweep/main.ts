@@ -1,0 +1,118 @@
+#!/usr/bin/env node
+/**
+ * Runs scenarios of the bonding benchmark in virtual time, one line a run:
+ *   node dist/bench/sweep/main.js --scenario unequal --cc cubic --mode adaptive --seconds 30 --seed 1
+ *   node dist/bench/sweep/main.js --link rate=20,delay=10 --link rate=20,delay=40,queue=300ms --cc bbr,quic
+ * Words of --scenario, --cc, --mode and --seed may be several, with commas between them.
+ */
+import { parseArgs } from 'node:util'
+import type { Mode } from '#mptun/core/policy.js'
+import { MODE } from '#mptun/wire.js'
+import { allScenarios } from '../bond/scenarios/all.js'
+import type { Scenario } from '../bond/scenarios/scenario.js'
+import type { Congestion, Transport } from '../sim/stream.js'
+import { courseOf, lineOf } from './line.js'
+import { simulate } from './simulate.js'
+
+interface Kind {
+  readonly transport: Transport
+  readonly congestion: Congestion
+}
+
+/** What --cc accepts. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  cubic: { transport: 'tcp', congestion: 'cubic' },
+  bbr: { transport: 'tcp', congestion: 'bbr' },
+  newreno: { transport: 'tcp', congestion: 'newreno' },
+  quic: { transport: 'quic', congestion: 'cubic' },
+  'quic-bbr': { transport: 'quic', congestion: 'bbr' },
+  'quic-newreno': { transport: 'quic', congestion: 'newreno' },
+}
+
+const { values } = parseArgs({
+  options: {
+    scenario: { type: 'string', default: '' },
+    link: { type: 'string', multiple: true, default: [] },
+    trace: { type: 'string', multiple: true, default: [] },
+    cc: { type: 'string', default: 'cubic' },
+    mode: { type: 'string', default: 'adaptive' },
+    seconds: { type: 'string', default: '30' },
+    from: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    streams: { type: 'string', default: '1' },
+    ping: { type: 'string', default: '0' },
+    down: { type: 'boolean', default: false },
+    plain: { type: 'boolean', default: false },
+    course: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+})
+
+function refuse(option: string, found: string, accepted: string): never {
+  console.error(`--${option}: found "${found}", accepted: ${accepted}`)
+  process.exit(2)
+}
+
+function number(option: string, found: string, least: number): number {
+  const value = Number(found)
+  return value >= least ? value : refuse(option, found, `a number of at least ${least}`)
+}
+
+function scenarios(): Scenario[] {
+  if (values.link.length > 0) {
+    const links = values.link.map((description, index) => ({
+      name: `l${index}`,
+      mbit: 0,
+      delayMs: 0,
+      description,
+    }))
+    return [{ id: 'links', title: values.link.join(' + '), group: 'table', links }]
+  }
+  const all = allScenarios(values.trace)
+  const ids = all.map(({ id }) => id)
+  if (values.scenario === 'all') return all
+  return values.scenario.split(',').map((wanted) => {
+    const found = all.find(({ id }) => id === wanted)
+    return found ?? refuse('scenario', wanted, `all, ${ids.join(', ')}; or --link`)
+  })
+}
+
+const kinds = values.cc.split(',').map((name) => {
+  const kind = KINDS[name] ?? refuse('cc', name, Object.keys(KINDS).join(', '))
+  return { name, ...kind }
+})
+const modes = values.mode.split(',').map((name) => {
+  if (!Object.hasOwn(MODE, name)) refuse('mode', name, Object.keys(MODE).join(', '))
+  return name as Mode
+})
+const seeds = values.seed.split(',').map((text) => number('seed', text, 0))
+
+for (const scenario of scenarios()) {
+  for (const mode of modes) {
+    for (const { name, transport, congestion } of kinds) {
+      for (const seed of seeds) {
+        const beganMs = performance.now()
+        const result = await simulate(scenario, {
+          transport,
+          congestion,
+          mode,
+          seed,
+          seconds: number('seconds', values.seconds, 1),
+          streams: number('streams', values.streams, 1),
+          pingPerSecond: number('ping', values.ping, 0),
+          towards: values.down ? 'client' : 'server',
+          gso: !values.plain,
+          ...(values.from === undefined ? {} : { fromSeconds: number('from', values.from, 0) }),
+        })
+        const title = `${scenario.id} ${mode} ${name} seed ${seed}`
+        if (values.json) console.log(JSON.stringify({ title, ...result }))
+        else {
+          console.log(lineOf(title, result))
+          if (values.course) console.log(`  ${courseOf(result)}`)
+        }
+        const tookS = (performance.now() - beganMs) / 1000
+        if (tookS > 20) console.error(`  (${tookS.toFixed(0)} s of the processor)`)
+      }
+    }
+  }
+}
