@@ -49,11 +49,12 @@ void mp_standing_note(struct mp_standing *s, int64_t delay_us, uint64_t window_u
   note_step(s, above(delay_us, s->base_us), now_us);
 }
 
-void mp_standing_raise(struct mp_standing *s)
+void mp_standing_raise(struct mp_standing *s, uint32_t most_us)
 {
-  s->base_us += s->queue_us;
-  s->newest_us -= s->newest_us < s->queue_us ? s->newest_us : s->queue_us;
-  s->queue_us = 0;
+  const uint32_t by_us = s->queue_us < most_us ? s->queue_us : most_us;
+  s->base_us += by_us;
+  s->queue_us -= by_us;
+  s->newest_us -= s->newest_us < by_us ? s->newest_us : by_us;
 }
 
 void mp_standing_lower(struct mp_standing *s, int64_t delay_us)

@@ -29,8 +29,8 @@ struct mp_standing {
 void mp_standing_note(struct mp_standing *standing, int64_t delay_us, uint64_t window_us,
                       uint64_t now_us);
 
-/* What stands now is not our queue. */
-void mp_standing_raise(struct mp_standing *standing);
+/* Up to most_us of what stands now is not our queue. */
+void mp_standing_raise(struct mp_standing *standing, uint32_t most_us);
 
 /* Without our queue the delay is this. Never raises the base. */
 void mp_standing_lower(struct mp_standing *standing, int64_t delay_us);

@@ -341,7 +341,7 @@ static void begin_drained(struct mp_window *w, const struct mp_window_report *r)
   set_step(w, MP_WINDOW_SETTLING, round_us(w), r);
 }
 
-/* The rate of the step that ends, 0 while too little has arrived to tell. */
+/* The rate of the running step, 0 while too little has arrived to tell. */
 static uint64_t rate_of_step(const struct mp_window *w, const struct mp_window_report *r)
 {
   const uint64_t passed_us = r->arrived_us - w->trial.mark_arrived_us;
@@ -352,15 +352,27 @@ static uint64_t rate_of_step(const struct mp_window *w, const struct mp_window_r
   return lesser(bytes, MP_WINDOW_MOST_BYTES) * US_PER_S / passed_us;
 }
 
+/* By half of what was added, or up to what the path has at best been seen to do. */
+static bool has_followed(const struct mp_window *w, uint64_t rate, uint64_t now_us)
+{
+  return rate * 4 >= w->trial.rate * 5 ||
+         (rate * 10 >= w->trial.rate * 11 &&
+          rate * 20 >= mp_delivery_best(&w->delivery, now_us) * 19);
+}
+
 static bool is_below_best(const struct mp_window *w, uint64_t rate, uint64_t now_us)
 {
   return w->bytes <= 2 * MP_WINDOW_LEAST_BYTES ||
          rate * 10 < mp_delivery_best(&w->delivery, now_us) * 9;
 }
 
-static void accept_raised(struct mp_window *w, uint64_t now_us)
+static void judge_raised(struct mp_window *w, uint64_t rate, uint64_t now_us)
 {
-  mp_standing_raise(&w->standing);
+  const bool followed = has_followed(w, rate, now_us);
+  end_trial(w, followed, now_us);
+  if (!followed)
+    return;
+  mp_standing_raise(&w->standing, w->trial.queue_us);
   if (w->cut.futile)
     set_window(w, greater(w->bytes, w->cut.whole_bytes));
   w->cut.futile = false;
@@ -370,30 +382,23 @@ static void accept_raised(struct mp_window *w, uint64_t now_us)
 static void run_raised(struct mp_window *w, const struct mp_window_report *r)
 {
   const uint32_t most_us = w->trial.queue_us + w->target_us + 2 * w->standing.noise_us;
-  if (w->standing.queue_us > most_us) {
-    end_trial(w, false, r->now_us);
+  const bool full = w->standing.queue_us > most_us;
+  if (r->now_us < w->trial.ends_us && !full)
     return;
-  }
-  if (r->now_us < w->trial.ends_us)
-    return;
-  const uint64_t shows_us = greater(w->rtt.smoothed_us, TRIAL_LEAST_US);
-  if (w->trial.step == MP_WINDOW_SETTLING) {
-    set_step(w, MP_WINDOW_SHOWING, shows_us, r);
-    return;
-  }
   const uint64_t rate = rate_of_step(w, r);
-  if (rate == 0 && r->now_us < w->trial.ends_us + TRIAL_LONGER_US)
-    return;
-  if (w->trial.step == MP_WINDOW_SHOWING) {
-    const bool follows = rate * 4 >= w->trial.rate * 5;
-    end_trial(w, follows, r->now_us);
-    if (follows)
-      accept_raised(w, r->now_us);
-  } else if (is_below_best(w, rate, r->now_us)) {
+  const uint64_t shows_us = greater(w->rtt.smoothed_us, TRIAL_LEAST_US);
+  if (w->trial.step == MP_WINDOW_SETTLING && !full) {
+    set_step(w, MP_WINDOW_SHOWING, shows_us, r);
+  } else if (w->trial.step == MP_WINDOW_SHOWING) {
+    if (rate > 0 || full || r->now_us >= w->trial.ends_us + TRIAL_LONGER_US)
+      judge_raised(w, rate, r->now_us);
+  } else if (full || (rate > 0 && !is_below_best(w, rate, r->now_us))) {
+    end_trial(w, false, r->now_us);
+  } else if (rate > 0) {
     w->trial.rate = rate;
     set_window(w, w->bytes * 3 / 2);
     set_step(w, MP_WINDOW_SETTLING, round_us(w), r);
-  } else {
+  } else if (r->now_us >= w->trial.ends_us + TRIAL_LONGER_US) {
     end_trial(w, false, r->now_us);
   }
 }
