@@ -122,6 +122,13 @@ function benchPrograms(way) {
     },
     {
       way,
+      output: `${way.dir}/mptun-downloads`,
+      main: ['bench/throughput/downloads.c'],
+      define: [],
+      shared: false,
+    },
+    {
+      way,
       output: `${way.dir}/mptun-bulk`,
       main: ['bench/bond/bulk.c'],
       define: [],

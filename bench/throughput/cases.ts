@@ -2,11 +2,12 @@
 
 import { runTcp, startPing, type TcpOptions } from '../lab/traffic.js'
 import type { Carrier } from './contestants/contestant.js'
+import { runDownloads } from './downloads.js'
 import { runFlood } from './flood.js'
 import type { Sample } from './sample.js'
 import { RateSearch } from './search.js'
 import { cpuSeconds, residentBytes } from './usage.js'
-import type { Wire } from './wire.js'
+import { INNER_MTU_BYTES, type Wire } from './wire.js'
 
 /** One contestant at one case. */
 export interface Stage {
@@ -144,21 +145,51 @@ export const IDLE: Case = {
 const LOAD_PER_S = 100_000
 const LOAD_BYTES = 1372
 
-/** What a packet costs when their number is given, from the server to its clients in turn. */
+/**
+ * What a packet that was taken in costs when their number is given, from the server to its clients packet
+ * by packet in turn: the worst order that there is, because no two for one client can share a buffer.
+ */
 export const LOAD: Case = {
   id: 'load',
-  title: `UDP at ${LOAD_PER_S / 1000} 000 packets/s of 1400 octets`,
+  title: `UDP at ${LOAD_PER_S / 1000} 000 packets/s of 1400 octets, to the clients in turn`,
   async run({ wire, carrier, seconds }) {
+    const takenBefore = await carrier.packetsTaken?.()
     const beforeS = cpuSeconds(carrier.pids)
     const { received, loss } = await runFlood(wire, {
       ...{ from: 'server', to: 'client', addresses: carrier.clients, payloadBytes: LOAD_BYTES },
       ...{ packetsPerS: LOAD_PER_S, seconds },
     })
     const spentS = cpuSeconds(carrier.pids) - beforeS
+    const taken = await carrier.packetsTaken?.()
+    const packets =
+      taken === undefined || takenBefore === undefined ? received : taken - takenBefore
     return {
-      cpuUsPerPacket: (spentS * 1e6) / received,
+      cpuUsPerPacket: (spentS * 1e6) / packets,
       loss,
       residentBytes: residentBytes(carrier.pids),
+    }
+  },
+}
+
+/** Of an inner packet of TCP with time stamps: IPv4 and TCP headers. */
+const TCP_HEADERS_BYTES = 52
+
+/** The same octets as TCP sends them: in bursts for one client, which are runs again. */
+export const DOWNLOADS: Case = {
+  id: 'downloads',
+  title: 'a TCP download for each client, the same rate in sum',
+  async run({ wire, carrier, seconds }) {
+    const { clients, clientDevices = [], server: address } = carrier
+    const payloadBytes = INNER_MTU_BYTES - TCP_HEADERS_BYTES
+    const beforeS = cpuSeconds(carrier.pids)
+    const { bytes } = await runDownloads(wire, {
+      ...{ address, seconds, bytesPerS: (LOAD_PER_S * payloadBytes) / clients.length },
+      clients: clients.map((client, i) => ({ address: client, device: clientDevices[i] ?? '' })),
+    })
+    const spentS = cpuSeconds(carrier.pids) - beforeS
+    return {
+      mbit: (bytes * 8) / seconds / 1e6,
+      cpuUsPerPacket: (spentS * 1e6) / (bytes / payloadBytes),
     }
   },
 }

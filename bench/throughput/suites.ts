@@ -2,6 +2,7 @@
 
 import {
   type Case,
+  DOWNLOADS,
   IDLE,
   LOAD,
   named,
@@ -63,7 +64,7 @@ export const SUITES: readonly Suite[] = [
   {
     id: 'clients',
     contestants: [fleet(1), fleet(10), fleet(100)],
-    cases: [named(LOAD, 'load-clients', LOAD.title)],
+    cases: [named(LOAD, 'load-clients', LOAD.title), DOWNLOADS],
   },
 ]
 

@@ -87,9 +87,11 @@ const PATHS: Plan = {
 }
 
 const CLIENTS: Plan = {
-  title: 'More clients with 100 000 UDP packets/s of 1400 octets; the server alone',
+  title: 'More clients, 100 000 packets/s of 1400 octets for all together; the server alone',
   columns: [
-    column('us a packet', 'load-clients', 'cpuUsPerPacket', cost),
+    column('TCP, us a packet', 'downloads', 'cpuUsPerPacket', cost),
+    column('Gbit/s', 'downloads', 'mbit', gbit),
+    column('UDP in turn, us a packet', 'load-clients', 'cpuUsPerPacket', cost),
     column('lost, %', 'load-clients', 'loss', hundredths),
     column('MB resident', 'load-clients', 'residentBytes', megabytes),
   ],

@@ -24,6 +24,10 @@ export interface Carrier {
   /** Inner IPv4 addresses: traffic is sent to these. */
   readonly clients: readonly string[]
   readonly server: string
+  /** The devices of these addresses, where there are several clients. */
+  readonly clientDevices?: readonly string[]
+  /** How many packets the server has taken from its TUN, where it tells. */
+  readonly packetsTaken?: () => Promise<number>
   /** Its processes, whose CPU time and memory count; none where the kernel carries. */
   readonly pids: readonly number[]
   close(): Promise<void>

@@ -3,7 +3,7 @@
  * all clients are in one process, so that a hundred of them fit the machine; only the server counts.
  */
 
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { openStore, ownKey } from '#mptun/commands/state.js'
 import { addressAt, formatAddress, parseCidr } from '#mptun/net/address.js'
 import { Daemon } from '../../lab/daemon.js'
@@ -59,6 +59,8 @@ async function open(wire: Wire, count: number): Promise<Carrier> {
   )
   return {
     clients: addresses,
+    clientDevices: addresses.map((_, index) => basename(clientDir(wire, index))),
+    packetsTaken: async () => (await server.status()).counters.tunReadPackets ?? 0,
     server: formatAddress(addressAt(POOL, 1n)),
     pids: [server.pid!],
     async close() {

@@ -80,6 +80,7 @@ async function open(
   const { client, server, inner } = tunnel
   return {
     clients: [inner.client.ipv4],
+    packetsTaken: async () => (await server.status()).counters.tunReadPackets ?? 0,
     server: inner.server.ipv4,
     pids: [client.pid!, server.pid!],
     close: () => tunnel.close(),
