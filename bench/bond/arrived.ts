@@ -45,14 +45,3 @@ export function secondsUntil(
   }
   return undefined
 }
-
-/** The longest time in which nothing arrived, within a span; as fine as the bins. */
-export function longestSilenceS({ binUs, bins }: Arrived, fromS: number, toS: number): number {
-  let longest = 0
-  let run = 0
-  for (let bin = Math.round((fromS * 1e6) / binUs); bin < Math.round((toS * 1e6) / binUs); bin++) {
-    run = (bins[bin] ?? 0) > 0 ? 0 : run + 1
-    longest = Math.max(longest, run)
-  }
-  return (longest * binUs) / 1e6
-}

@@ -89,7 +89,7 @@ function aboutSums(results: Results): Claim[] {
     goodput(id, congestion) / goodput(id, congestion, 'mptcp')
   const found = ({ id }: ScenarioInfo) => {
     const row = rowOf(results, id, 'cubic', OURS)
-    return row === undefined ? Number.NaN : (row.median.to90S ?? Number.POSITIVE_INFINITY)
+    return figureOf(row, 'to90S')
   }
   const only = (wanted: string, each: (id: string, congestion: Congestion) => number) =>
     figures(results, ['fast'], ({ id }, congestion) =>

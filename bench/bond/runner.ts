@@ -123,8 +123,7 @@ export async function runSteps(
 function foundSample({ arrived }: Measured, sumMbit: number, seconds: number): Sample {
   if (arrived === undefined || Number.isNaN(sumMbit)) return {}
   const found = { mbit: FOUND * sumMbit, fromS: 0, toS: seconds, windowS: FOUND_WINDOW_S }
-  const to90S = secondsUntil(arrived, found)
-  return to90S === undefined ? {} : { to90S }
+  return { to90S: secondsUntil(arrived, found) ?? seconds }
 }
 
 /** Adds a sample to its row; the row's median is that of all so far. */

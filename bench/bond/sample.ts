@@ -8,7 +8,7 @@ export const METRICS = [
   'mbit',
   /** The same from the first octet on. */
   'wholeMbit',
-  /** From the beginning until a second with 90 % of the sum of the links. */
+  /** From the beginning until half a second with 90 % of the sum of the links; all of it when there is none. */
   'to90S',
   'pingP50Ms',
   'pingP99Ms',

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest'
+import { cutSample } from './cuts.js'
+import type { Measured } from './measure.js'
+import { queueSample } from './queues.js'
+import type { Row } from './results.js'
+import { link, type Scenario } from './scenarios/scenario.js'
+import { deliveredAt, timeLineOf, timeOfDelivery } from './timeline.js'
+import type { Happened, Look } from './watch.js'
+
+const STEP_US = 20_000
+const MBIT_BYTES_PER_US = 0.125
+
+/** Looks at links whose rate (Mbit/s) is a function of the second; what is accepted waits for `delayUs`. */
+function watch(seconds: number, rates: Record<string, (s: number) => number>, delayUs = 0): Look[] {
+  const count = (seconds * 1e6) / STEP_US
+  const names = Object.keys(rates)
+  const accepted: Record<string, number>[] = [Object.fromEntries(names.map((name) => [name, 0]))]
+  for (let index = 1; index <= count; index++) {
+    const before = accepted.at(-1)!
+    const next = Object.entries(rates).map(([name, rate]) => {
+      const bytes = rate((index * STEP_US) / 1e6) * MBIT_BYTES_PER_US * STEP_US
+      return [name, (before[name] ?? 0) + bytes]
+    })
+    accepted.push(Object.fromEntries(next))
+  }
+  const lag = delayUs / STEP_US
+  return accepted.map((acceptedBytes, index) => ({
+    atUs: index * STEP_US,
+    acceptedBytes,
+    deliveredBytes: accepted[Math.max(0, index - lag)]!,
+  }))
+}
+
+const measured = (looks: Look[], happened: Happened[] = [], bins?: number[]): Measured => ({
+  sample: {},
+  arrived: bins === undefined ? undefined : { startUs: 0, binUs: 100_000, bins },
+  watched: { looks, happened, lateMaxUs: 0 },
+})
+
+const SCENARIO: Scenario = {
+  id: 'pair',
+  title: 'a pair',
+  group: 'cuts',
+  links: [link('a', 20, 10), link('b', 10, 20)],
+}
+
+const alone = (name: string, mbit: number): Row => ({
+  ...{ scenario: 'pair', load: 'tcp', congestion: 'cubic', subject: { kind: 'alone', link: name } },
+  median: { mbit },
+  samples: [],
+})
+
+describe('looks at links', () => {
+  const looks = watch(2, { a: () => 8 })
+
+  it('tell what was delivered at any time', () => {
+    expect(deliveredAt(looks, 'a', 1_000_000)).toBeCloseTo(1_000_000)
+    expect(deliveredAt(looks, 'a', 1_010_000)).toBeCloseTo(1_010_000)
+    expect(deliveredAt(looks, 'a', 9e9)).toBeCloseTo(2_000_000)
+    expect(deliveredAt(looks, 'unknown', 1_000_000)).toBe(0)
+  })
+
+  it('tell when so much was delivered, if it was', () => {
+    expect(timeOfDelivery(looks, 'a', 1_010_000)).toBeCloseTo(1_010_000)
+    expect(timeOfDelivery(looks, 'a', 2_000_001)).toBeUndefined()
+  })
+
+  it('show the queue that a load made itself', () => {
+    const full = watch(4, { a: () => 8 }, 60_000)
+    const { linkQueueP95Ms } = queueSample(measured(full).watched, SCENARIO.links)
+    expect(linkQueueP95Ms).toBeCloseTo(0) // a constant delay is the link's own
+    expect(queueSample(measured(looks).watched, SCENARIO.links)).toEqual({})
+  })
+})
+
+describe('cuts', () => {
+  const cut: Happened = { atS: 3, link: 'a', what: 'cut', atUs: 3_000_000 }
+  const restore: Happened = { atS: 5, link: 'a', what: 'restore', atUs: 5_000_000 }
+  const rows = { rows: [alone('a', 20), alone('b', 10)] }
+  const bins = Array.from({ length: 80 }, (_, index) =>
+    index >= 30 && index < 40 ? 62_500 : 375_000,
+  )
+
+  it('are judged by the second after, against the links that are left', () => {
+    const looks = watch(8, { a: (s) => (s > 3 && s < 5.4 ? 0 : 20) })
+    const sample = cutSample(measured(looks, [cut, restore], bins), rows, SCENARIO, 'cubic')
+    expect(sample.afterCutShare).toBeCloseTo(0.5)
+    expect(sample.backS).toBeGreaterThan(0.2)
+    expect(sample.backS).toBeLessThan(0.6)
+  })
+
+  it('count a link that does not come back for as long as was waited', () => {
+    const looks = watch(8, { a: (s) => (s > 3 ? 0 : 20) })
+    const { backS } = cutSample(measured(looks, [cut, restore]), rows, SCENARIO, 'cubic')
+    expect(backS).toBeCloseTo(3)
+  })
+
+  it('expect nothing back of a link that carried nothing', () => {
+    const looks = watch(8, { a: () => 0, b: () => 5 })
+    expect(cutSample(measured(looks, [cut, restore]), rows, SCENARIO, 'cubic')).toEqual({})
+  })
+
+  it('are drawn over time, in steps of a tenth of a second', () => {
+    const looks = watch(8, { a: (s) => (s > 3 && s < 5 ? 0 : 20) })
+    const course = timeLineOf(measured(looks, [cut, restore], bins), 8)
+    expect(course?.mbit).toHaveLength(80)
+    expect(course?.links['a']?.[10]).toBeCloseTo(20)
+    expect(course?.links['a']?.[40]).toBe(0)
+    expect(course?.happened.map(({ atS }) => atS)).toEqual([3, 5])
+    expect(timeLineOf(measured(looks), 8)).toBeUndefined()
+  })
+})
