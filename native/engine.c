@@ -46,10 +46,9 @@ static bool start_thread(struct mp_engine *engine, pthread_t *thread, void *(*ru
 
 static void stop_threads(struct mp_engine *engine)
 {
-  const uint64_t one = 1;
   atomic_store(&engine->stop, true);
   mp_crossing_wake(&engine->crossing);
-  (void)!write(engine->stop_fd, &one, sizeof one);
+  mp_engine_wake_out(engine);
 }
 
 static bool start_threads(struct mp_engine *engine, struct mp_fault *fault)
@@ -75,15 +74,25 @@ static bool open_watches(struct mp_engine *engine, struct mp_fault *fault)
   engine->links_fd = mp_linkwatch_open(fault);
   if (engine->links_fd < 0)
     return false;
-  engine->stop_fd = eventfd(0, EFD_CLOEXEC);
+  engine->out_fd = eventfd(0, EFD_CLOEXEC);
   engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (engine->stop_fd >= 0 && engine->epoll_fd >= 0 &&
+  if (engine->out_fd >= 0 && engine->epoll_fd >= 0 &&
       mp_engine_watch(engine, engine->crossing.wake_fd, MP_SOURCE_WAKE) &&
       mp_engine_watch(engine, engine->links_fd, MP_SOURCE_LINKS))
     return true;
-  *fault = (struct mp_fault){errno, engine->stop_fd < 0    ? "eventfd"
+  *fault = (struct mp_fault){errno, engine->out_fd < 0    ? "eventfd"
                                     : engine->epoll_fd < 0 ? "epoll_create1"
                                                            : "epoll_ctl"};
+  return false;
+}
+
+static bool open_tun(struct mp_engine *engine, int fd, struct mp_fault *fault)
+{
+  if (!mp_tun_adopt(&engine->tun, fd, fault))
+    return false;
+  if (mp_engine_watch(engine, fd, MP_SOURCE_TUN))
+    return true;
+  *fault = (struct mp_fault){errno, "epoll_ctl"};
   return false;
 }
 
@@ -96,10 +105,11 @@ static void release(struct mp_engine *engine)
   for (unsigned port = 0; port < MP_CROSSING_PORTS; port++)
     if (engine->sockets[port].fd >= 0)
       close(engine->sockets[port].fd);
-  const int descriptors[] = {engine->tun.fd, engine->links_fd, engine->epoll_fd, engine->stop_fd};
+  const int descriptors[] = {engine->tun.fd, engine->links_fd, engine->epoll_fd, engine->out_fd};
   for (unsigned i = 0; i < sizeof descriptors / sizeof *descriptors; i++)
     if (descriptors[i] >= 0)
       close(descriptors[i]);
+  pthread_mutex_destroy(&engine->reader_lock);
   pthread_mutex_destroy(&engine->lock);
   pthread_mutex_destroy(&engine->send_lock);
   pthread_rwlock_destroy(&engine->ports_lock);
@@ -117,10 +127,11 @@ struct mp_engine *mp_engine_open(const struct mp_engine_options *options, struct
   memset(engine, 0, sizeof *engine);
   engine->offload = options->offload;
   engine->tun.fd = -1;
-  engine->epoll_fd = engine->links_fd = engine->stop_fd = engine->crossing.wake_fd = -1;
+  engine->epoll_fd = engine->links_fd = engine->out_fd = engine->crossing.wake_fd = -1;
   for (unsigned port = 0; port < MP_CROSSING_PORTS; port++)
     engine->sockets[port].fd = -1;
   mp_pool_open(&engine->pool, PACKETS_LIMIT);
+  pthread_mutex_init(&engine->reader_lock, NULL);
   pthread_mutex_init(&engine->lock, NULL);
   pthread_mutexattr_t again; /* a turn that sends has it already */
   pthread_mutexattr_init(&again);
@@ -131,7 +142,7 @@ struct mp_engine *mp_engine_open(const struct mp_engine_options *options, struct
 
   if (mp_crossing_open(&engine->crossing, options->ring_bell, options->context, fault) &&
       open_tunnel(engine, options->seed) && open_watches(engine, fault) &&
-      mp_tun_adopt(&engine->tun, options->tun_fd, fault) && start_threads(engine, fault))
+      open_tun(engine, options->tun_fd, fault) && start_threads(engine, fault))
     return engine;
   engine->tun.fd = -1;
   release(engine);

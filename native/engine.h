@@ -1,8 +1,10 @@
 /* Runs the library of tunnel.h against the kernel, in two threads of its own: a pause of the
  * JavaScript heap delays neither a packet nor a failover.
  *
- *   out   TUN -> UDP. Reads, seals under the lock, sends.
- *   in    UDP -> TUN, commands, timers. Receives, opens under the lock, writes.
+ *   in    UDP -> TUN, commands, timers. Receives, opens under the lock, writes. While that leaves it
+ *         time, also:
+ *   out   TUN -> UDP. Reads, seals under the lock, sends. A thread of its own under load; the rest of
+ *         the time it sleeps, because waking it would take longer than what it does.
  *
  * The lock is held for a batch, never for a system call (but where a box overflows), so that the two
  * threads meet only in sealing and opening. Two rings cross between them and the control thread
@@ -40,7 +42,7 @@ bool mp_engine_command(struct mp_engine *engine, const uint8_t *record, uint32_t
  * returns fewer than asked. */
 uint32_t mp_engine_read_events(struct mp_engine *engine, uint8_t *into, uint32_t slots);
 
-/* Joins the thread, closes all descriptors, erases keys and rings. NULL is allowed. */
+/* Joins the threads, closes all descriptors, erases keys and rings. NULL is allowed. */
 void mp_engine_close(struct mp_engine *engine);
 
 #endif

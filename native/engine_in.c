@@ -1,4 +1,4 @@
-/* The in thread: UDP -> TUN, commands, timers. */
+/* The in thread: UDP -> TUN, commands, timers, and TUN -> UDP while there is little to do. */
 #define _GNU_SOURCE /* pthread_setname_np, mmsghdr */
 #include <errno.h>
 #include <pthread.h>
@@ -13,6 +13,10 @@
 
 /* A new address comes with its routes and a few link messages: one look is enough for all. */
 #define LINKS_PAUSE_US 50000u
+
+/* This thread asks the other one for help when it has worked so much of so long a time. */
+#define BUSY_US 1000u
+#define BUSY_PERCENT 50u
 
 /* ---- What can happen ---- */
 
@@ -63,6 +67,8 @@ static void take(struct mp_engine *engine, uint32_t source)
   case MP_SOURCE_LINKS:
     engine->links_changed |= mp_linkwatch_drain(engine->links_fd);
     break;
+  case MP_SOURCE_TUN:
+    break; /* read after all others, which may have made the kernel answer */
   default:
     take_datagrams(engine, (uint8_t)(source - MP_SOURCE_PORT));
     break;
@@ -137,21 +143,64 @@ static uint64_t take_time(struct mp_engine *engine)
   return wake_us;
 }
 
-/* Each source is given one batch a turn, so that no uplink starves another. */
+static bool is_reader(const struct mp_engine *engine)
+{
+  const enum mp_engine_reader reader = atomic_load(&engine->reader);
+  return reader == MP_READER_IN || reader == MP_READER_IN_ASKS;
+}
+
+static void take_tun(struct mp_engine *engine)
+{
+  if (!is_reader(engine))
+    return;
+  pthread_mutex_lock(&engine->reader_lock);
+  if (is_reader(engine)) /* the out thread may have taken over just now */
+    engine->in_taken += mp_engine_take_tun(engine, &engine->in_outbox);
+  pthread_mutex_unlock(&engine->reader_lock);
+}
+
+static void ask_for_help(struct mp_engine *engine)
+{
+  enum mp_engine_reader reader = MP_READER_IN;
+  if (atomic_compare_exchange_strong(&engine->reader, &reader, MP_READER_IN_ASKS))
+    mp_engine_wake_out(engine);
+}
+
+/* Before each wait. Help is of no use without packets to read. */
+static void rest(struct mp_engine *engine, uint64_t now_us)
+{
+  mp_duty_rest(&engine->in_duty, now_us);
+  const uint32_t percent = mp_duty_window_close(&engine->in_window, BUSY_US,
+                                                mp_duty_worked_us(&engine->in_duty), now_us);
+  if (percent == MP_DUTY_TOO_EARLY)
+    return;
+  if (percent > BUSY_PERCENT && engine->in_taken > 0)
+    ask_for_help(engine);
+  engine->in_taken = 0;
+}
+
+/* Each source is given one batch a turn, so that no uplink starves another. The TUN is read whatever
+ * woke us: it costs one system call, and when the kernel has answered what was written it saves a
+ * wake-up. */
 void *mp_engine_run_in(void *context)
 {
   struct mp_engine *engine = context;
   struct epoll_event ready[MP_SOURCES];
   pthread_setname_np(pthread_self(), "mptun-in");
+  mp_duty_wake(&engine->in_duty, mp_engine_clock_us());
   while (!atomic_load(&engine->stop)) {
     const uint64_t wake_us = take_time(engine), now_us = mp_engine_clock_us();
     mp_crossing_ring(&engine->crossing);
+    rest(engine, now_us);
     const int count = wait(engine, ready,
                            wake_us == UINT64_MAX ? UINT64_MAX
                            : wake_us > now_us    ? wake_us - now_us
                                                  : 0);
+    mp_duty_wake(&engine->in_duty, mp_engine_clock_us());
     for (int i = 0; i < count; i++)
       take(engine, ready[i].data.u32);
+    if (count > 0)
+      take_tun(engine);
   }
   return NULL;
 }

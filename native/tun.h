@@ -1,5 +1,6 @@
-/* The TUN port. Opening runs on the control thread, reading on one engine thread and writing on the
- * other. How packets become system calls is known here alone: IFF_VNET_HDR and its offloads. */
+/* The TUN port. Opening runs on the control thread, reading on one of the engine's threads at a time,
+ * which may be the one that writes. How packets become system calls is known here alone:
+ * IFF_VNET_HDR and its offloads. */
 #ifndef MP_TUN_H
 #define MP_TUN_H
 
