@@ -124,6 +124,7 @@ static void open_receiver(void)
   for (uint8_t id = 0; id < world.paths_count; id++) {
     use_path(id, (int64_t)(world.offset_us + world.delay_us[id]));
     paths[id].pto_us = (uint32_t)pto_of(id);
+    paths[id].newest_sent_us = S - 1; /* nothing is sent on a path that was never heard */
   }
   const uint64_t repair_us = 6 * world.delay_us[world.best];
   mp_reorder_repair(reorder, repair_us < 200 * MS ? repair_us : 200 * MS);
