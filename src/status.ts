@@ -87,6 +87,9 @@ export interface PathReport {
   readonly intent: string
   readonly tier: number
   readonly weight: number
+  readonly metered: boolean
+  /** What this side sends at most; 0: no cap. */
+  readonly capBytesPerS: number
   readonly measured: PathMeasured | undefined
 }
 
@@ -166,7 +169,7 @@ function renderPeer(peer: PeerReport, paint: Paint): string[] {
             `  mode ${mode} needs a newer mptun on the other side: ${modeInUse} is used`,
           ),
         ]),
-    ...renderPaths(paths, paint),
+    ...renderPaths(paths, modeInUse, paint),
     ...(order === undefined || order.txPackets + order.rxPackets === 0
       ? []
       : [
@@ -214,15 +217,16 @@ const WINDOW_COLUMNS: readonly Column[] = [
   windowed('under way', (of) => `${kilobytes(of.inflightBytes)}/${kilobytes(of.windowBytes)} kB`),
   windowed('queue', ({ queueMs, targetMs }) => `${queueMs.toFixed(0)}/${targetMs.toFixed(0)} ms`),
 ]
-const LAST_COLUMNS: readonly Column[] = [
-  ['use', useOf],
-  ['endpoint', ({ endpoint }) => endpoint ?? '-'],
-]
 
-function renderPaths(paths: readonly PathReport[], paint: Paint): string[] {
+function renderPaths(paths: readonly PathReport[], mode: string, paint: Paint): string[] {
   if (paths.length === 0) return ['  no paths yet']
   const hasWindows = paths.some((path) => path.measured?.window !== undefined)
-  const columns = [...COLUMNS, ...(hasWindows ? WINDOW_COLUMNS : []), ...LAST_COLUMNS]
+  const columns: readonly Column[] = [
+    ...COLUMNS,
+    ...(hasWindows ? WINDOW_COLUMNS : []),
+    ['use', (path) => useOf(path, mode)],
+    ['endpoint', ({ endpoint }) => endpoint ?? '-'],
+  ]
   const rows = [
     columns.map(([name]) => name),
     ...paths.map((path) => columns.map(([, cell]) => cell(path))),
@@ -240,12 +244,17 @@ function renderPaths(paths: readonly PathReport[], paint: Paint): string[] {
   ]
 }
 
-function useOf({ intent, tier, weight }: PathReport): string {
-  return [
-    `weight ${weight}`,
+/** Shares of adaptive are measured and caps are its own: the other modes have weights. */
+function useOf(path: PathReport, mode: string): string {
+  const { intent, tier, weight, metered, capBytesPerS } = path
+  const words = [
+    ...(mode === 'adaptive' ? [] : [`weight ${weight}`]),
     ...(tier === 0 ? [] : [`tier ${tier}`]),
     ...(intent === 'up' ? [] : [intent]),
-  ].join(' ')
+    ...(metered ? ['metered'] : []),
+    ...(mode === 'adaptive' && capBytesPerS > 0 ? [`at most ${bitRate(capBytesPerS)}`] : []),
+  ]
+  return words.join(' ') || '-'
 }
 
 function renderCounts({ counters, refusals }: StatusReport, paint: Paint): string[] {

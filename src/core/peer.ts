@@ -4,14 +4,16 @@
  */
 import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
 import { FEATURE, TIMER } from '../wire.js'
+import { Adaptive, type Admission } from './adaptive.js'
 import { chooseActive } from './backup.js'
+import { type Candidate, candidatesOf, type Load } from './candidate.js'
 import { ControlChannel, type ControlMessage } from './channel.js'
 import type { Context } from './context.js'
 import { Epochs } from './epochs.js'
 import type { Fact } from './facts.js'
 import { lossSentence, PathLife } from './path.js'
 import { DEFAULT_POLICY, type Mode, type PathPolicy, type Policy, pathPolicy } from './policy.js'
-import { compilePlan, encodePlan, NOTHING_CARRIES, type Plan } from './schedule.js'
+import { arrivalPlan, compilePlan, encodePlan, NOTHING_CARRIES, type Plan } from './schedule.js'
 import type { PathSnapshot, PeerSnapshot } from './snapshot.js'
 import { type PathMeasurements, PathStats, PeerStats } from './stats.js'
 
@@ -56,6 +58,9 @@ export class Peer {
   #active: number | undefined
   readonly #stats = new PeerStats()
   #inUse = false
+  #adaptive = new Adaptive()
+  /** Undefined in other modes. */
+  #admission: Admission | undefined
   /** Told to C last. */
   #silenceUs: number | undefined
 
@@ -190,10 +195,18 @@ export class Peer {
     this.#planBytes = undefined
     this.channel.restart()
     this.#stats.restart()
+    this.#adaptive = new Adaptive()
     for (const [path, { stats }] of this.#paths) {
       stats.restart()
       this.#change(path, (life) => life.restart(nowUs))
     }
+  }
+
+  /** All measurements of one moment have been told. */
+  handleSampled(nowUs: number): void {
+    if (this.mode !== 'adaptive' || !this.#inUse) return
+    this.#adaptive.observe(nowUs, this.#candidates(this.#members()), this.#load())
+    this.#replan()
   }
 
   handleTimeout(nowUs: number): void {
@@ -280,11 +293,11 @@ export class Peer {
       .filter(({ intent, spent }) => intent !== 'down' && !spent)
   }
 
-  /** Those of them that may carry data: of the best intent and, but for active-backup, of the smallest tier that is left. */
+  /** Those of them that may carry data: of the best intent and, where tiers do not join by demand, of the smallest one that is left. */
   #members(willing = this.#willing()): readonly PathPolicy[] {
     const first = willing.filter(({ intent }) => intent === 'up')
     const members = first.length > 0 ? first : willing
-    if (this.mode === 'active-backup') return members
+    if (this.mode === 'active-backup' || this.mode === 'adaptive') return members
     const tier = Math.min(...members.map((member) => member.tier))
     return members.filter((member) => member.tier === tier)
   }
@@ -297,10 +310,17 @@ export class Peer {
     const willing = this.#willing()
     const members = this.#members(willing)
     if (members.length === 0) {
+      this.#admission = undefined
       if (this.hasPathUp) this.#publish(NOTHING_CARRIES)
       this.#release()
       return
     }
+    if (this.mode === 'adaptive') {
+      this.#active = undefined
+      this.#publish(this.#adaptivePlan(willing, members))
+      return
+    }
+    this.#admission = undefined
     const active = chooseActive(this.#policy, members, this.#active)
     const policy = { ...this.#policy, mode: this.mode }
     if (policy.mode !== 'active-backup') {
@@ -314,6 +334,32 @@ export class Peer {
     this.#publish(compilePlan(policy, members, others, active))
   }
 
+  #adaptivePlan(willing: readonly PathPolicy[], members: readonly PathPolicy[]): Plan {
+    const admission = this.#adaptive.admit(this.#candidates(members))
+    this.#admission = admission
+    const bulk = members.filter(({ path }) => admission.bulk.includes(path))
+    const thin = members.filter(({ path }) => admission.thin.includes(path))
+    return arrivalPlan({ bulk, thin, others: willing.filter((path) => !thin.includes(path)) })
+  }
+
+  #candidates(members: readonly PathPolicy[]): Candidate[] {
+    const known = members.map((policy) => {
+      const { label, stats } = this.#paths.get(policy.path)!
+      return { policy, label, measurements: stats.measurements() }
+    })
+    return candidatesOf(known)
+  }
+
+  #load(): Load {
+    const of = this.#stats.measurements()
+    const all = [...this.#paths.values()].map(({ stats }) => stats.measurements())
+    const sent = all.reduce((sum, path) => sum + (path?.recentTxBytesPerS ?? 0), 0)
+    return {
+      backlogUs: of?.backlogUs ?? 0,
+      sentBytesPerS: Math.max(0, sent - (of?.recentResentBytesPerS ?? 0)),
+    }
+  }
+
   #publish(plan: Plan): void {
     const payload = encodePlan(plan, this.#policy)
     if (this.#planBytes !== undefined && equal(this.#planBytes, payload)) return
@@ -324,7 +370,7 @@ export class Peer {
 
   #pathSnapshot(path: number, { life, stats, label, endpoint }: PeerPath): PathSnapshot {
     const policy = pathPolicy(this.#policy, path)
-    const inPlan = life.state === 'up' && (this.#plan?.carriers.includes(path) ?? false)
+    const inPlan = life.state === 'up' && this.#isPlanned(path)
     const measurements = stats.measurements()
     return {
       path,
@@ -337,20 +383,32 @@ export class Peer {
       intent: policy.intent,
       tier: policy.tier,
       weight: policy.weight,
-      notes: life.state === 'up' ? notesOf(measurements) : [],
+      metered: policy.metered,
+      capBytesPerS: policy.capBytesPerS,
+      notes: inPlan ? notesOf(measurements, this.#admission?.left.get(path)) : [],
       measurements,
     }
   }
 
+  #isPlanned(path: number): boolean {
+    const isThin = this.#admission?.thin.includes(path) ?? false
+    return isThin || (this.#plan?.carriers.includes(path) ?? false)
+  }
+
   /** Why a path that works is not in the plan. */
-  #whyIdle({ intent, tier, spent }: PathPolicy): string {
+  #whyIdle({ path, intent, tier, spent }: PathPolicy): string {
     if (spent) return 'its budget is used up'
     if (intent === 'down') return 'taken out by configuration'
     if (intent === 'standby') return 'standby: waits until no other path is left'
     if (this.#active !== undefined) {
       return `backup: ${this.#paths.get(this.#active)?.label ?? 'another path'} is the active path`
     }
-    return `tier ${tier}: waits until no path of a smaller tier is left`
+    if (this.#admission === undefined) {
+      return `tier ${tier}: waits until no path of a smaller tier is left`
+    }
+    return (
+      this.#admission.left.get(path) ?? `tier ${tier}: waits until the tiers before it are full`
+    )
   }
 
   #fact(fact: Fact): void {
@@ -359,10 +417,14 @@ export class Peer {
 }
 
 /** What C has found out about a path that is up. */
-function notesOf(measurements: PathMeasurements | undefined): string[] {
-  if (!measurements?.suspect) return []
-  const silentMs = Math.round(measurements.silentUs / 1000)
-  return [`is suspect: no answer since ${silentMs} ms; its packets were sent again on others`]
+function notesOf(of: PathMeasurements | undefined, left: string | undefined): string[] {
+  const notes = left === undefined ? [] : [`is left out of bulk: ${left}`]
+  if (!of?.suspect) return notes
+  const silentMs = Math.round(of.silentUs / 1000)
+  return [
+    ...notes,
+    `is suspect: no answer since ${silentMs} ms; its packets were sent again on others`,
+  ]
 }
 
 /** The endpoint in a record that carries more. */

@@ -51,8 +51,24 @@ export function compilePlan(
     case 'broadcast':
       return { kind: 'all', carriers, reserves, table: new Uint8Array() }
     case 'adaptive':
-      return { kind: 'arrival', carriers, reserves, table: arrivalTable(members) }
+      return arrivalPlan({ bulk: members, thin: members, others })
   }
+}
+
+/** Paths of the mode adaptive by what may use them; each list has its paths but for `thin` alone. */
+export interface Admitted {
+  readonly bulk: readonly PathPolicy[]
+  /** Those of bulk, and more. */
+  readonly thin: readonly PathPolicy[]
+  readonly others: readonly PathPolicy[]
+}
+
+/** The plan of the mode adaptive: C chooses by packet; the table has what it must know of each path. */
+export function arrivalPlan({ bulk, thin, others }: Admitted): Plan {
+  const carriers = byRank(bulk)
+  const thinOnly = byRank(thin).filter((path) => !carriers.includes(path))
+  const reserves = [...thinOnly, ...byRank(others)]
+  return { kind: 'arrival', carriers, reserves, table: arrivalTable(thin, carriers) }
 }
 
 /** Standby last, then by tier, then the heavier first. */
@@ -130,11 +146,13 @@ function unit(bucket: number, path: number): number {
 
 const planPathCodec = new Codec(PLAN_PATH, 'packed')
 
-/** What C must know of each path that may carry thin flows. */
-function arrivalTable(members: readonly PathPolicy[]): Uint8Array {
-  const table = new Uint8Array(members.length * planPathCodec.size)
-  members.forEach(({ path, metered, targetUs, capBytesPerS }, i) => {
-    const flags = metered ? PLAN_PATH_FLAG.metered.value : 0
+/** What C must know of each path that may carry thin flows. Copies go where they cost nothing and come in time. */
+function arrivalTable(thin: readonly PathPolicy[], carriers: readonly number[]): Uint8Array {
+  const table = new Uint8Array(thin.length * planPathCodec.size)
+  thin.forEach(({ path, metered, targetUs, capBytesPerS }, i) => {
+    const copies = !metered && carriers.includes(path)
+    const flags =
+      (metered ? PLAN_PATH_FLAG.metered.value : 0) | (copies ? PLAN_PATH_FLAG.duplicate.value : 0)
     const fields = { path, flags, targetUs, capBytesPerS }
     planPathCodec.encodeInto(table.subarray(i * planPathCodec.size), fields)
   })

@@ -20,6 +20,9 @@ export interface PathSnapshot {
   readonly intent: Intent
   readonly tier: number
   readonly weight: number
+  readonly metered: boolean
+  /** Bytes per second that this side sends at most; 0: no cap. */
+  readonly capBytesPerS: number
   readonly measurements: PathMeasurements | undefined
 }
 

@@ -6,6 +6,8 @@ type PeerSample = EventOf<'peerStats'>
 
 /** Rates and losses are taken over the samples of so long. Long enough for 1 % loss to show at 100 packets/s. */
 const WINDOW_US = 10_000_000
+/** What is decided several times a second looks at less. */
+const RECENT_US = 1_000_000
 
 export interface Loss {
   /** Datagrams that should have arrived, and those of them that did not. */
@@ -25,6 +27,8 @@ export interface PathMeasurements {
   readonly silentUs: number
   readonly txBytesPerS: number
   readonly rxBytesPerS: number
+  /** Over the last second only. */
+  readonly recentTxBytesPerS: number
   readonly txBytes: number
   readonly rxBytes: number
   /** Inner packets sent in the window, for shares. */
@@ -79,6 +83,8 @@ export interface PeerMeasurements {
     readonly givenUp: number
     readonly feedbackBytesPerS: number
   }
+  /** Over the last second only. */
+  readonly recentResentBytesPerS: number
 }
 
 /** Samples of the last seconds, of what counts up for ever. */
@@ -95,6 +101,15 @@ class Window<S> {
   /** What is counted has begun anew, from zero. */
   restart(): void {
     this.#samples = []
+  }
+
+  /** The last sample, and one of a second before or more. */
+  recent(): { readonly now: S; readonly before: S; readonly seconds: number } | undefined {
+    const last = this.#samples.at(-1)
+    if (last === undefined) return undefined
+    const first =
+      this.#samples.findLast(({ atUs }) => atUs <= last.atUs - RECENT_US) ?? this.#samples[0]!
+    return { now: last.sample, before: first.sample, seconds: (last.atUs - first.atUs) / 1e6 }
   }
 
   span(): { readonly now: S; readonly before: S; readonly seconds: number } | undefined {
@@ -122,7 +137,8 @@ export class PathStats {
     const span = this.#window.span()
     if (span === undefined) return undefined
     const { now, before, seconds } = span
-    const rate = (bytes: number) => (seconds > 0 ? bytes / seconds : 0)
+    const rate = (bytes: number) => perSecond(bytes, seconds)
+    const recent = this.#window.recent() ?? span
     return {
       usable: now.usable === 1,
       rttUs: now.rttUs,
@@ -135,6 +151,7 @@ export class PathStats {
       silentUs: now.silentUs,
       txBytesPerS: rate(now.txBytes - before.txBytes),
       rxBytesPerS: rate(now.rxBytes - before.rxBytes),
+      recentTxBytesPerS: perSecond(now.txBytes - recent.before.txBytes, recent.seconds),
       txBytes: now.txBytes,
       rxBytes: now.rxBytes,
       txDataInWindow: now.txData - before.txData,
@@ -160,6 +177,10 @@ export class PathStats {
   }
 }
 
+function perSecond(bytes: number, seconds: number): number {
+  return seconds > 0 ? bytes / seconds : 0
+}
+
 /** Datagrams that overtook each other over the edge of a window may make fewer than were expected: never below zero. */
 function loss(expected: number, received: number): Loss {
   return { expected, lost: Math.max(0, expected - received) }
@@ -183,6 +204,7 @@ export class PeerStats {
     if (span === undefined) return undefined
     const { now, before, seconds } = span
     const { kind: _kind, peer: _peer, token: _token, inUse, ...counts } = now
+    const recent = this.#window.recent() ?? span
     const feedbackBytes = now.txFeedbackBytes - before.txFeedbackBytes
     return {
       ...counts,
@@ -193,8 +215,9 @@ export class PeerStats {
         resent: now.resent - before.resent,
         copied: now.copied - before.copied,
         givenUp: now.givenUp - before.givenUp,
-        feedbackBytesPerS: seconds > 0 ? feedbackBytes / seconds : 0,
+        feedbackBytesPerS: perSecond(feedbackBytes, seconds),
       },
+      recentResentBytesPerS: perSecond(now.resentBytes - recent.before.resentBytes, recent.seconds),
     }
   }
 }

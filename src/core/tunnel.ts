@@ -51,6 +51,7 @@ export abstract class Tunnel {
         return
       }
       case 'statsEnd':
+        for (const peer of this.peers.values()) peer.handleSampled(nowUs)
         this.context.fact({ kind: 'stats', token: event.token })
         return
       case 'linksChanged':

@@ -82,7 +82,7 @@ interface Totals {
 
 function reportPath(nowUs: number, path: PathSnapshot, totals: Totals): PathReport {
   const { label, endpoint, state, sinceUs, inPlan, why, notes } = path
-  const { intent, tier, weight, measurements } = path
+  const { intent, tier, weight, metered, capBytesPerS, measurements } = path
   return {
     path: path.path,
     label,
@@ -95,6 +95,8 @@ function reportPath(nowUs: number, path: PathSnapshot, totals: Totals): PathRepo
     intent,
     tier,
     weight,
+    metered,
+    capBytesPerS,
     measured: measurements && reportMeasured(measurements, totals),
   }
 }

@@ -94,3 +94,29 @@ export const pathSample = (changes: Partial<EventOf<'pathStats'>>): EventOf<'pat
   suspicions: 0,
   ...changes,
 })
+
+/** What C measured of a peer; everything that is not given is zero. */
+export const peerSample = (changes: Partial<EventOf<'peerStats'>>): EventOf<'peerStats'> => ({
+  kind: 'peerStats',
+  peer: 0,
+  token: 0,
+  inUse: 1,
+  held: 0,
+  txPackets: 0,
+  rxPackets: 0,
+  heldTotal: 0,
+  provedLost: 0,
+  deadlinePassed: 0,
+  late: 0,
+  duplicates: 0,
+  backlogBytes: 0,
+  backlogUs: 0,
+  queueDropped: 0,
+  queueMarked: 0,
+  resent: 0,
+  resentBytes: 0,
+  copied: 0,
+  givenUp: 0,
+  txFeedbackBytes: 0,
+  ...changes,
+})

@@ -12,6 +12,7 @@ import {
   newContext,
   only,
   pathSample,
+  peerSample,
   policyOf,
   SECOND,
   takeCommands,
@@ -397,6 +398,82 @@ describe('the mode adaptive', () => {
       later(SECOND)
       expect(snapshotOf(1).state).toBe('up')
     }
+  })
+
+  /** One path a sample each, and what waits. */
+  const sample = (backlogUs: number, ...paths: Parameters<typeof pathSample>[0][]) => {
+    paths.forEach((changes, path) => {
+      peer.handleEvent(nowUs, pathSample({ peer: ID, path, ...changes }))
+    })
+    peer.handleEvent(nowUs, peerSample({ peer: ID, backlogUs }))
+    peer.handleSampled(nowUs)
+    later(250 * MS)
+  }
+  const use = () => peer.handleEvent(nowUs, { kind: 'peerUse', peer: ID, inUse: 1 })
+
+  it('leaves a path out of bulk that is far behind, and says so', () => {
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0, 1)
+    alive(0, 1)
+    use()
+    expect(plans().at(-1)).toEqual([0, 1])
+    for (let i = 0; i < 6; i++) sample(0, {}, { txSkewUs: 300 * MS })
+    expect(plans()).toEqual([[0]])
+    expect(snapshotOf(1)).toMatchObject({
+      state: 'up',
+      inPlan: true,
+      why: '',
+      notes: ['is left out of bulk: 300 ms slower than dsl'],
+    })
+    for (let i = 0; i < 12; i++) sample(0, {}, {})
+    expect(plans()).toEqual([[0, 1]])
+    expect(snapshotOf(1).notes).toEqual([])
+  })
+
+  it('takes no path in that stops all the time, and says so', () => {
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0, 1)
+    alive(0, 1)
+    use()
+    for (let i = 0; i < 3; i++) sample(0, {}, { suspicions: 4 * i })
+    expect(plans().at(-1)).toEqual([0])
+    expect(snapshotOf(1)).toMatchObject({
+      inPlan: false,
+      why: 'it stopped 8 times in ten seconds',
+    })
+  })
+
+  it('fills the first tier and overflows into the next', () => {
+    policy({ mode: 'adaptive' }, {}, { tier: 1 })
+    know(0, 1)
+    alive(1, 0)
+    use()
+    // The smallest tier that there is carries.
+    expect(plans()).toEqual([[1], [0]])
+    expect(snapshotOf(1)).toMatchObject({
+      inPlan: false,
+      why: 'tier 1: waits until the tiers before it are full',
+    })
+    for (let i = 0; i < 4; i++) sample(80 * MS, { deliveryRate: 1_000_000 }, {})
+    expect(plans()).toEqual([[0, 1]])
+    for (let i = 0; i < 24; i++) sample(0, { deliveryRate: 1_000_000 }, {})
+    expect(plans()).toEqual([[0]])
+  })
+
+  it('forgets what it knew with the session, and with the mode', () => {
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0, 1)
+    alive(0, 1)
+    use()
+    for (let i = 0; i < 6; i++) sample(0, {}, { txSkewUs: 300 * MS })
+    expect(plans().at(-1)).toEqual([0])
+    policy({ mode: 'balance-rr' }, {}, {})
+    expect(plans()).toEqual([[0, 1]])
+    expect(snapshotOf(1)).toMatchObject({ inPlan: true, notes: [] })
+    policy({ mode: 'adaptive' }, {}, {})
+    peer.restart(nowUs)
+    alive(0, 1)
+    expect(plans().at(-1)).toEqual([0, 1])
   })
 
   it('says of a suspect path since when nothing was heard of it', () => {

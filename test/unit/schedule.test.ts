@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CROSSING } from '../../src/boundary.js'
+import { CROSSING, PLAN_PATH_FLAG } from '../../src/boundary.js'
 import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../src/core/policy.js'
-import { compilePlan, encodePlan, NOTHING_CARRIES } from '../../src/core/schedule.js'
+import { arrivalPlan, compilePlan, encodePlan, NOTHING_CARRIES } from '../../src/core/schedule.js'
 import { LIMIT } from '../../src/wire.js'
 import { policyOf, weighted } from './core_fixture.js'
 
@@ -195,12 +195,33 @@ describe('the other modes', () => {
 })
 
 describe('adaptive', () => {
-  it('names in its table every path that thin flows may use', () => {
-    const plan = compilePlan(policyOf({ mode: 'adaptive' }), weighted(1, 3), [], 0)
-    expect(plan).toMatchObject({ kind: 'arrival', carriers: [1, 0], reserves: [] })
-    const none = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    expect([...plan.table]).toEqual([0, 0, ...none, 1, 0, ...none])
+  const { metered, duplicate } = PLAN_PATH_FLAG
+  const [first, second, third] = weighted(1, 3, 1) as [PathPolicy, PathPolicy, PathPolicy]
+  const entry = (path: number, flags: number, ...rest: number[]) => [
+    path,
+    flags,
+    ...rest,
+    ...new Array(12 - rest.length).fill(0),
+  ]
+
+  it('lets all use all where nobody has said more', () => {
+    const plan = compilePlan(policyOf({ mode: 'adaptive' }), [first, second], [third], 0)
+    expect(plan).toMatchObject({ kind: 'arrival', carriers: [1, 0], reserves: [2] })
+    const both = duplicate.value
+    expect([...plan.table]).toEqual([...entry(0, both), ...entry(1, both)])
     expect([...encodePlan(plan, RR).subarray(0, 6)]).toEqual([4, 0, 3, 0, 2, 0])
+  })
+
+  it('names in its table what thin flows may use, and turns to it before the others', () => {
+    const plan = arrivalPlan({ bulk: [second], thin: [first, second], others: [third] })
+    expect(plan).toMatchObject({ carriers: [1], reserves: [0, 2] })
+    expect([...plan.table]).toEqual([...entry(0, 0), ...entry(1, duplicate.value)])
+  })
+
+  it('tells caps, targets and what costs money, and wants no copies there', () => {
+    const costly = { ...first, metered: true, targetUs: 0x010203, capBytesPerS: 0x0a0b0c0d }
+    const plan = arrivalPlan({ bulk: [costly], thin: [costly], others: [] })
+    expect([...plan.table]).toEqual(entry(0, metered.value, 3, 2, 1, 0, 0x0d, 0x0c, 0x0b, 0x0a))
   })
 })
 

@@ -73,6 +73,18 @@ describe('measurements of a path', () => {
     expect(stats.measurements()).toMatchObject({ txBytesPerS: 0, txBytes: 1_000_000 })
   })
 
+  it('have the rate of the last second beside that of the window', () => {
+    const stats = new PathStats()
+    for (let i = 0; i <= 40; i++) {
+      const atUs = i * 0.25 * SECOND
+      stats.handleSample(
+        atUs,
+        sample({ txBytes: atUs <= 9 * SECOND ? 0 : (atUs - 9 * SECOND) / 2 }),
+      )
+    }
+    expect(stats.measurements()).toMatchObject({ txBytesPerS: 50_000, recentTxBytesPerS: 500_000 })
+  })
+
   it('span the gap between two samples when they are rare', () => {
     const stats = new PathStats()
     steady(stats, [0, 1, 2, 3602])

@@ -48,6 +48,8 @@ const PATH: PathReport = {
   intent: 'up',
   tier: 0,
   weight: 3,
+  metered: false,
+  capBytesPerS: 0,
   measured: MEASURED,
 }
 
@@ -177,12 +179,20 @@ describe('the text of a status in the mode adaptive', () => {
       repair,
     })
     expect(shown).toMatch(/ {2}can +under way +queue +use/)
-    expect(shown).toMatch(/^ {2}dsl +up .* 18\.2 Mbit\/s +34\/61 kB +4\/10 ms +weight 3/m)
+    expect(shown).toMatch(/^ {2}dsl +up .* 18\.2 Mbit\/s +34\/61 kB +4\/10 ms +- +192/m)
     expect(shown).toMatch(/^ {2}lte +up .* - +34\/61 kB +4\/10 ms/m)
     expect(shown).toContain('  queue 12 kB, 3.50 ms old; dropped 7 (0.1%), marked 1\n')
     expect(shown).toContain(
       '  sent again 20 (2.0%), copied 3 (0.3%), given up 0; feedback 20.0 kbit/s\n',
     )
+  })
+
+  it('shows caps and what costs money, and no weights', () => {
+    const paths = [{ ...path('lte', {}), tier: 1, metered: true, capBytesPerS: 250_000 }]
+    expect(text({ modeInUse: 'adaptive', paths })).toContain(
+      '  tier 1 metered at most 2.00 Mbit/s  ',
+    )
+    expect(text({ modeInUse: 'balance-rr', paths })).toContain('  weight 3 tier 1 metered  ')
   })
 
   it('shows a suspect path as such, and says what became of its packets', () => {
@@ -243,6 +253,8 @@ describe('a report', () => {
     intent: 'up',
     tier: 0,
     weight: 1,
+    metered: false,
+    capBytesPerS: 0,
     measurements: {
       usable: true,
       rttUs: 20_500,
@@ -255,6 +267,7 @@ describe('a report', () => {
       silentUs: 0,
       txBytesPerS: 1000.4,
       rxBytesPerS: 0,
+      recentTxBytesPerS: 900,
       txBytes: 5,
       rxBytes: 6,
       txDataInWindow,
@@ -336,6 +349,7 @@ describe('a report', () => {
         givenUp: 0,
         feedbackBytesPerS: 17.4,
       },
+      recentResentBytesPerS: 0,
     }
     const adaptive: PeerSnapshot = { ...peer, mode: 'adaptive', measurements }
     const report = reportPeer(5_500_000, adaptive, [])
