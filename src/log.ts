@@ -37,6 +37,12 @@ export const EVENTS = {
   'uplink.opened': { level: 'info', doc: 'an uplink has a socket' },
   'uplink.filtered': { level: 'warning', doc: 'the kernel may drop what comes back on an uplink' },
   'uplink.unreadable': { level: 'error', doc: 'the devices of this machine cannot be listed' },
+  'usage.unwritten': { level: 'error', doc: 'what metered uplinks have used could not be kept' },
+  'uplink.spent': {
+    level: 'warning',
+    doc: 'the budget of an uplink is used up: it carries nothing',
+  },
+  'uplink.refilled': { level: 'notice', doc: 'an uplink has something of its budget again' },
   'server.resolved': { level: 'info', doc: 'the addresses of the server are known' },
   'server.unresolved': { level: 'warning', doc: 'the name of the server has no address' },
   'addresses.set': { level: 'info', doc: 'the tunnel device has its addresses' },

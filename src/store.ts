@@ -4,6 +4,7 @@
  *   key               the secret key of this machine
  *   pool6             the server's own IPv6 network
  *   server.json       the client's server
+ *   usage.json        what the client's metered uplinks have used
  *   peers/NAME.json   keys that the server knows
  *   invites/ID.json   invitations that are open
  *
@@ -27,6 +28,7 @@ import {
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { hostPort, pool6, Unacceptable } from './config/values.js'
+import type { Usage } from './core/budget.js'
 import { formatKey, parseKey } from './core/keys.js'
 import { MptunError, systemError } from './errors.js'
 import { type Cidr, formatAddress, formatCidr, parseAddress } from './net/address.js'
@@ -75,15 +77,15 @@ const address = (bytes: number) =>
     v.check((found) => found?.length === bytes, `expected an address of ${bytes} octets`),
     v.transform((found) => found as Uint8Array),
   )
-const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
 const PEER = v.strictObject({
   publicKey: key,
   ipv4: address(4),
   ipv6: address(16),
-  created: seconds,
+  created: count,
 })
-const INVITE = v.strictObject({ name: text, secret: key, expires: seconds })
+const INVITE = v.strictObject({ name: text, secret: key, expires: count })
 const SERVER = v.strictObject({
   publicKey: key,
   endpoints: v.pipe(
@@ -97,6 +99,12 @@ const SERVER = v.strictObject({
   name: text,
   secret: v.optional(key),
 })
+
+const isoDate = v.pipe(text, v.regex(/^\d{4}-\d{2}-\d{2}$/))
+const USAGE = v.record(
+  text,
+  v.strictObject({ day: isoDate, dayBytes: count, month: isoDate, monthBytes: count }),
+)
 
 function isHostPort(host: string, port: number): boolean {
   try {
@@ -161,6 +169,15 @@ export class Store {
       name,
       ...(secret === undefined ? {} : { secret: formatKey(secret) }),
     })
+  }
+
+  /** By name of the uplink. */
+  readUsage(): Readonly<Record<string, Usage>> {
+    return this.#readJson('usage.json', USAGE) ?? {}
+  }
+
+  writeUsage(usage: Readonly<Record<string, Usage>>): void {
+    this.#writeJson('usage.json', usage)
   }
 
   /** Sorted. */

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { runForeground } from './foreground.js'
-import { examples, withConfig } from './options.js'
+import { examples, traitsHelp, withConfig } from './options.js'
 
 const BONDING = `
 In the file the bonding driver's names are taken too: slaves, mode (also 0 to 3), primary,
@@ -13,6 +13,7 @@ export function clientCommand(): Command {
     .description('run the end with several uplinks, in the foreground')
     .option('--config <FILE>', 'TOML with the same words; the command line wins')
   return withConfig(command, 'client')
+    .addHelpText('after', traitsHelp())
     .addHelpText('after', BONDING)
     .addHelpText(
       'after',
@@ -20,6 +21,7 @@ export function clientCommand(): Command {
         'mptun client --uplink wwan0 --uplink eth1',
         'mptun client --uplink eth0,weight=3 --uplink wwan0 --route default',
         'mptun client --mode active-backup --primary eth0 --uplink eth0 --uplink wwan0,standby',
+        'mptun client --mode adaptive --uplink eth0 --uplink wwan0,tier=1,budget-month=10GB',
         'mptun client --config /etc/mptun/client.toml',
       ),
     )

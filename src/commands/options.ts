@@ -12,6 +12,7 @@ import {
   STATE_DIR,
   TUN,
 } from '../config/options.js'
+import { TRAITS } from '../config/uplink.js'
 import { deviceName, path, type Reader, Unacceptable } from '../config/values.js'
 
 export interface DirOptions {
@@ -83,6 +84,18 @@ function flags(option: Option): string {
 /** commander tells these defaults itself. */
 function docOf({ doc }: Option): string {
   return doc.replace(/ \(default .*\)$/, '')
+}
+
+/** What may be said of an uplink, for the help of commands that take it. */
+export function traitsHelp(): string {
+  const rows = [
+    ...Object.entries(TRAITS).map(([word, { shape, doc }]) => [`${word}=${shape}`, doc]),
+    ['metered, unmetered', 'each octet costs money: no copies, few probes'],
+    ['up, standby, down', 'use it, use it when nothing else is left, do not use it'],
+  ]
+  const width = Math.max(...rows.map(([form]) => form!.length))
+  const lines = rows.map(([form, doc]) => `  ${form!.padEnd(width)}  ${doc}`)
+  return `\nTraits of an uplink:\n${lines.join('\n')}\n`
 }
 
 /** Examples under the help of a command. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { readSetting, SETTINGS } from '../config/setting.js'
 import { askControl, controlPath } from '../control.js'
-import { examples, type TunOptions, withTun } from './options.js'
+import { examples, type TunOptions, traitsHelp, withTun } from './options.js'
 
 function settingsHelp(): string {
   const rows = Object.entries(SETTINGS).map(([word, { shape, doc }]) => [`${word} ${shape}`, doc])
@@ -14,12 +14,14 @@ export function setCommand(): Command {
     .description('change a running daemon, without loss, until its next start')
     .argument('<SETTING...>', 'a word of the configuration and its value')
     .addHelpText('after', settingsHelp())
+    .addHelpText('after', traitsHelp())
     .addHelpText(
       'after',
       examples(
         'mptun set mode balance-xor',
         'mptun set weight wwan0 3',
         'mptun set uplink wwan0 standby',
+        'mptun set budget-day wwan0 500MB',
         'mptun set add-uplink wwan1,weight=2',
         'mptun set remove-uplink wwan1',
       ),

@@ -79,9 +79,9 @@ export const OPTIONS: readonly Option[] = [
   {
     word: 'uplink',
     roles: CLIENT,
-    value: 'NAME[,weight=N][,tier=N][,standby]',
+    value: 'NAME[,TRAIT...]',
     many: true,
-    doc: 'a network device to use, may be repeated; one that does not exist yet is waited for',
+    doc: 'a network device to use, may be repeated; one that does not exist yet is waited for; traits see below',
   },
   {
     word: 'route',

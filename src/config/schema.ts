@@ -6,7 +6,7 @@ import { AEAD, LIMIT } from '../wire.js'
 import { mode, primaryReselect, xmitHash } from './bonding.js'
 import type { GivenOptions } from './file.js'
 import { suggestion } from './spelling.js'
-import { uplink } from './uplink.js'
+import { INTENTS, TRAITS, uplink } from './uplink.js'
 import {
   choice,
   deviceName,
@@ -61,7 +61,7 @@ function describe(value: unknown): string {
   return typeof value === 'object' ? 'a table' : String(value)
 }
 
-const UPLINK_KEYS = ['name', 'weight', 'tier', 'intent', 'standby']
+const UPLINK_KEYS = ['name', ...Object.keys(TRAITS), 'intent', 'standby', 'metered']
 
 /** A table [[uplink]] as the words of the command line. */
 function uplinkWords(value: unknown): string {
@@ -73,10 +73,15 @@ function uplinkWords(value: unknown): string {
       throw new Unacceptable(`unknown key "${key}"${hint}; accepted are ${UPLINK_KEYS.join(', ')}`)
     }
     if (key === 'name') continue
-    if (key === 'standby') words.push(...(onOff(inner) ? ['standby'] : []))
-    else words.push(key === 'intent' ? scalar(inner) : `${key}=${scalar(inner)}`)
+    if (key === 'standby' || key === 'metered') words.push(...(onOff(inner) ? [key] : []))
+    else words.push(key === 'intent' ? intentWord(scalar(inner)) : `${key}=${scalar(inner)}`)
   }
   return [scalar((value as { name?: unknown }).name), ...words].join(',')
+}
+
+/** Among the words of an uplink an intent stands by itself. */
+function intentWord(text: string): string {
+  return choice(INTENTS)(text)
 }
 
 function onOff(value: unknown): boolean {

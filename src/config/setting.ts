@@ -1,10 +1,11 @@
 /** What `mptun set` can change while a daemon runs, in the words of the configuration. */
 
 import type { Intent } from '../core/policy.js'
+import type { UplinkTraits } from '../core/uplink.js'
 import { mode, primaryReselect, wordOf, xmitHash } from './bonding.js'
 import { suggestion } from './spelling.js'
 import type { PolicyConfig } from './tunnel.js'
-import { readTraits, tier, type UplinkConfig, type UplinkTraits, uplink, weight } from './uplink.js'
+import { readTraits, TRAITS, type UplinkConfig, uplink } from './uplink.js'
 import { accept, deviceName, milliseconds, type Reader, Unacceptable } from './values.js'
 
 export type Setting =
@@ -32,12 +33,29 @@ function policy<K extends keyof PolicyConfig>(key: K, reader: Reader<PolicyConfi
   })
 }
 
+/** How many traits there are to be given at once: those with a value, metered and the intent. */
+const MOST_TRAITS = Object.keys(TRAITS).length + 2
+
 function trait(read: (text: string) => Partial<UplinkTraits>) {
   return ([name = '', value = '']: readonly string[]): Setting => ({
     kind: 'uplink',
     name: deviceName(name),
     traits: read(value),
   })
+}
+
+/** Each trait with a value is a word of its own, too. */
+function traitForms(): Record<string, Form> {
+  const forms = Object.entries(TRAITS).map(([word, { shape, read }]): [string, Form] => [
+    word,
+    {
+      shape: `NAME ${shape}`,
+      doc: `short for uplink NAME ${word}=${shape}`,
+      words: [2, 2],
+      read: trait(read),
+    },
+  ])
+  return Object.fromEntries(forms)
 }
 
 export const SETTINGS: Readonly<Record<string, Form>> = {
@@ -78,27 +96,16 @@ export const SETTINGS: Readonly<Record<string, Form>> = {
     read: policy('downdelayUs', delay),
   },
   uplink: {
-    shape: 'NAME up|standby|down|weight=N|tier=N...',
-    doc: 'how an uplink is used',
-    words: [2, 4],
+    shape: 'NAME TRAIT...',
+    doc: 'how an uplink is used; see below',
+    words: [2, 1 + MOST_TRAITS],
     read: ([name = '', ...words]) => ({
       kind: 'uplink',
       name: deviceName(name),
       traits: readTraits(words),
     }),
   },
-  weight: {
-    shape: 'NAME N',
-    doc: "an uplink's share",
-    words: [2, 2],
-    read: trait((text) => ({ weight: weight(text) })),
-  },
-  tier: {
-    shape: 'NAME N',
-    doc: 'smaller tiers are used first',
-    words: [2, 2],
-    read: trait((text) => ({ tier: tier(text) })),
-  },
+  ...traitForms(),
   standby: {
     shape: 'NAME',
     doc: 'short for uplink NAME standby',
@@ -106,7 +113,7 @@ export const SETTINGS: Readonly<Record<string, Form>> = {
     read: trait(() => ({ intent: 'standby' satisfies Intent })),
   },
   'add-uplink': {
-    shape: 'NAME[,weight=N][,tier=N][,standby]',
+    shape: 'NAME[,TRAIT...]',
     doc: 'one more way out',
     words: [1, 1],
     read: ([text = '']) => ({ kind: 'add-uplink', uplink: uplink(text) }),

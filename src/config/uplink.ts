@@ -1,46 +1,147 @@
-/** `NAME[,weight=N][,tier=N][,standby]`: one way out, as the command line, the file and `mptun set` spell it. */
+/** `NAME[,weight=N][,tier=N][,metered]...`: one way out, as the command line, the file and `mptun set` spell it. */
 
-import { DEFAULT_PATH_POLICY, type Intent } from '../core/policy.js'
+import type { Intent } from '../core/policy.js'
+import { DEFAULT_UPLINK, type UplinkTraits } from '../core/uplink.js'
 import { INTENT, LIMIT } from '../wire.js'
 import { suggestion } from './spelling.js'
-import { deviceName, integer, type Reader, refuse, Unacceptable } from './values.js'
+import {
+  bitRate,
+  dataAmount,
+  deviceName,
+  integer,
+  milliseconds,
+  type Reader,
+  refuse,
+  Unacceptable,
+} from './values.js'
 
-export interface UplinkConfig {
+export interface UplinkConfig extends UplinkTraits {
   readonly name: string
-  readonly weight: number
-  /** Smaller is used first. */
-  readonly tier: number
-  readonly intent: Intent
 }
 
-export type UplinkTraits = Omit<UplinkConfig, 'name'>
-
 export const INTENTS = Object.keys(INTENT) as Intent[]
-const TRAITS = ['weight=N', 'tier=N', ...INTENTS]
 
-export const weight = integer(1, LIMIT.weight.value)
-/** One octet on the wire. */
-export const tier = integer(0, 255)
+/** A trait with a value: `WORD=SHAPE`. */
+export interface Trait {
+  readonly shape: string
+  readonly doc: string
+  readonly read: (text: string) => Partial<UplinkTraits>
+  /** The text that `read` takes. */
+  readonly format: (traits: UplinkTraits) => string
+}
+
+type NumberTrait = {
+  [K in keyof UplinkTraits]: UplinkTraits[K] extends number ? K : never
+}[keyof UplinkTraits]
+
+function numeric(
+  key: NumberTrait,
+  reader: Reader<number>,
+  format: (value: number) => string = String,
+): Pick<Trait, 'read' | 'format'> {
+  return {
+    read: (text) => ({ [key]: reader(text) }),
+    format: (traits) => format(traits[key]),
+  }
+}
+
+/** In the smallest unit that the readers take. */
+const noneOr = (unit: number, name: string) => (value: number) =>
+  value === 0 ? 'none' : `${Number((value / unit).toFixed(3))}${name}`
+const rateText = noneOr(125, 'kbit')
+const amountText = noneOr(1e6, 'MB')
+
+/** A queue of a second is what this option is there to avoid. */
+const delayTarget = milliseconds(1, 500)
+const target: Reader<number> = (text) => (text === 'auto' ? 0 : delayTarget(text))
+
+/** Those with a value, by word. */
+export const TRAITS: Readonly<Record<string, Trait>> = {
+  weight: {
+    shape: 'N',
+    doc: 'share in balance-rr and balance-xor, 1 to 256',
+    ...numeric('weight', integer(1, LIMIT.weight.value)),
+  },
+  tier: {
+    shape: 'N',
+    doc: 'smaller tiers are used first; adaptive adds the next one while those before it are full',
+    // One octet on the wire.
+    ...numeric('tier', integer(0, 255)),
+  },
+  'budget-day': {
+    shape: 'AMOUNT',
+    doc: 'metered; carries nothing more when so much was used today, both directions: 500MB, none',
+    ...numeric('budgetDayBytes', dataAmount, amountText),
+  },
+  'budget-month': {
+    shape: 'AMOUNT',
+    doc: 'the same for a month: 10GB, none',
+    ...numeric('budgetMonthBytes', dataAmount, amountText),
+  },
+  'reset-day': {
+    shape: 'N',
+    doc: 'day on which that month begins, 1 to 31',
+    ...numeric('resetDay', integer(1, 31)),
+  },
+  'rate-up': {
+    shape: 'RATE',
+    doc: 'adaptive sends no faster on it: 20Mbit, none; no rate has to be given',
+    ...numeric('rateUpBytesPerS', bitRate, rateText),
+  },
+  'rate-down': {
+    shape: 'RATE',
+    doc: 'the same for what comes from the server',
+    ...numeric('rateDownBytesPerS', bitRate, rateText),
+  },
+  target: {
+    shape: 'MS',
+    doc: 'queue that adaptive aims at on it: 15ms, auto',
+    ...numeric('targetUs', target, (us) => (us === 0 ? 'auto' : `${us / 1000}ms`)),
+  },
+}
+
+/** Those without. */
+const SWITCHES: Readonly<Record<string, Partial<UplinkTraits>>> = {
+  metered: { metered: true },
+  unmetered: { metered: false },
+  ...Object.fromEntries(INTENTS.map((intent) => [intent, { intent }])),
+}
+
+/** What may stand behind the name of an uplink. */
+export const TRAIT_FORMS: readonly string[] = [
+  ...Object.entries(TRAITS).map(([word, { shape }]) => `${word}=${shape}`),
+  ...Object.keys(SWITCHES),
+]
 
 export const uplink: Reader<UplinkConfig> = (text) => {
   const [name = '', ...words] = text.split(',')
-  const { intent, tier, weight } = DEFAULT_PATH_POLICY
-  return { name: deviceName(name), intent, tier, weight, ...readTraits(words) }
+  return { name: deviceName(name), ...DEFAULT_UPLINK, ...readTraits(words) }
 }
 
 /** Reads `weight=3`, `tier=1`, `standby`; the same twice is refused. */
 export function readTraits(words: readonly string[]): Partial<UplinkTraits> {
-  const traits: { -readonly [K in keyof UplinkTraits]?: UplinkTraits[K] } = {}
+  let traits: Partial<UplinkTraits> = {}
   for (const word of words) {
-    const [key = '', value] = word.split(/=(.*)/s)
-    const trait = INTENTS.includes(key as Intent) ? 'intent' : key
-    if (Object.hasOwn(traits, trait)) throw new Unacceptable(`${trait} is given twice`)
-    if (trait === 'intent' && value === undefined) traits.intent = key as Intent
-    else if (trait === 'weight' && value !== undefined) traits.weight = named(trait, weight, value)
-    else if (trait === 'tier' && value !== undefined) traits.tier = named(trait, tier, value)
-    else refuse(word, `${TRAITS.join(', ')}${suggestion(key, ['weight', 'tier', ...INTENTS])}`)
+    const read = readTrait(word)
+    const twice = Object.keys(read).some((key) => Object.hasOwn(traits, key))
+    if (twice) throw new Unacceptable(`${nameOf(word)} is given twice`)
+    traits = { ...traits, ...read }
   }
   return traits
+}
+
+function readTrait(word: string): Partial<UplinkTraits> {
+  const [key = '', value] = word.split(/=(.*)/s)
+  if (value === undefined && Object.hasOwn(SWITCHES, key)) return SWITCHES[key]!
+  if (value !== undefined && Object.hasOwn(TRAITS, key)) return named(key, TRAITS[key]!.read, value)
+  const words = [...Object.keys(TRAITS), ...Object.keys(SWITCHES)]
+  return refuse(word, `${TRAIT_FORMS.join(', ')}${suggestion(key, words)}`)
+}
+
+/** What a word is about, for refusals. */
+function nameOf(word: string): string {
+  const [key = ''] = word.split('=')
+  return INTENTS.includes(key as Intent) ? 'intent' : key
 }
 
 function named<T>(name: string, reader: Reader<T>, text: string): T {
@@ -53,12 +154,14 @@ function named<T>(name: string, reader: Reader<T>, text: string): T {
 }
 
 /** The text that `uplink` reads back. */
-export function formatUplink({ name, weight, tier, intent }: UplinkConfig): string {
-  const words = [
-    name,
-    ...(weight === DEFAULT_PATH_POLICY.weight ? [] : [`weight=${weight}`]),
-    ...(tier === DEFAULT_PATH_POLICY.tier ? [] : [`tier=${tier}`]),
-    ...(intent === DEFAULT_PATH_POLICY.intent ? [] : [intent]),
+export function formatUplink(config: UplinkConfig): string {
+  const valued = Object.entries(TRAITS).flatMap(([word, { format }]) => {
+    const text = format(config)
+    return text === format(DEFAULT_UPLINK) ? [] : [`${word}=${text}`]
+  })
+  const switches = [
+    ...(config.metered ? ['metered'] : []),
+    ...(config.intent === DEFAULT_UPLINK.intent ? [] : [config.intent]),
   ]
-  return words.join(',')
+  return [config.name, ...valued, ...switches].join(',')
 }

@@ -72,6 +72,27 @@ export const lifetime: Reader<number> = (text) => {
   return refuse(text, 'a number and s, m, h or d, such as 24h, at most 366d')
 }
 
+const POWER: Readonly<Record<string, number>> = { k: 1e3, m: 1e6, g: 1e9, t: 1e12 }
+
+/** `none`, or a rate as lines are sold, to bytes per second; none is 0. The wire has 32 bits for it. */
+export const bitRate: Reader<number> = (text) => {
+  if (text === 'none') return 0
+  const [, digits, power = ''] =
+    /^(\d{1,10}(?:\.\d{1,3})?) ?([kmg])bit(?:\/s|ps)?$/i.exec(text) ?? []
+  const bytesPerS = Math.round((Number(digits) * (POWER[power.toLowerCase()] ?? Number.NaN)) / 8)
+  if (bytesPerS >= 1250 && bytesPerS < 2 ** 32) return bytesPerS
+  return refuse(text, 'a rate from 10kbit to 34Gbit such as 20Mbit or 2.5Mbit, or none')
+}
+
+/** `none`, or an amount of data as contracts have it, to bytes; none is 0. */
+export const dataAmount: Reader<number> = (text) => {
+  if (text === 'none') return 0
+  const [, digits, power = ''] = /^(\d{1,10}(?:\.\d{1,3})?) ?([mgt])B$/i.exec(text) ?? []
+  const bytes = Math.round(Number(digits) * (POWER[power.toLowerCase()] ?? Number.NaN))
+  if (bytes >= 1e6 && bytes <= 1e15) return bytes
+  return refuse(text, 'an amount from 1MB to 1000TB such as 500MB or 2.5GB, or none')
+}
+
 /** The name of a peer; it is a file's name too. */
 export const peerName: Reader<string> = (text) => {
   if (/^[A-Za-z0-9_][A-Za-z0-9._-]{0,31}$/.test(text)) return text

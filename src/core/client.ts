@@ -6,22 +6,27 @@ import type { EngineEvent, EventOf } from '../boundary.js'
 import { CROSSING } from '../boundary.js'
 import { Codec } from '../layout.js'
 import { CLOSE, CLOSE_REASON, LIMIT, MESSAGE, TIMER } from '../wire.js'
+import type { Usage } from './budget.js'
 import type { ControlMessage } from './channel.js'
 import { type CoreOptions, FEATURES, offerOf } from './context.js'
 import { aeadName } from './epochs.js'
 import { INSTANCE_BYTES } from './handshake.js'
 import { type Credential, type Established, Initiator } from './initiator.js'
+import { Meters } from './meters.js'
 import { Peer } from './peer.js'
 import { DEFAULT_POLICY, encodePolicy, type Policy } from './policy.js'
+import type { PathSnapshot } from './snapshot.js'
 import { Tunnel } from './tunnel.js'
 import { type Family, type ServerEndpoint, Uplink, type UplinkPolicy } from './uplink.js'
 
-export type { Family, ServerEndpoint, UplinkPolicy } from './uplink.js'
+export type { Family, ServerEndpoint, UplinkPolicy, UplinkTraits } from './uplink.js'
 
 export interface ClientOptions extends CoreOptions {
   readonly serverPublicKey: Uint8Array
   /** Set until the server knows our key. */
   readonly invitation?: Credential
+  /** What metered uplinks have used before, by name. */
+  readonly usage?: Readonly<Record<string, Usage>>
 }
 
 /** A new session must have a path alive by then, or it was agreed with a server that is gone. */
@@ -40,6 +45,7 @@ export class Client extends Tunnel {
   /** Taken away and still listened to; an uplink of the same name begins as another path. */
   readonly #leaving = new Set<Uplink>()
   readonly #usedPorts = new Set<number>()
+  readonly #meters: Meters
   #invitation: Credential | undefined
   #endpoints: readonly ServerEndpoint[] = []
   #policy: Policy = DEFAULT_POLICY
@@ -58,6 +64,7 @@ export class Client extends Tunnel {
     super(options)
     this.#options = options
     this.#invitation = options.invitation
+    this.#meters = new Meters(this.context, options.usage ?? {})
     this.#initiator = new Initiator({
       staticKey: options.staticKey,
       serverPublicKey: options.serverPublicKey,
@@ -96,6 +103,7 @@ export class Client extends Tunnel {
     const known = this.#uplinks.get(name)
     if (known !== undefined) {
       known.setPolicy(wanted)
+      this.#meters.judge(nowUs, known)
       this.#publishPolicy(nowUs)
       return true
     }
@@ -105,8 +113,14 @@ export class Client extends Tunnel {
     uplink.setServers(this.#endpoints)
     this.#uplinks.set(name, uplink)
     this.#server.setPath(nowUs, path, name, undefined)
+    this.#meters.judge(nowUs, uplink)
     this.#publishPolicy(nowUs)
     return true
+  }
+
+  /** What metered uplinks have used, by name: to be kept across restarts. */
+  usage(): Record<string, Usage> {
+    return this.#meters.usage()
   }
 
   /** Takes an uplink away. Nothing is lost: it is listened to until the server has stopped using it. */
@@ -163,17 +177,26 @@ export class Client extends Tunnel {
 
   override snapshot() {
     const snapshot = super.snapshot()
-    const reasons = new Map(
-      [...this.#uplinks.values()].map(({ path, unavailable }) => [path, unavailable]),
-    )
+    const uplinks = new Map([...this.#uplinks.values()].map((uplink) => [uplink.path, uplink]))
     const leaving = new Set([...this.#leaving].map(({ path }) => path))
     const peers = snapshot.peers.map((peer) => ({
       ...peer,
       paths: peer.paths
         .filter(({ path }) => !leaving.has(path))
-        .map((path) => ({ ...path, why: reasons.get(path.path) || path.why })),
+        .map((path) => this.#told(path, uplinks.get(path.path))),
     }))
     return { ...snapshot, peers }
+  }
+
+  /** A path with what only its uplink knows. */
+  #told(path: PathSnapshot, uplink: Uplink | undefined): PathSnapshot {
+    if (uplink === undefined) return path
+    const used = this.#meters.told(uplink)
+    return {
+      ...path,
+      why: uplink.unavailable || uplink.spent || path.why,
+      notes: used === undefined ? path.notes : [...path.notes, used],
+    }
   }
 
   protected handleHandshake(nowUs: number, event: EventOf<'handshake'>): void {
@@ -204,7 +227,10 @@ export class Client extends Tunnel {
       this.context.fact({ kind: 'session-rekeyed', peer: peer.name })
       return
     }
-    for (const uplink of this.#uplinks.values()) uplink.handleDead(nowUs)
+    for (const uplink of this.#uplinks.values()) {
+      uplink.handleDead(nowUs)
+      uplink.restartCount()
+    }
     const aead = aeadName(payload.aead)
     this.context.fact({ kind: 'session-up', peer: peer.name, aead })
     const { ipv4, ipv4Prefix, ipv6, ipv6Prefix, serverIpv4, serverIpv6 } = payload
@@ -238,6 +264,7 @@ export class Client extends Tunnel {
   }
 
   protected handlePeerChanged(nowUs: number, _peer: Peer, event: EngineEvent): void {
+    if (event.kind === 'pathStats') this.#count(nowUs, event)
     if (event.kind !== 'pathAlive' && event.kind !== 'pathLost') return
     const uplink = this.#uplinkOfPath(event.path)
     if (event.kind === 'pathAlive') {
@@ -266,6 +293,7 @@ export class Client extends Tunnel {
       this.#initiator.start(nowUs)
     }
     if (nowUs >= this.#startAtUs) this.#start(nowUs, 'trying again')
+    if (this.#meters.handleTimeout(nowUs, this.#uplinks.values())) this.#publishPolicy(nowUs)
     if (nowUs >= this.#firstPathByUs) {
       this.#firstPathByUs = Number.POSITIVE_INFINITY
       this.#startIfLost(nowUs, 'no path to the server came alive')
@@ -285,6 +313,7 @@ export class Client extends Tunnel {
       this.#rekeyAtUs,
       this.#startAtUs,
       this.#firstPathByUs,
+      this.#meters.nextTimeout(),
       this.#initiator.nextTimeout() ?? Number.POSITIVE_INFINITY,
       ...[...this.#uplinks.values()].map((uplink) => uplink.nextTimeout()),
       ...[...this.#leaving].map(({ leavesAtUs }) => leavesAtUs),
@@ -361,13 +390,21 @@ export class Client extends Tunnel {
     })
   }
 
+  #count(nowUs: number, event: EventOf<'pathStats'>): void {
+    const uplinks = [...this.#uplinks.values(), ...this.#leaving]
+    const uplink = uplinks.find(({ path }) => path === event.path)
+    if (uplink !== undefined && this.#meters.count(nowUs, uplink, event)) this.#publishPolicy(nowUs)
+  }
+
   #publishPolicy(nowUs: number): void {
-    const paths = [...this.#uplinks.values(), ...this.#leaving].map(({ policy }) => policy)
+    const uplinks = [...this.#uplinks.values(), ...this.#leaving]
+    const paths = uplinks.map(({ policy }) => policy)
     const primary = this.#primary === undefined ? undefined : this.#uplinks.get(this.#primary)?.path
     this.#policy = { ...this.#policy, primary, paths }
     this.#server.setPolicy(this.#policy)
     if (this.#server.epochs.aead === undefined) return
-    this.#server.channel.send(nowUs, 'policy', encodePolicy(this.#policy))
+    const told = { ...this.#policy, paths: uplinks.map((uplink) => uplink.policyForServer) }
+    this.#server.channel.send(nowUs, 'policy', encodePolicy(told))
   }
 
   #uplinkOf(port: number): Uplink | undefined {

@@ -44,6 +44,13 @@ export type Fact =
       readonly path: number
       readonly label: string
     }
+  /** The budget of a metered uplink is used up, or there is something left again. */
+  | {
+      readonly kind: 'budget'
+      readonly uplink: string
+      readonly isSpent: boolean
+      readonly why: string
+    }
   | { readonly kind: 'policy'; readonly peer: string; readonly mode: Mode }
   /** The client was given inner addresses: set up the TUN. */
   | { readonly kind: 'addresses'; readonly own: InnerAddresses; readonly server: InnerAddresses }

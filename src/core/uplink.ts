@@ -3,7 +3,8 @@
  * have an IPv6 address that leads nowhere, and a server an IPv4 address that this uplink cannot
  * reach: an address that does not answer is left for the next one, one that works is kept.
  */
-import type { Endpoint } from '../boundary.js'
+import type { Endpoint, EventOf } from '../boundary.js'
+import type { Budget } from './budget.js'
 import { DEFAULT_PATH_POLICY, type Intent, type PathPolicy } from './policy.js'
 
 export type Family = 4 | 6
@@ -15,7 +16,45 @@ export interface ServerEndpoint {
   readonly port: number
 }
 
-export type UplinkPolicy = Partial<Omit<PathPolicy, 'path'>>
+/** What the user wants of an uplink. */
+export interface UplinkTraits {
+  readonly intent: Intent
+  /** Smaller is used first. */
+  readonly tier: number
+  /** 1 to LIMIT.weight. */
+  readonly weight: number
+  /** Each octet costs money; so it does where there is a budget. */
+  readonly metered: boolean
+  /** Bytes, both directions together; 0: no budget. */
+  readonly budgetDayBytes: number
+  readonly budgetMonthBytes: number
+  /** Day of the month on which its month begins, 1 to 31. */
+  readonly resetDay: number
+  /** Bytes per second that are sent on it, and that the server sends, at most; 0: no cap. */
+  readonly rateUpBytesPerS: number
+  readonly rateDownBytesPerS: number
+  /** Queue to aim at, both directions; 0: from the round trip. */
+  readonly targetUs: number
+}
+
+/** What is left out stays as it is. */
+export type UplinkPolicy = Partial<UplinkTraits>
+
+export const DEFAULT_UPLINK: UplinkTraits = {
+  intent: DEFAULT_PATH_POLICY.intent,
+  tier: DEFAULT_PATH_POLICY.tier,
+  weight: DEFAULT_PATH_POLICY.weight,
+  metered: false,
+  budgetDayBytes: 0,
+  budgetMonthBytes: 0,
+  resetDay: 1,
+  rateUpBytesPerS: 0,
+  rateDownBytesPerS: 0,
+  targetUs: 0,
+}
+
+/** In front of the payload of a datagram: IPv4 (RFC 791) or IPv6 (RFC 8200), and UDP. They are on the bill too. */
+const HEADER_BYTES = { 4: 20 + 8, 6: 40 + 8 } as const
 
 /** Initiations to one address before the next is tried: about 2 s. */
 const MOST_TRIES = 3
@@ -32,9 +71,11 @@ export class Uplink {
   readonly path: number
   /** Why it has no socket: a sentence for people. */
   unavailable = 'waiting for the device'
-  #intent: Intent = DEFAULT_PATH_POLICY.intent
-  #tier: number = DEFAULT_PATH_POLICY.tier
-  #weight: number = DEFAULT_PATH_POLICY.weight
+  /** Why its budget is used up: a sentence for people; undefined when something is left. */
+  spent: string | undefined
+  #traits: UplinkTraits = DEFAULT_UPLINK
+  /** What C has counted on its path, as it was told last. */
+  #counted = 0
   readonly #ports = new Map<Family, number>()
   #servers: readonly ServerEndpoint[] = []
   /** The one in use; kept as long as it is one of them. */
@@ -52,15 +93,34 @@ export class Uplink {
     this.setPolicy(wanted)
   }
 
+  /** How this side uses its path. */
   get policy(): PathPolicy {
-    const { path } = this
+    const { intent, tier, weight, rateUpBytesPerS, targetUs } = this.#traits
     return {
-      ...DEFAULT_PATH_POLICY,
-      path,
-      intent: this.#intent,
-      tier: this.#tier,
-      weight: this.#weight,
+      path: this.path,
+      intent,
+      tier,
+      weight,
+      metered: this.isMetered,
+      spent: this.spent !== undefined,
+      capBytesPerS: rateUpBytesPerS,
+      targetUs,
     }
+  }
+
+  /** How the server is to use it. */
+  get policyForServer(): PathPolicy {
+    return { ...this.policy, capBytesPerS: this.#traits.rateDownBytesPerS }
+  }
+
+  get isMetered(): boolean {
+    const { metered, budgetDayBytes, budgetMonthBytes } = this.#traits
+    return metered || budgetDayBytes > 0 || budgetMonthBytes > 0
+  }
+
+  get budget(): Budget {
+    const { budgetDayBytes: dayBytes, budgetMonthBytes: monthBytes, resetDay } = this.#traits
+    return { dayBytes, monthBytes, resetDay }
   }
 
   /** Numbers of its sockets in C. */
@@ -73,16 +133,27 @@ export class Uplink {
     return this.#attached !== undefined
   }
 
-  /** What is left out stays as it is. */
-  setPolicy({ intent, tier, weight }: UplinkPolicy): void {
-    this.#intent = intent ?? this.#intent
-    this.#tier = tier ?? this.#tier
-    this.#weight = weight ?? this.#weight
+  setPolicy(wanted: UplinkPolicy): void {
+    this.#traits = { ...this.#traits, ...wanted }
+  }
+
+  /** Octets on the wire, both directions together, since C was asked last. */
+  takeCount({ txBytes, txDatagrams, rxBytes, rxDatagrams }: EventOf<'pathStats'>): number {
+    const headerBytes = HEADER_BYTES[this.#attached?.family === 6 ? 6 : 4]
+    const counted = txBytes + rxBytes + headerBytes * (txDatagrams + rxDatagrams)
+    const before = counted < this.#counted ? 0 : this.#counted
+    this.#counted = counted
+    return counted - before
+  }
+
+  /** A new session: C counts from zero again. */
+  restartCount(): void {
+    this.#counted = 0
   }
 
   /** It was taken away: nothing more is sent on it. */
   leave(nowUs: number): void {
-    this.#intent = 'down'
+    this.#traits = { ...this.#traits, intent: 'down' }
     this.leavesAtUs = nowUs + LEAVE_US
   }
 

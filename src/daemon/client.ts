@@ -28,6 +28,8 @@ const REFUSED_RETRY_US = 5_000_000
 /** From the first failure to find the server's name to the next try; doubles up to the last. */
 const RESOLVE_RETRY_US = 1_000_000
 const RESOLVE_RETRY_MOST_US = 30_000_000
+/** What metered uplinks have used is kept so often: what a crash forgets is less than a minute's. */
+const KEEP_USAGE_US = 60_000_000
 
 export class ClientRole implements Role {
   readonly core: Client
@@ -43,6 +45,8 @@ export class ClientRole implements Role {
   /** What the device has, as it was told last. */
   #addressed = ''
   #resolveRetryUs = RESOLVE_RETRY_US
+  /** As it was kept last. */
+  #usage: string
 
   /** MPTUN_E_CONFIG_NOT_JOINED when there is no server to go to. */
   constructor(around: Surroundings, config: ClientConfig) {
@@ -57,9 +61,12 @@ export class ClientRole implements Role {
     this.#config = config
     this.#server = server
     const { secret, publicKey } = server
+    const usage = around.store.readUsage()
+    this.#usage = JSON.stringify(usage)
     this.core = new Client({
       ...around.core,
       serverPublicKey: publicKey,
+      usage,
       ...(secret === undefined ? {} : { invitation: { id: inviteId(secret), secret } }),
     })
     this.#jobs = new Jobs((error) =>
@@ -95,6 +102,12 @@ export class ClientRole implements Role {
         if (this.#names().some(({ host }) => isIP(host) === 0)) {
           this.#loop?.planOnce('resolve', nowUs + RESOLVE_RETRY_MOST_US, () => this.#resolve())
         }
+        return
+      case 'stats':
+        this.#loop?.planOnce('usage', nowUs + KEEP_USAGE_US, () => this.#keepUsage())
+        return
+      case 'budget':
+        this.#keepUsage()
         return
       case 'session-up':
         this.#loop?.callOff('resolve')
@@ -170,8 +183,23 @@ export class ClientRole implements Role {
     }
   }
 
-  stop(): Promise<void> {
-    return this.#jobs.idle()
+  async stop(): Promise<void> {
+    this.#keepUsage()
+    await this.#jobs.idle()
+  }
+
+  /** Nothing to write when nothing is metered. A full disk stops no tunnel. */
+  #keepUsage(): void {
+    const { store, log } = this.#around
+    const usage = this.core.usage()
+    const text = JSON.stringify(usage)
+    if (text === this.#usage) return
+    try {
+      store.writeUsage(usage)
+      this.#usage = text
+    } catch (error) {
+      log.write('usage.unwritten', { why: messageOf(error) })
+    }
   }
 
   #endpointTexts(): string[] {

@@ -34,6 +34,10 @@ export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
     }
     case 'active-path':
       return ['path.active', { peer: fact.peer, path: fact.path, uplink: fact.label }]
+    case 'budget': {
+      const { uplink, isSpent, why } = fact
+      return isSpent ? ['uplink.spent', { uplink, why }] : ['uplink.refilled', { uplink }]
+    }
     case 'policy':
       return ['policy.changed', { peer: fact.peer, mode: fact.mode }]
     default:

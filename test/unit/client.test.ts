@@ -5,7 +5,16 @@ import { Client } from '../../src/core/client.js'
 import { DEFAULT_PATH_POLICY } from '../../src/core/policy.js'
 import type { Server } from '../../src/core/server.js'
 import { LIMIT, MESSAGE } from '../../src/wire.js'
-import { coreOptions, MS, only, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
+import {
+  coreOptions,
+  MS,
+  only,
+  pathSample,
+  policyOf,
+  SECOND,
+  takeCommands,
+  takeFacts,
+} from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
 import {
   endpoint,
@@ -304,6 +313,85 @@ describe('uplinks that come and go', () => {
     world.runFor(SECOND)
     expect(van.up()).toEqual([0])
     expect(van.factsOf('handshake-started').at(-1)?.why).toBe('uplink wan0 is there')
+  })
+})
+
+describe('uplinks that cost money', () => {
+  const MB = 1e6
+  const pathOf = (station: Station) => station.core.snapshot().peers[0]!.paths[0]!
+  const carry = (van: Station<Client>, bytes: number, datagrams = 0) =>
+    van.core.handleEvent(
+      world.nowUs,
+      pathSample({ txBytes: bytes, rxBytes: 5, txDatagrams: datagrams, rxDatagrams: 1 }),
+    )
+
+  it('have one cap here and another at the server, and the same target', () => {
+    const van = world.roadWarrior('van', 1)
+    const caps = { rateUpBytesPerS: 1000, rateDownBytesPerS: 2000, targetUs: 15_000, metered: true }
+    van.core.setUplink(world.nowUs, 'wan0', caps)
+    world.runFor(SECOND)
+    const wanted = { ...DEFAULT_PATH_POLICY, path: 0, metered: true, targetUs: 15_000 }
+    expect(van.core.policy.paths).toEqual([{ ...wanted, capBytesPerS: 1000 }])
+    expect(policyAtServer().paths).toEqual([{ ...wanted, capBytesPerS: 2000 }])
+  })
+
+  it('carry nothing more when their budget is used up, in either direction, and say so', () => {
+    const van = world.roadWarrior('van', 2)
+    world.runFor(SECOND)
+    van.core.setUplink(world.nowUs, 'wan0', { budgetDayBytes: MB })
+    carry(van, 0.9 * MB)
+    expect(pathOf(van)).toMatchObject({ inPlan: true, notes: ['has used 900 kB of 1 MB today'] })
+    // Headers of IP and UDP are on the bill.
+    carry(van, 0.9 * MB, 100_000 / 28)
+    world.runFor(SECOND)
+    const why = 'its 1 MB of today are used up; the next day begins at midnight'
+    expect(pathOf(van)).toMatchObject({ inPlan: false, why })
+    expect(pathOf(server)).toMatchObject({ inPlan: false, why: 'its budget is used up' })
+    expect(van.factsOf('budget')).toEqual([{ kind: 'budget', uplink: 'wan0', isSpent: true, why }])
+    expect(Object.keys(van.core.usage())).toEqual(['wan0'])
+  })
+
+  it('carry again when the budget is raised, or a new day begins', () => {
+    let wallUs = new Date(2026, 2, 5).getTime() * 1000
+    const { publicKey } = keyPair('server')
+    const client = new Client({
+      ...coreOptions('van'),
+      wallUs: () => wallUs,
+      serverPublicKey: publicKey,
+    })
+    const told = () => only(takeFacts(client), 'budget').map(({ isSpent }) => isSpent)
+    client.setUplink(0, 'lte', { budgetDayBytes: MB })
+    client.handleEvent(0, pathSample({ txBytes: MB }))
+    expect(told()).toEqual([true])
+    client.setUplink(0, 'lte', { budgetDayBytes: 2 * MB })
+    expect(told()).toEqual([false])
+    client.handleEvent(0, pathSample({ txBytes: 2 * MB }))
+    expect(told()).toEqual([true])
+    // Nothing is carried that would be counted, so it looks by itself.
+    wallUs += 86_400 * SECOND
+    expect(client.nextTimeout()).toBeLessThanOrEqual(60 * SECOND)
+    client.handleTimeout(client.nextTimeout())
+    expect(told()).toEqual([false])
+    expect(client.nextTimeout()).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('count on where they were, from session to session and from start to start', () => {
+    const client = new Client({
+      ...coreOptions('van'),
+      wallUs: () => new Date(2026, 2, 5).getTime() * 1000,
+      serverPublicKey: keyPair('server').publicKey,
+      usage: { lte: { day: '2026-03-05', dayBytes: 70, month: '2026-03-01', monthBytes: 900 } },
+    })
+    client.setUplink(0, 'lte', { metered: true })
+    for (const txBytes of [100, 150, 20]) {
+      client.handleEvent(0, pathSample({ txBytes }))
+    }
+    expect(client.usage()).toEqual({
+      lte: { day: '2026-03-05', dayBytes: 240, month: '2026-03-01', monthBytes: 1070 },
+    })
+    client.setUplink(0, 'dsl', {})
+    client.handleEvent(0, pathSample({ path: 1, txBytes: 100 }))
+    expect(client.usage()).not.toHaveProperty('dsl')
   })
 })
 

@@ -3,6 +3,7 @@ import { fromCommandLine, fromFile } from '../../src/config/file.js'
 import { optionsOf } from '../../src/config/options.js'
 import { readSetting } from '../../src/config/setting.js'
 import { resolveConfig } from '../../src/config/tunnel.js'
+import { DEFAULT_UPLINK } from '../../src/core/uplink.js'
 import { formatCidr } from '../../src/net/address.js'
 
 const client = async (text: string, line: Record<string, unknown> = {}) =>
@@ -70,8 +71,8 @@ describe('a configuration', () => {
     })
     expect(file).toEqual(line)
     expect(file.uplinks).toEqual([
-      { name: 'wwan0', weight: 3, tier: 0, intent: 'up' },
-      { name: 'eth1', weight: 1, tier: 1, intent: 'standby' },
+      { ...DEFAULT_UPLINK, name: 'wwan0', weight: 3 },
+      { ...DEFAULT_UPLINK, name: 'eth1', tier: 1, intent: 'standby' },
     ])
     expect(file.routes.map(formatCidr)).toEqual(['0.0.0.0/1', '128.0.0.0/1', '::/1', '8000::/1'])
     expect(file.policy.updelayUs).toBe(500_000)
@@ -99,9 +100,43 @@ describe('a configuration', () => {
       standby = true
     `)
     expect(config.uplinks).toEqual([
-      { name: 'wwan0', weight: 3, tier: 0, intent: 'up' },
-      { name: 'eth1', weight: 1, tier: 0, intent: 'standby' },
+      { ...DEFAULT_UPLINK, name: 'wwan0', weight: 3 },
+      { ...DEFAULT_UPLINK, name: 'eth1', intent: 'standby' },
     ])
+  })
+
+  it('takes all that may be said of an uplink, in a table as in a word', async () => {
+    const [inTable] = (
+      await client(`
+        [[uplink]]
+        name = "wwan0"
+        metered = true
+        budget-day = "500MB"
+        budget-month = "10 GB"
+        reset-day = 15
+        rate-up = "2.5Mbit"
+        rate-down = "20 Mbit/s"
+        target = "15ms"
+        intent = "standby"
+      `)
+    ).uplinks
+    const words =
+      'wwan0,metered,budget-day=500MB,budget-month=10GB,reset-day=15,rate-up=2.5Mbit,rate-down=20Mbit,target=15,standby'
+    const [inWord] = (await client('', { uplink: [words] })).uplinks
+    expect(inTable).toEqual({
+      name: 'wwan0',
+      intent: 'standby',
+      tier: 0,
+      weight: 1,
+      metered: true,
+      budgetDayBytes: 500e6,
+      budgetMonthBytes: 10e9,
+      resetDay: 15,
+      rateUpBytesPerS: 312_500,
+      rateDownBytesPerS: 2_500_000,
+      targetUs: 15_000,
+    })
+    expect(inWord).toEqual(inTable)
   })
 
   it('has every option in its schema', async () => {

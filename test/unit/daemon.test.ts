@@ -10,6 +10,7 @@ import { keyPairOf } from '../../src/core/keys.js'
 import { Daemon } from '../../src/daemon/daemon.js'
 import type { StatusReport } from '../../src/status.js'
 import { Store } from '../../src/store.js'
+import { pathSample } from './core_fixture.js'
 import { listed, type TestMachine, testDirs, testMachine } from './daemon_fixture.js'
 
 beforeAll(() => sodium.ready)
@@ -224,6 +225,27 @@ describe('a client', () => {
       message: expect.stringContaining('mptun join'),
     })
     expect(machine.engines).toEqual([])
+  })
+
+  it('keeps what metered uplinks have used, and knows it at the next start', async () => {
+    const store = joined()
+    machine.devices = [listed('wwan0', 3, '192.0.2.6')]
+    const first = await start(await client('wwan0,budget-day=100MB'))
+    machine.engines[0]?.tell(pathSample({ txBytes: 40e6 }))
+    first.daemon.end()
+    await first.ended
+    expect(store.readUsage()).toHaveProperty('wwan0.dayBytes', 40e6)
+    lines = []
+    await start(await client('wwan0,budget-day=100MB'))
+    machine.engines.at(-1)?.tell(pathSample({ txBytes: 50e6 }))
+    expect((await status()).peers[0]?.paths[0]).toMatchObject({
+      metered: true,
+      notes: ['has used 90 MB of 100 MB today'],
+    })
+    // The budget ends in the middle of a minute, and that is not forgotten by a crash.
+    machine.engines.at(-1)?.tell(pathSample({ txBytes: 70e6 }))
+    await eventually(() => expect(store.readUsage()).toHaveProperty('wwan0.dayBytes', 110e6))
+    expect(lines.join('')).toContain('uplink.spent uplink=wwan0')
   })
 
   it('opens a socket on each uplink and calls the server on all of them', async () => {

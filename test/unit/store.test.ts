@@ -35,6 +35,17 @@ const peer = (octet: number) => ({
 })
 
 describe('the state directory', () => {
+  it('keeps what metered uplinks have used', () => {
+    expect(store.readUsage()).toEqual({})
+    const usage = {
+      wwan0: { day: '2026-03-05', dayBytes: 500, month: '2026-03-01', monthBytes: 70_000 },
+    }
+    store.writeUsage(usage)
+    expect(new Store(dir).readUsage()).toEqual(usage)
+    writeFileSync(join(dir, 'usage.json'), '{"wwan0": {"day": "today"}}')
+    expect(() => store.readUsage()).toThrow('usage.json cannot be understood')
+  })
+
   it('gives back what it was given', () => {
     store.writePeer('barge', peer(2))
     store.writeInvite('ab'.repeat(16), { name: 'van', secret: filled(7), expires: 1_800_000_000 })

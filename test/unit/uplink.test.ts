@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { readSetting } from '../../src/config/setting.js'
 import { nearest } from '../../src/config/spelling.js'
 import { formatUplink, INTENTS, uplink } from '../../src/config/uplink.js'
+import { DEFAULT_UPLINK } from '../../src/core/uplink.js'
 import { parseAddress } from '../../src/net/address.js'
 import type { Device } from '../../src/net/devices.js'
 import { Uplinks } from '../../src/net/uplinks.js'
@@ -14,6 +15,12 @@ function device(name: string, ifindex: number, ...addresses: string[]): Device {
 const devices = (...list: Device[]) => new Map(list.map((each) => [each.name, each]))
 
 describe('an uplink in text', () => {
+  /** As fine as the words for them are. */
+  const amount = fc
+    .integer({ min: 0, max: 1e9 })
+    .map((kilobytes) => (kilobytes < 1000 ? 0 : kilobytes * 1000))
+  const rate = fc.integer({ min: 0, max: 7000 }).map((tens) => tens * 1250)
+
   it('is read back as it was written', () => {
     fc.assert(
       fc.property(
@@ -22,6 +29,13 @@ describe('an uplink in text', () => {
           weight: fc.integer({ min: 1, max: 256 }),
           tier: fc.integer({ min: 0, max: 255 }),
           intent: fc.constantFrom(...INTENTS),
+          metered: fc.boolean(),
+          budgetDayBytes: amount,
+          budgetMonthBytes: amount,
+          resetDay: fc.integer({ min: 1, max: 31 }),
+          rateUpBytesPerS: rate,
+          rateDownBytesPerS: rate,
+          targetUs: fc.integer({ min: 0, max: 500 }).map((ms) => ms * 1000),
         }),
         (config) => {
           expect(uplink(formatUplink(config))).toEqual(config)
@@ -126,9 +140,37 @@ describe('a setting', () => {
     ],
     [
       'add-uplink wwan1,weight=2',
-      { kind: 'add-uplink', uplink: { name: 'wwan1', weight: 2, tier: 0, intent: 'up' } },
+      { kind: 'add-uplink', uplink: { ...DEFAULT_UPLINK, name: 'wwan1', weight: 2 } },
     ],
     ['remove-uplink wwan1', { kind: 'remove-uplink', name: 'wwan1' }],
+    [
+      'budget_day wwan0 1.5GB',
+      { kind: 'uplink', name: 'wwan0', traits: { budgetDayBytes: 1.5e9 } },
+    ],
+    [
+      'rate-up wwan0 20Mbit/s',
+      { kind: 'uplink', name: 'wwan0', traits: { rateUpBytesPerS: 2.5e6 } },
+    ],
+    ['target wwan0 auto', { kind: 'uplink', name: 'wwan0', traits: { targetUs: 0 } }],
+    [
+      'uplink wwan0 unmetered budget-month=none reset-day=31 rate-down=none target=15ms down tier=1 weight=9 rate-up=10kbit budget-day=1MB',
+      {
+        kind: 'uplink',
+        name: 'wwan0',
+        traits: {
+          intent: 'down',
+          tier: 1,
+          weight: 9,
+          metered: false,
+          budgetDayBytes: 1e6,
+          budgetMonthBytes: 0,
+          resetDay: 31,
+          rateUpBytesPerS: 1250,
+          rateDownBytesPerS: 0,
+          targetUs: 15_000,
+        },
+      },
+    ],
   ])('%s is read', (text, setting) => {
     expect(readSetting(text.split(' '))).toEqual(setting)
   })
@@ -140,6 +182,15 @@ describe('a setting', () => {
     ['mode a b', 'found 2 words behind mode'],
     ['weight wwan0 300', 'weight: found "300", accepted is a whole number from 1 to 256'],
     ['uplink wwan0 standbye', '(did you mean "standby"?)'],
+    ['uplink wwan0 metred', '(did you mean "metered"?)'],
+    ['uplink wwan0 metered unmetered', 'unmetered is given twice'],
+    ['uplink wwan0 up down', 'intent is given twice'],
+    ['uplink wwan0 budget-day=500', 'budget-day: found "500", accepted is an amount from 1MB'],
+    ['budget-day wwan0 500kB', 'budget-day: found "500kB", accepted is an amount from 1MB'],
+    ['rate-up wwan0 20', 'rate-up: found "20", accepted is a rate from 10kbit to 34Gbit such as'],
+    ['rate-up wwan0 40Gbit', 'or none'],
+    ['reset-day wwan0 32', 'reset-day: found "32", accepted is a whole number from 1 to 31'],
+    ['target wwan0 5s', 'target: found "5s", accepted is a whole number of milliseconds'],
     ['__proto__ x', 'accepted is mode'],
   ])('%s is refused', (text, part) => {
     expect(() => readSetting(text.split(' '))).toThrow(part)

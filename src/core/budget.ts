@@ -1,0 +1,120 @@
+/**
+ * How much of its budget an uplink has used, by day and by month of the contract. Days and months are those of the
+ * machine's own time zone, as people and bills count them.
+ */
+
+export interface Budget {
+  /** Bytes; 0: no budget. */
+  readonly dayBytes: number
+  readonly monthBytes: number
+  /** Day on which the month of the contract begins, 1 to 31; in shorter months their last day. */
+  readonly resetDay: number
+}
+
+/** What is kept across restarts. */
+export interface Usage {
+  /** First days of the day and of the month that are counted, as 2026-01-31. */
+  readonly day: string
+  readonly dayBytes: number
+  readonly month: string
+  readonly monthBytes: number
+}
+
+/** Routers begin in 1970 and learn the time later: a clock of before this program is not believed. */
+const FIRST_YEAR = 2020
+
+/** Counts what one uplink carries. */
+export class Meter {
+  #usage: Usage | undefined
+
+  constructor(usage?: Usage) {
+    this.#usage = usage
+  }
+
+  /** Nothing: it has never counted. */
+  get usage(): Usage | undefined {
+    return this.#usage
+  }
+
+  /** Adds what was carried now. `wallUs`: the time of day, microseconds since 1970. */
+  count(wallUs: number, bytes: number, resetDay: number): void {
+    const { day, dayBytes, month, monthBytes } = this.#at(wallUs, resetDay)
+    this.#usage = { day, dayBytes: dayBytes + bytes, month, monthBytes: monthBytes + bytes }
+  }
+
+  /** Why the budget is used up, for people; undefined when something is left. */
+  spent(wallUs: number, budget: Budget): string | undefined {
+    const { dayBytes, monthBytes } = this.#at(wallUs, budget.resetDay)
+    if (budget.monthBytes > 0 && monthBytes >= budget.monthBytes) {
+      const next = isoDate(monthAfter(new Date(wallUs / 1000), budget.resetDay))
+      return `its ${dataSize(budget.monthBytes)} of this month are used up; the next month begins on ${next}`
+    }
+    if (budget.dayBytes > 0 && dayBytes >= budget.dayBytes) {
+      return `its ${dataSize(budget.dayBytes)} of today are used up; the next day begins at midnight`
+    }
+    return undefined
+  }
+
+  /** What was used, for people: the rest of a sentence. Undefined without a budget. */
+  told(wallUs: number, budget: Budget): string | undefined {
+    const { dayBytes, monthBytes } = this.#at(wallUs, budget.resetDay)
+    const part = (used: number, most: number, when: string) =>
+      most === 0 ? [] : [`${dataSize(used)} of ${dataSize(most)} ${when}`]
+    const parts = [
+      ...part(dayBytes, budget.dayBytes, 'today'),
+      ...part(monthBytes, budget.monthBytes, 'this month'),
+    ]
+    return parts.length === 0 ? undefined : `has used ${parts.join(' and ')}`
+  }
+
+  /** The counts as of now: zero where a day or a month has begun since. */
+  #at(wallUs: number, resetDay: number): Usage {
+    const now = new Date(wallUs / 1000)
+    const day = isoDate(now)
+    const month = isoDate(monthOf(now, resetDay))
+    const before = this.#usage
+    if (before === undefined) return { day, dayBytes: 0, month, monthBytes: 0 }
+    if (now.getFullYear() < FIRST_YEAR) return before
+    return {
+      day,
+      dayBytes: day === before.day ? before.dayBytes : 0,
+      month,
+      monthBytes: month === before.month ? before.monthBytes : 0,
+    }
+  }
+}
+
+/** The day on which the month of the contract began. */
+function monthOf(now: Date, resetDay: number): Date {
+  const begin = beginning(now.getFullYear(), now.getMonth(), resetDay)
+  return begin <= now ? begin : beginning(now.getFullYear(), now.getMonth() - 1, resetDay)
+}
+
+function monthAfter(now: Date, resetDay: number): Date {
+  const begin = monthOf(now, resetDay)
+  return beginning(begin.getFullYear(), begin.getMonth() + 1, resetDay)
+}
+
+function beginning(year: number, month: number, resetDay: number): Date {
+  const days = new Date(year, month + 1, 0).getDate()
+  return new Date(year, month, Math.min(resetDay, days))
+}
+
+function isoDate(date: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+}
+
+/** `1.50 GB`: decimal units, as contracts have them. */
+export function dataSize(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  // 999.5 would be written as 1000.
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  const digits = unit === 0 || value >= 100 || Number.isInteger(value)
+  return `${digits ? value.toFixed(0) : value.toPrecision(3)} ${units[unit]}`
+}

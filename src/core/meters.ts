@@ -1,0 +1,73 @@
+/** Meters of the uplinks that cost money: what each has used, and whether something of its budget is left. */
+import type { EventOf } from '../boundary.js'
+import { Meter, type Usage } from './budget.js'
+import type { Context } from './context.js'
+import type { Uplink } from './uplink.js'
+
+/** A day or a month may have begun for an uplink whose budget is used up. */
+const LOOK_US = 60_000_000
+
+export class Meters {
+  readonly #context: Context
+  /** By name of the uplink; one that was taken away and comes back goes on where it was. */
+  readonly #meters = new Map<string, Meter>()
+  #lookAtUs = Number.POSITIVE_INFINITY
+
+  /** @param usage of before, by name of the uplink. */
+  constructor(context: Context, usage: Readonly<Record<string, Usage>>) {
+    this.#context = context
+    for (const [name, used] of Object.entries(usage)) this.#meters.set(name, new Meter(used))
+  }
+
+  /** By name of the uplink: to be kept across restarts. */
+  usage(): Record<string, Usage> {
+    const used = [...this.#meters].flatMap(([name, { usage }]) =>
+      usage === undefined ? [] : [[name, usage] as const],
+    )
+    return Object.fromEntries(used)
+  }
+
+  /** What a metered uplink has used, for people; undefined where there is no budget. */
+  told(uplink: Uplink): string | undefined {
+    const { name, budget, isMetered } = uplink
+    return isMetered ? this.#meterOf(name).told(this.#context.options.wallUs(), budget) : undefined
+  }
+
+  /** Counts what C says of its path. True when its budget is used up by it, or no longer. */
+  count(nowUs: number, uplink: Uplink, event: EventOf<'pathStats'>): boolean {
+    const bytes = uplink.takeCount(event)
+    if (!uplink.isMetered || bytes === 0) return false
+    const { name, budget } = uplink
+    this.#meterOf(name).count(this.#context.options.wallUs(), bytes, budget.resetDay)
+    return this.judge(nowUs, uplink)
+  }
+
+  /** Marks the uplink as spent, or no longer. True when that is news. */
+  judge(nowUs: number, uplink: Uplink): boolean {
+    const { name, budget, isMetered, spent: before } = uplink
+    const wallUs = this.#context.options.wallUs()
+    uplink.spent = isMetered ? this.#meterOf(name).spent(wallUs, budget) : undefined
+    const isSpent = uplink.spent !== undefined
+    if (isSpent) this.#lookAtUs = Math.min(this.#lookAtUs, nowUs + LOOK_US)
+    if (isSpent === (before !== undefined)) return false
+    this.#context.fact({ kind: 'budget', uplink: name, isSpent, why: uplink.spent ?? '' })
+    return true
+  }
+
+  /** Looks whether a spent uplink has something again. True when one has. */
+  handleTimeout(nowUs: number, uplinks: Iterable<Uplink>): boolean {
+    if (nowUs < this.#lookAtUs) return false
+    this.#lookAtUs = Number.POSITIVE_INFINITY
+    return [...uplinks].map((uplink) => this.judge(nowUs, uplink)).includes(true)
+  }
+
+  nextTimeout(): number {
+    return this.#lookAtUs
+  }
+
+  #meterOf(name: string): Meter {
+    const known = this.#meters.get(name) ?? new Meter()
+    this.#meters.set(name, known)
+    return known
+  }
+}

@@ -1,0 +1,119 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Budget, dataSize, Meter } from '../../src/core/budget.js'
+
+const MB = 1e6
+const GB = 1e9
+/** Local time, as budgets count. */
+const at = (...[year, month, day, hour = 12]: [number, number, number, number?]) =>
+  new Date(year, month - 1, day, hour).getTime() * 1000
+const daily = (dayBytes: number): Budget => ({ dayBytes, monthBytes: 0, resetDay: 1 })
+const monthly = (monthBytes: number, resetDay = 1): Budget => ({
+  dayBytes: 0,
+  monthBytes,
+  resetDay,
+})
+
+describe('a budget of a day', () => {
+  it('is used up when as much was carried, and there again at midnight', () => {
+    const meter = new Meter()
+    meter.count(at(2026, 3, 5), 400 * MB, 1)
+    expect(meter.spent(at(2026, 3, 5, 23), daily(500 * MB))).toBeUndefined()
+    expect(meter.told(at(2026, 3, 5, 23), daily(500 * MB))).toBe('has used 400 MB of 500 MB today')
+    meter.count(at(2026, 3, 5, 23), 100 * MB, 1)
+    expect(meter.spent(at(2026, 3, 5, 23), daily(500 * MB))).toBe(
+      'its 500 MB of today are used up; the next day begins at midnight',
+    )
+    expect(meter.spent(at(2026, 3, 6, 0), daily(500 * MB))).toBeUndefined()
+    expect(meter.told(at(2026, 3, 6, 0), daily(500 * MB))).toBe('has used 0 B of 500 MB today')
+  })
+
+  it('is nothing where there is none', () => {
+    const meter = new Meter()
+    meter.count(at(2026, 3, 5), 400 * GB, 1)
+    expect(meter.spent(at(2026, 3, 5), daily(0))).toBeUndefined()
+    expect(meter.told(at(2026, 3, 5), daily(0))).toBeUndefined()
+  })
+})
+
+describe('a budget of a month', () => {
+  it.each([
+    ['the first by default', 1, at(2026, 3, 31), at(2026, 4, 1, 0), '2026-04-01'],
+    ['its own day', 15, at(2026, 3, 14), at(2026, 3, 15, 0), '2026-03-15'],
+    ['the last day of a short month', 31, at(2026, 2, 27), at(2026, 2, 28, 0), '2026-02-28'],
+    ['a day over the turn of the year', 20, at(2026, 1, 19), at(2026, 1, 20, 0), '2026-01-20'],
+  ])('begins on %s', (_, resetDay, before, after, told) => {
+    const meter = new Meter()
+    const budget = monthly(10 * GB, resetDay)
+    meter.count(before, 10 * GB, resetDay)
+    expect(meter.spent(before, budget)).toBe(
+      `its 10 GB of this month are used up; the next month begins on ${told}`,
+    )
+    expect(meter.spent(after, budget)).toBeUndefined()
+  })
+
+  it('is told beside that of the day', () => {
+    const meter = new Meter()
+    meter.count(at(2026, 3, 4), 3.1 * GB, 1)
+    meter.count(at(2026, 3, 5), 412 * MB, 1)
+    const budget = { dayBytes: 500 * MB, monthBytes: 10 * GB, resetDay: 1 }
+    expect(meter.told(at(2026, 3, 5), budget)).toBe(
+      'has used 412 MB of 500 MB today and 3.51 GB of 10 GB this month',
+    )
+  })
+})
+
+describe('what was used', () => {
+  it('goes on after a restart', () => {
+    const meter = new Meter()
+    meter.count(at(2026, 3, 5), 400 * MB, 1)
+    const again = new Meter(meter.usage)
+    again.count(at(2026, 3, 5), 100 * MB, 1)
+    expect(again.usage).toEqual({
+      day: '2026-03-05',
+      dayBytes: 500 * MB,
+      month: '2026-03-01',
+      monthBytes: 500 * MB,
+    })
+    expect(new Meter().usage).toBeUndefined()
+  })
+
+  it('is not forgotten by a machine that has not learnt the time yet', () => {
+    const meter = new Meter()
+    meter.count(at(2026, 3, 5), 400 * MB, 1)
+    meter.count(at(1970, 1, 2), 100 * MB, 1)
+    expect(meter.spent(at(1970, 1, 2), daily(500 * MB))).toContain('used up')
+    expect(meter.spent(at(2026, 3, 5), daily(500 * MB))).toContain('used up')
+  })
+
+  it('in a month is never less than on its days, whenever they are', () => {
+    const step = fc.record({ hours: fc.nat({ max: 40 }), bytes: fc.nat({ max: 1e9 }) })
+    fc.assert(
+      fc.property(fc.array(step), fc.integer({ min: 1, max: 31 }), (steps, resetDay) => {
+        const meter = new Meter()
+        let wallUs = at(2026, 1, 1)
+        for (const { hours, bytes } of steps) {
+          wallUs += hours * 3600e6
+          meter.count(wallUs, bytes, resetDay)
+          const { day, dayBytes, month, monthBytes } = meter.usage!
+          expect(monthBytes).toBeGreaterThanOrEqual(dayBytes)
+          expect(dayBytes).toBeGreaterThanOrEqual(bytes)
+          expect(month <= day).toBe(true)
+        }
+      }),
+      { seed: 5 },
+    )
+  })
+})
+
+it.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1500, '1.50 kB'],
+  [12_345_678, '12.3 MB'],
+  [500e6, '500 MB'],
+  [999_600_000, '1.00 GB'],
+  [2e15, '2000 TB'],
+])('%d bytes are %s', (bytes, text) => {
+  expect(dataSize(bytes)).toBe(text)
+})
