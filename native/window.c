@@ -22,10 +22,8 @@
 
 #define ROUND_LEAST_BYTES (40u * PACKET)
 
-/* Share of losses that is somebody's doing: 5 %, in 1/65536. */
-#define HEAVY_LOSS 3277u
+/* Of slow growth after heavy losses. */
 #define HOLD_US (2 * US_PER_S)
-#define LOSS_ROUNDS 3u
 
 #define IDLE_US US_PER_S
 #define FRESH_US (30ull * US_PER_S)
@@ -41,13 +39,7 @@
  * 6 % of the worst, and saves no more than 4 ms of delay. */
 #define CONFIRM_US 30000u
 
-/* Half more under way: the rate must follow by half of that. With a quarter in place of half, a link
- * of 50 Mbit/s with jitter of 20 ms carried 7-84 % of its rate, depending on luck; with half 77-84 %. */
-#define TRIAL_LEAST_US 100000u
-#define TRIAL_LONGER_US 500000u
-#define TRIAL_LEAST_BYTES (30u * PACKET)
-#define TRIAL_PAUSE_US 200000u
-#define TRIAL_MOST_PAUSE_US (8 * US_PER_S)
+/* After which a raised base is to be proved, then every twice that. */
 #define PROVE_US (5 * US_PER_S)
 
 static uint64_t lesser(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -81,7 +73,7 @@ static void set_pace(struct mp_window *w)
   const uint64_t turn = lesser(w->rtt.smoothed_us, w->rtt.latest_us) + w->interval_us;
   uint64_t rate = UINT64_MAX;
   if (w->rtt.smoothed_us > 0 && turn >= PACED_LEAST_US)
-    rate = w->bytes * US_PER_S / turn * (w->phase == MP_WINDOW_STARTUP ? 8 : 5) / 4;
+    rate = w->bytes * US_PER_S / turn * (w->startup ? 8 : 5) / 4;
   if (w->cap_bytes_per_s > 0)
     rate = lesser(rate, w->cap_bytes_per_s);
   if (rate == UINT64_MAX)
@@ -112,7 +104,8 @@ static void set_target(struct mp_window *w)
 
 void mp_window_open(struct mp_window *w, uint64_t now_us)
 {
-  *w = (struct mp_window){.bytes = MP_WINDOW_INITIAL_BYTES, .round.since_us = now_us};
+  *w = (struct mp_window){
+      .startup = true, .bytes = MP_WINDOW_INITIAL_BYTES, .round.since_us = now_us};
   set_target(w);
 }
 
@@ -125,19 +118,12 @@ void mp_window_limits(struct mp_window *w, uint32_t target_us, uint64_t cap_byte
   set_pace(w);
 }
 
-static void end_trial(struct mp_window *w, bool succeeded, uint64_t now_us)
+static void give_up_trial(struct mp_window *w, uint64_t now_us)
 {
-  if (w->phase != MP_WINDOW_RAISED && w->phase != MP_WINDOW_DRAINED)
+  if (w->trial.kind == MP_TRIAL_NONE)
     return;
-  if (!succeeded)
-    set_window(w, w->trial.whole_bytes);
-  if (w->phase == MP_WINDOW_RAISED) {
-    const uint64_t longer_us = greater(2ull * w->trial.pause_us, TRIAL_PAUSE_US);
-    w->trial.pause_us =
-      (uint32_t)(succeeded ? TRIAL_PAUSE_US : lesser(longer_us, TRIAL_MOST_PAUSE_US));
-  }
-  w->trial.next_us = now_us + w->trial.pause_us;
-  w->phase = MP_WINDOW_STEADY;
+  mp_trial_give_up(&w->trial, now_us);
+  set_window(w, w->untried_bytes);
 }
 
 static void forget_moment(struct mp_window *w)
@@ -153,9 +139,9 @@ static void restart(struct mp_window *w, uint64_t age_us)
   uint64_t bytes = MP_WINDOW_INITIAL_BYTES;
   if (age_us < STALE_US)
     bytes = greater(bytes, learnt / (age_us < FRESH_US ? 2 : 4));
-  end_trial(w, false, w->sent_us);
+  give_up_trial(w, w->sent_us);
   forget_moment(w);
-  w->phase = MP_WINDOW_STARTUP;
+  w->startup = true;
   w->round.rate = w->round.flat_rounds = 0;
   set_window(w, lesser(bytes, w->bytes));
   set_pace(w);
@@ -188,7 +174,7 @@ uint64_t mp_window_pto_us(const struct mp_window *w)
 
 void mp_window_suspect(struct mp_window *w, uint64_t now_us)
 {
-  end_trial(w, false, now_us);
+  give_up_trial(w, now_us);
   forget_moment(w);
   w->reported_us = 0;
 }
@@ -258,33 +244,25 @@ static void note_arrivals(struct mp_window *w, const struct mp_window_report *r)
   }
 }
 
-/* ---- Losses ---- */
-
-/* Losses by chance are the resender's business. Heavy ones are a policer's, or a queue's that is
- * shorter than the target; when less under way does not help, they were chance after all. */
 static void judge_losses(struct mp_window *w, uint64_t now_us)
 {
-  const uint64_t all = w->round.acked_bytes + w->round.lost_bytes;
-  const uint32_t share = (uint32_t)(w->round.lost_bytes * 65536 / all);
-  if (w->loss.rounds > 0 && --w->loss.rounds == 0) {
-    if (share > w->loss.blamed / 2) {
-      w->loss.usual = (uint32_t)greater(share, w->loss.blamed);
-      w->hold_us = 0;
-      set_window(w, greater(w->bytes, w->loss.whole_bytes));
-    }
-  } else if (w->loss.rounds == 0 && share > HEAVY_LOSS + w->loss.usual * 3 / 2 &&
-             w->delivery.rate > 0) {
-    end_trial(w, false, now_us);
-    w->loss.whole_bytes = w->bytes;
-    w->loss.blamed = share;
-    w->loss.rounds = LOSS_ROUNDS;
+  switch (mp_losses_judge(&w->losses, w->round.acked_bytes, w->round.lost_bytes)) {
+  case MP_LOSSES_CHANCE:
+    break;
+  case MP_LOSSES_MISTAKEN:
+    w->hold_us = 0;
+    set_window(w, greater(w->bytes, w->lossless_bytes));
+    break;
+  case MP_LOSSES_HEAVY:
+    give_up_trial(w, now_us);
+    w->startup = false;
+    w->lossless_bytes = w->bytes;
     w->hold_us = now_us + HOLD_US;
-    w->phase = MP_WINDOW_STEADY;
-    const uint64_t fits_us = turn_us(w) + lesser(w->standing.queue_us, w->target_us) / 2;
-    set_window(w, lesser(w->bytes, carried(fast_rate(w, now_us), fits_us) * 9 / 10));
+    if (w->delivery.rate > 0) {
+      const uint64_t fits_us = turn_us(w) + lesser(w->standing.queue_us, w->target_us) / 2;
+      set_window(w, lesser(w->bytes, carried(fast_rate(w, now_us), fits_us) * 9 / 10));
+    }
   }
-  if (share < w->loss.usual)
-    w->loss.usual -= (w->loss.usual - share) / 16;
 }
 
 /* No delay and no more rate: something else is the limit, such as the sender. */
@@ -296,7 +274,7 @@ static void judge_startup(struct mp_window *w, uint64_t now_us)
   w->round.flat_rounds = rate * 4 < w->round.rate * 5 ? w->round.flat_rounds + 1 : 0;
   w->round.rate = greater(rate, w->round.rate);
   if (w->round.flat_rounds >= 3)
-    w->phase = MP_WINDOW_STEADY;
+    w->startup = false;
 }
 
 static void note_round(struct mp_window *w, const struct mp_window_report *r)
@@ -307,7 +285,7 @@ static void note_round(struct mp_window *w, const struct mp_window_report *r)
       w->round.acked_bytes + w->round.lost_bytes < ROUND_LEAST_BYTES)
     return;
   judge_losses(w, r->now_us);
-  if (w->phase == MP_WINDOW_STARTUP)
+  if (w->startup)
     judge_startup(w, r->now_us);
   w->round.since_us = r->now_us;
   w->round.acked_bytes = w->round.lost_bytes = 0;
@@ -315,117 +293,87 @@ static void note_round(struct mp_window *w, const struct mp_window_report *r)
 
 /* ---- Trials ---- */
 
-static void set_step(struct mp_window *w, enum mp_window_step step, uint64_t for_us,
-                     const struct mp_window_report *r)
+static struct mp_trial_sight sight_of(const struct mp_window *w, const struct mp_window_report *r)
 {
-  w->trial.step = step;
-  w->trial.ends_us = r->now_us + for_us;
-  w->trial.mark_arrived_us = r->arrived_us;
-  w->trial.mark_received_bytes = r->received_bytes;
+  const bool is_tiny = w->bytes <= 2 * MP_WINDOW_LEAST_BYTES;
+  return (struct mp_trial_sight){
+      .now_us = r->now_us,
+      .arrived_us = r->arrived_us,
+      .received_bytes = r->received_bytes,
+      .delay_any = r->delay_any,
+      .delay_us = r->delay_us,
+      .queue_us = w->standing.queue_us,
+      .slack_us = w->target_us + 2 * w->standing.noise_us,
+      .srtt_us = w->rtt.smoothed_us,
+      .round_us = round_us(w),
+      .best = is_tiny ? UINT64_MAX : mp_delivery_best(&w->delivery, r->now_us),
+  };
 }
 
-static void begin_raised(struct mp_window *w, const struct mp_window_report *r)
+/* A delay keeps the window small, and the path has been faster. */
+static bool is_doubtful(const struct mp_window *w, const struct mp_trial_sight *sight)
 {
-  w->phase = MP_WINDOW_RAISED;
-  w->trial.whole_bytes = w->bytes;
-  w->trial.queue_us = w->standing.queue_us;
-  set_step(w, MP_WINDOW_BEFORE, greater(w->rtt.smoothed_us, TRIAL_LEAST_US), r);
+  return sight->now_us >= w->trial.next_us && sight->now_us >= w->cut.next_us &&
+         w->standing.queue_us > w->target_us / 2 &&
+         (w->standing.queue_us <= w->target_us * 3 / 2 || w->cut.futile) &&
+         mp_trial_is_short(w->delivery.rate, sight->best);
 }
 
-static void begin_drained(struct mp_window *w, const struct mp_window_report *r)
+/* Whether one began. */
+static bool try_more(struct mp_window *w, const struct mp_window_report *r)
 {
-  w->phase = MP_WINDOW_DRAINED;
-  w->trial.whole_bytes = w->bytes;
-  w->trial.least_us = INT64_MAX;
+  const struct mp_trial_sight sight = sight_of(w, r);
+  if (!is_doubtful(w, &sight))
+    return false;
+  w->untried_bytes = w->bytes;
+  mp_trial_raise(&w->trial, &sight);
+  return true;
+}
+
+static void try_less(struct mp_window *w, const struct mp_window_report *r)
+{
+  const struct mp_trial_sight sight = sight_of(w, r);
+  w->untried_bytes = w->bytes;
+  mp_trial_drain(&w->trial, &sight);
   set_window(w, w->bytes / 2);
-  set_step(w, MP_WINDOW_SETTLING, round_us(w), r);
 }
 
-/* The rate of the running step, 0 while too little has arrived to tell. */
-static uint64_t rate_of_step(const struct mp_window *w, const struct mp_window_report *r)
+static void accept_raised(struct mp_window *w, uint64_t now_us)
 {
-  const uint64_t passed_us = r->arrived_us - w->trial.mark_arrived_us;
-  const uint64_t bytes = r->received_bytes - w->trial.mark_received_bytes;
-  if (passed_us == 0 ||
-      (bytes < TRIAL_LEAST_BYTES && r->now_us < w->trial.ends_us + TRIAL_LONGER_US))
-    return 0;
-  return lesser(bytes, MP_WINDOW_MOST_BYTES) * US_PER_S / passed_us;
-}
-
-/* By half of what was added, or up to what the path has at best been seen to do. */
-static bool has_followed(const struct mp_window *w, uint64_t rate, uint64_t now_us)
-{
-  return rate * 4 >= w->trial.rate * 5 ||
-         (rate * 10 >= w->trial.rate * 11 &&
-          rate * 20 >= mp_delivery_best(&w->delivery, now_us) * 19);
-}
-
-static bool is_below_best(const struct mp_window *w, uint64_t rate, uint64_t now_us)
-{
-  return w->bytes <= 2 * MP_WINDOW_LEAST_BYTES ||
-         rate * 10 < mp_delivery_best(&w->delivery, now_us) * 9;
-}
-
-static void judge_raised(struct mp_window *w, uint64_t rate, uint64_t now_us)
-{
-  const bool followed = has_followed(w, rate, now_us);
-  end_trial(w, followed, now_us);
-  if (!followed)
-    return;
   mp_standing_raise(&w->standing, w->trial.queue_us);
   if (w->cut.futile)
     set_window(w, greater(w->bytes, w->cut.whole_bytes));
   w->cut.futile = false;
-  w->trial.prove_us = now_us + PROVE_US;
+  w->prove_us = now_us + PROVE_US;
 }
 
-static void run_raised(struct mp_window *w, const struct mp_window_report *r)
+static void accept_drained(struct mp_window *w, uint64_t now_us)
 {
-  const uint32_t most_us = w->trial.queue_us + w->target_us + 2 * w->standing.noise_us;
-  const bool full = w->standing.queue_us > most_us;
-  if (r->now_us < w->trial.ends_us && !full)
-    return;
-  const uint64_t rate = rate_of_step(w, r);
-  const uint64_t shows_us = greater(w->rtt.smoothed_us, TRIAL_LEAST_US);
-  if (w->trial.step == MP_WINDOW_SETTLING && !full) {
-    set_step(w, MP_WINDOW_SHOWING, shows_us, r);
-  } else if (w->trial.step == MP_WINDOW_SHOWING) {
-    if (rate > 0 || full || r->now_us >= w->trial.ends_us + TRIAL_LONGER_US)
-      judge_raised(w, rate, r->now_us);
-  } else if (full || (rate > 0 && !is_below_best(w, rate, r->now_us))) {
-    end_trial(w, false, r->now_us);
-  } else if (rate > 0) {
-    w->trial.rate = rate;
-    set_window(w, w->bytes * 3 / 2);
-    set_step(w, MP_WINDOW_SETTLING, round_us(w), r);
-  } else if (r->now_us >= w->trial.ends_us + TRIAL_LONGER_US) {
-    end_trial(w, false, r->now_us);
-  }
-}
-
-static void run_drained(struct mp_window *w, const struct mp_window_report *r)
-{
-  if (w->trial.step == MP_WINDOW_SHOWING && r->delay_any && r->delay_us < w->trial.least_us)
-    w->trial.least_us = r->delay_us;
-  if (r->now_us < w->trial.ends_us)
-    return;
-  if (w->trial.step == MP_WINDOW_SETTLING) {
-    set_step(w, MP_WINDOW_SHOWING, LEAST_STANDING_US, r);
-    return;
-  }
   mp_standing_lower(&w->standing, w->trial.least_us);
-  const bool raised = mp_standing_bias(&w->standing) > w->target_us / 2;
-  w->trial.prove_us = raised ? r->now_us + 2 * PROVE_US : 0;
-  end_trial(w, false, r->now_us);
+  const bool is_raised = mp_standing_bias(&w->standing) > w->target_us / 2;
+  w->prove_us = is_raised ? now_us + 2 * PROVE_US : 0;
+  set_window(w, w->untried_bytes);
 }
 
-/* A delay keeps the window small, and the path has been faster. */
-static bool is_doubtful(const struct mp_window *w, uint64_t now_us)
+static void run_trial(struct mp_window *w, const struct mp_window_report *r)
 {
-  return now_us >= w->trial.next_us && now_us >= w->cut.next_us &&
-         w->standing.queue_us > w->target_us / 2 &&
-         (w->standing.queue_us <= w->target_us * 3 / 2 || w->cut.futile) &&
-         is_below_best(w, w->delivery.rate, now_us);
+  const struct mp_trial_sight sight = sight_of(w, r);
+  const bool raised = w->trial.kind == MP_TRIAL_RAISED;
+  switch (mp_trial_run(&w->trial, &sight)) {
+  case MP_TRIAL_GOES_ON:
+    break;
+  case MP_TRIAL_RAISE:
+    set_window(w, w->bytes * 3 / 2);
+    break;
+  case MP_TRIAL_FAILED:
+    set_window(w, w->untried_bytes);
+    break;
+  case MP_TRIAL_SUCCEEDED:
+    if (raised)
+      accept_raised(w, r->now_us);
+    else
+      accept_drained(w, r->now_us);
+  }
 }
 
 /* ---- Growth and cuts ---- */
@@ -436,7 +384,7 @@ static void start_up(struct mp_window *w, const struct mp_window_report *r)
     set_window(w, w->bytes + r->acked_bytes);
     return;
   }
-  w->phase = MP_WINDOW_STEADY;
+  w->startup = false;
   w->cut.next_us = r->now_us + round_us(w);
   if (w->delivery.rate > 0)
     set_window(w, lesser(w->bytes, carried(fast_rate(w, r->now_us), turn_us(w) + w->target_us)));
@@ -479,10 +427,8 @@ static void cut(struct mp_window *w, const struct mp_window_report *r)
     return;
   if (!w->cut.futile && was_futile(w, r->now_us)) {
     w->cut.futile = true;
-    if (is_doubtful(w, r->now_us)) {
-      begin_raised(w, r);
+    if (try_more(w, r))
       return;
-    }
   }
   const uint64_t now_turn_us = turn_us(w) + queue_us;
   const uint64_t aim_us = turn_us(w) + cut_aim_of(w->target_us);
@@ -506,10 +452,10 @@ static void cut(struct mp_window *w, const struct mp_window_report *r)
 static void steer(struct mp_window *w, const struct mp_window_report *r, bool limited)
 {
   const bool saturated = w->saturated_us > 0;
-  if (saturated && is_doubtful(w, r->now_us))
-    begin_raised(w, r);
-  else if (saturated && w->trial.prove_us > 0 && r->now_us >= w->trial.prove_us)
-    begin_drained(w, r);
+  if (saturated && try_more(w, r))
+    return;
+  if (saturated && w->prove_us > 0 && r->now_us >= w->prove_us)
+    try_less(w, r);
   else if (saturated && w->standing.queue_us > w->target_us)
     cut(w, r);
   else if (limited)
@@ -524,20 +470,11 @@ void mp_window_report(struct mp_window *w, const struct mp_window_report *r)
   note_arrivals(w, r);
   set_target(w);
   note_round(w, r);
-  switch (w->phase) {
-  case MP_WINDOW_STARTUP:
-    if (limited)
-      start_up(w, r);
-    break;
-  case MP_WINDOW_STEADY:
+  if (w->trial.kind != MP_TRIAL_NONE)
+    run_trial(w, r);
+  else if (!w->startup)
     steer(w, r, limited);
-    break;
-  case MP_WINDOW_RAISED:
-    run_raised(w, r);
-    break;
-  case MP_WINDOW_DRAINED:
-    run_drained(w, r);
-    break;
-  }
+  else if (limited)
+    start_up(w, r);
   set_pace(w);
 }

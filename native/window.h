@@ -19,9 +19,11 @@
 #include <stdint.h>
 
 #include "delivery.h"
+#include "losses.h"
 #include "measure.h"
 #include "pacer.h"
 #include "standing.h"
+#include "trial.h"
 
 #define MP_WINDOW_PACKET_BYTES 1500u
 #define MP_WINDOW_INITIAL_BYTES (10u * MP_WINDOW_PACKET_BYTES) /* RFC 6928 */
@@ -40,22 +42,13 @@ struct mp_window_report {
   bool limited;                         /* since the last report something waited for this window */
 };
 
-enum mp_window_phase {
-  MP_WINDOW_STARTUP, /* doubles each round trip */
-  MP_WINDOW_STEADY,
-  MP_WINDOW_RAISED,  /* tries a little more: does the rate follow? */
-  MP_WINDOW_DRAINED, /* half for a moment: does the delay? */
-};
-
-enum mp_window_step { MP_WINDOW_BEFORE, MP_WINDOW_SETTLING, MP_WINDOW_SHOWING };
-
 /* Private to window.c; the getters below read it. Times of 0: not. */
 struct mp_window {
   uint32_t wanted_target_us; /* 0: chosen */
   uint64_t cap_bytes_per_s;  /* 0: none */
   uint32_t target_us;
 
-  enum mp_window_phase phase;
+  bool startup; /* doubles each round trip */
   uint64_t bytes;
   struct mp_pacer pacer;
   struct mp_rtt rtt; /* its least is of ever; ours forgets */
@@ -85,22 +78,12 @@ struct mp_window {
     bool futile;
   } cut;
 
-  struct { /* the last cut for loss; shares in 1/65536 */
-    uint8_t rounds; /* until it is judged, 0: it has been */
-    uint32_t blamed, usual;
-    uint64_t whole_bytes;
-  } loss;
+  struct mp_losses losses;
+  uint64_t lossless_bytes; /* the window before it was cut for losses */
 
-  struct {
-    enum mp_window_step step;
-    uint64_t ends_us; /* the step */
-    uint64_t next_us; /* no trial before */
-    uint64_t prove_us; /* when to prove a raised base */
-    uint32_t pause_us, queue_us;
-    uint64_t whole_bytes, rate;
-    uint64_t mark_arrived_us, mark_received_bytes;
-    int64_t least_us;
-  } trial;
+  struct mp_trial trial;
+  uint64_t untried_bytes; /* the window before the trial */
+  uint64_t prove_us;      /* when to prove a raised base */
 };
 
 void mp_window_open(struct mp_window *window, uint64_t now_us);
