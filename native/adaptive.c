@@ -16,11 +16,15 @@
 #define THIN_PACKETS 25u
 #define THIN_CALM_US 500000u
 
-/* A backlog of so long makes a flow wide, when it has sent more than the quickest path would carry
- * before the slowest brings its first; without one for so long it is narrow again. */
+/* What makes a flow wide. Either a backlog of so long, when it has sent more than the quickest path
+ * would carry before the slowest brings its first; or that it presses on the quickest path for so
+ * long: one that measures what it can send and sends no more, as BBR does, never leaves a backlog.
+ * It is narrow again when neither has been so for a while, and it sends less than half. */
 #define WIDE_BACKLOG_US 20000u
 #define WIDE_LEAST_OCTETS 65536u
-#define NARROW_CALM_US 200000u
+#define PRESSING_US 200000u
+#define PRESSED_CALM_US 500000u
+#define NARROW_CALM_US 500000u
 
 enum { PROTOCOL_TCP = 6, TCP_DATA_OFFSET = 12 };
 
@@ -139,11 +143,8 @@ static void fade(struct mp_adaptive_flow *flow, uint64_t now_us)
 }
 
 /* How much a flow must have sent in a second to be worth the slowest path's delay. */
-static uint64_t wide_octets(const struct mp_peer *peer)
+static uint64_t wide_octets(const struct mp_peer *peer, uint8_t best)
 {
-  const uint8_t best = mp_pump_quickest(peer);
-  if (best == MP_CROSSING_NO_PATH)
-    return WIDE_LEAST_OCTETS;
   const struct mp_lane *lanes = peer->adaptive->lanes;
   int64_t skew_us = 0;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
@@ -159,22 +160,56 @@ static uint64_t wide_octets(const struct mp_peer *peer)
   return octets > WIDE_LEAST_OCTETS ? octets : WIDE_LEAST_OCTETS;
 }
 
+/* Follows whether the flow alone sends nearly all that the quickest path can carry: five sixths,
+ * because of its octets headers and tags are a tenth. That a queue comes and goes there tells the
+ * rate of a path that is full from that of one that nobody has filled. */
+static void note_pressure(const struct mp_peer *peer, struct mp_adaptive_flow *flow, uint8_t best,
+                          uint64_t now_us)
+{
+  const struct mp_window *window = &peer->adaptive->lanes[best].window;
+  const uint64_t rate = mp_window_rate(window);
+  if (rate == 0 || flow->recent_octets < rate / 6 * 5) {
+    flow->pressing_us = 0;
+    return;
+  }
+  if (now_us - flow->pressed_us > PRESSED_CALM_US)
+    flow->pressing_us = 0;
+  if (mp_window_queue_us(window) < mp_window_target_us(window) / 4)
+    return;
+  flow->pressed_us = now_us;
+  if (flow->pressing_us == 0)
+    flow->pressing_us = now_us;
+}
+
+/* Decides at each arrival; a flow without arrivals needs no decision. */
 static enum mp_queue_class class_of(struct mp_peer *peer, uint16_t bucket, uint64_t now_us)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
-  if (!mp_queue_holds(adaptive->queue, bucket)) {
+  const uint8_t best = mp_pump_quickest(peer);
+  if (best == MP_CROSSING_NO_PATH)
+    return flow->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
+  if (mp_queue_holds(adaptive->queue, bucket)) {
+    if (flow->backlog_us == 0)
+      flow->backlog_us = mp_queue_since(adaptive->queue, bucket);
+    flow->waited_us = now_us;
+  } else {
     flow->backlog_us = 0;
-    return now_us - flow->waited_us < NARROW_CALM_US ? mp_queue_class_of(adaptive->queue, bucket)
-                                                     : MP_QUEUE_NARROW;
   }
-  if (flow->backlog_us == 0)
-    flow->backlog_us = mp_queue_since(adaptive->queue, bucket);
-  flow->waited_us = now_us;
-  if (mp_queue_class_of(adaptive->queue, bucket) == MP_QUEUE_NARROW &&
-      now_us - flow->backlog_us >= WIDE_BACKLOG_US && flow->recent_octets >= wide_octets(peer))
-    mp_queue_move(adaptive->queue, bucket, MP_QUEUE_WIDE);
-  return mp_queue_class_of(adaptive->queue, bucket);
+  note_pressure(peer, flow, best, now_us);
+
+  const bool backlogged = flow->backlog_us && now_us - flow->backlog_us >= WIDE_BACKLOG_US;
+  if (!flow->wide_us &&
+      ((backlogged && flow->recent_octets >= wide_octets(peer, best)) ||
+       (flow->pressing_us && now_us - flow->pressing_us >= PRESSING_US)))
+    flow->wide_us = now_us;
+  else if (flow->wide_us && now_us - flow->waited_us >= NARROW_CALM_US &&
+           flow->recent_octets < mp_window_rate(&adaptive->lanes[best].window) / 2)
+    flow->wide_us = 0;
+  const enum mp_queue_class class = flow->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
+  if (mp_queue_class_of(adaptive->queue, bucket) != class)
+    mp_queue_move(adaptive->queue, bucket, class);
+  return class;
 }
 
 static void classify(struct mp_adaptive_flow *flow, const struct mp_load *load, uint64_t now_us)

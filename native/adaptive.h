@@ -27,6 +27,9 @@ struct mp_adaptive_flow {
   uint32_t recent_packets;
   uint64_t backlog_us;    /* since when something of it has waited without a pause; 0: nothing waits */
   uint64_t waited_us;     /* when something of it waited last */
+  uint64_t pressing_us;   /* since when it has sent nearly all that the quickest path carries; 0: not */
+  uint64_t pressed_us;    /* when it last made a queue there */
+  uint64_t wide_us;       /* since when it takes all paths; 0: narrow */
   uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
   bool ordered;
   uint8_t path;           /* of its last narrow packet */

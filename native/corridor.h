@@ -120,6 +120,9 @@ void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
 void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
                         const struct mp_queued *packet);
 
+/* Bytes a second that a path would carry, as far as is known. */
+uint64_t mp_pump_capacity(const struct mp_window *window);
+
 /* One-way delay of an empty path, and the path where it is least or MP_CROSSING_NO_PATH. */
 int64_t mp_pump_delay_us(const struct mp_peer *peer, uint8_t path);
 uint8_t mp_pump_quickest(const struct mp_peer *peer);

@@ -13,6 +13,12 @@
 #define STICKY_US 3000
 /* What is asked of a path before a packet is taken from the queue. */
 #define FULL_BYTES 1500u
+/* A flow that has been wide for so long fills the slowest path first. Order makes all its packets as
+ * late as that path's anyway, but for the few that find no slow one before them: from one of these BBR
+ * would take the quickest path's round trip for its own, which is too short to fill the others. It
+ * keeps the least one for ten seconds (tcp_bbr.c, bbr_min_rtt_win_sec), measured when the flow was
+ * narrow; just before it measures anew, what it measures must be the round trip that it has. */
+#define LEVEL_US 9000000u
 /* Tries of one packet, the first included. */
 #define MOST_TRIES 4u
 /* What is older than this is of no use to its flow, which has sent it again by itself. At least so
@@ -65,7 +71,7 @@ int64_t mp_pump_delay_us(const struct mp_peer *peer, uint8_t id)
 
 /* What the path would carry. A rate that was measured while nothing waited says how much was asked of
  * the path, not how much it can do: the window it was found worthy of says more. */
-static uint64_t capacity(const struct mp_window *window)
+uint64_t mp_pump_capacity(const struct mp_window *window)
 {
   const uint32_t srtt_us = mp_window_srtt_us(window);
   const uint64_t rate = mp_window_rate(window);
@@ -79,7 +85,7 @@ static int64_t arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *
   const struct mp_lane *lane = &peer->adaptive->lanes[id];
   const struct mp_window *window = &lane->window;
   int64_t at_us = mp_pump_delay_us(peer, id);
-  const uint64_t rate = capacity(window);
+  const uint64_t rate = mp_pump_capacity(window);
   if (rate == 0)
     return at_us;
   const uint64_t due_us = mp_window_due(window, FULL_BYTES, tunnel->now_us);
@@ -119,6 +125,31 @@ uint8_t mp_pump_quickest(const struct mp_peer *peer)
       best = id;
   }
   return best;
+}
+
+/* The slowest path that would send a packet on without a queue, among those that do not make the
+ * round trip more than three times as long: until BBR has measured the longer one it sends as much as
+ * fits into two of the shorter (twice the round trip, its cwnd_gain), and a flow that loses more by
+ * that than the slow path brings is better off without it. */
+static uint8_t slowest_with_place(const struct mp_peer *peer, uint16_t paths)
+{
+  const uint8_t best = mp_pump_quickest(peer);
+  if (best == MP_CROSSING_NO_PATH)
+    return best;
+  const int64_t most_us = mp_pump_delay_us(peer, best) +
+                          2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
+  uint8_t slowest = MP_CROSSING_NO_PATH;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const struct mp_lane *lane = &peer->adaptive->lanes[id];
+    const uint64_t pipe = mp_pump_capacity(&lane->window) *
+                          mp_window_min_rtt_us(&lane->window) / 1000000;
+    if (lane->flight.inflight_bytes < pipe && mp_pump_delay_us(peer, id) <= most_us &&
+        (slowest == MP_CROSSING_NO_PATH ||
+         mp_pump_delay_us(peer, id) > mp_pump_delay_us(peer, slowest)))
+      slowest = id;
+  }
+  return slowest;
 }
 
 /* ---- Sending ---- */
@@ -274,11 +305,17 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
     const uint8_t best = quickest_of(tunnel, peer, narrow_paths(peer));
     paths = best == MP_CROSSING_NO_PATH ? 0 : mp_path_bit(best);
   }
-  const uint8_t id = quickest_of(tunnel, peer, ready(tunnel, peer, paths));
+  const uint16_t able = ready(tunnel, peer, paths);
   struct mp_queued packet;
-  if (id == MP_CROSSING_NO_PATH ||
-      !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
+  if (!able || !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
     return false;
+  const struct mp_adaptive_flow *flow =
+      &adaptive->flows[packet.load->flow & (MP_LIMIT_BUCKETS - 1)];
+  uint8_t id = MP_CROSSING_NO_PATH;
+  if (flow->wide_us && tunnel->now_us - flow->wide_us >= LEVEL_US)
+    id = slowest_with_place(peer, able);
+  if (id == MP_CROSSING_NO_PATH)
+    id = quickest_of(tunnel, peer, able);
   fly_first(tunnel, peer, id, packet.load, packet.index, packet.congested);
   mp_load_drop(&tunnel->loads, packet.load);
   return true;
