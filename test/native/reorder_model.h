@@ -18,7 +18,6 @@ enum {
   MODEL_SLACK_US = 2000,
   MODEL_CAP_US = 150000,
   MODEL_WITNESSES = 8,
-  MODEL_LOG = MODEL_BUCKETS * MODEL_SPAN + 1, /* most deliveries of one call */
 };
 
 #define MODEL_ORIGIN (1ll << 40) /* sequence 0: its low 24 bits are zero, and nothing is negative */
@@ -62,18 +61,9 @@ struct twin {
   struct mp_reorder_stats stats; /* the model's */
   struct model_bucket buckets[MODEL_BUCKETS];
   /* Names delivered by the present call. */
-  uint32_t real_count, model_count;
-  uint32_t real_log[MODEL_LOG], model_log[MODEL_LOG];
+  uint32_t real_count, model_count, real_room, model_room;
+  uint32_t *real_log, *model_log;
 };
-
-MODEL_API void twin_note(void *context, struct mp_packet *packet)
-{
-  struct twin *twin = context;
-  if (twin->real_count < MODEL_LOG)
-    twin->real_log[twin->real_count] = packet->length;
-  twin->real_count++;
-  mp_pool_give(&twin->pool, packet);
-}
 
 /* Room for one more of `size` octets. */
 MODEL_API void *model_grow(void *members, uint32_t count, uint32_t *room, size_t size)
@@ -85,6 +75,20 @@ MODEL_API void *model_grow(void *members, uint32_t count, uint32_t *room, size_t
   if (!grown)
     abort();
   return grown;
+}
+
+/* Writes a name down at the end of a log. */
+MODEL_API void model_log(uint32_t **log, uint32_t *count, uint32_t *room, uint32_t name)
+{
+  *log = model_grow(*log, *count, room, sizeof **log);
+  (*log)[(*count)++] = name;
+}
+
+MODEL_API void twin_note(void *context, struct mp_packet *packet)
+{
+  struct twin *twin = context;
+  model_log(&twin->real_log, &twin->real_count, &twin->real_room, packet->length);
+  mp_pool_give(&twin->pool, packet);
 }
 
 MODEL_API void model_add(struct model_set *set, int64_t member)
@@ -106,7 +110,7 @@ MODEL_API struct twin *twin_open(uint32_t limit, uint64_t repair_us)
   struct twin *twin = calloc(1, sizeof *twin);
   if (!twin)
     abort();
-  mp_pool_open(&twin->pool, MODEL_LOG + 1);
+  mp_pool_open(&twin->pool, MODEL_BUCKETS * MODEL_SPAN + 1);
   twin->limit = limit;
   twin->repair_us = repair_us;
   twin->real = mp_reorder_open(&twin->pool, limit, twin_note, twin);
@@ -131,6 +135,8 @@ MODEL_API bool twin_close(struct twin *twin)
     free(twin->buckets[i].delivered.members);
     free(twin->buckets[i].unordered.members);
   }
+  free(twin->real_log);
+  free(twin->model_log);
   free(twin);
   return is_clean;
 }
@@ -185,7 +191,7 @@ MODEL_API void model_deliver(struct twin *twin, struct model_bucket *bucket, int
                              uint32_t name)
 {
   model_add(&bucket->delivered, sequence);
-  twin->model_log[twin->model_count++] = name;
+  model_log(&twin->model_log, &twin->model_count, &twin->model_room, name);
 }
 
 /* What came on the path shows that nothing sent before the packet can still come on it. */
@@ -432,7 +438,8 @@ MODEL_API const char *twin_difference(const struct twin *twin)
   const struct mp_reorder_stats *real = mp_reorder_stats(twin->real), *model = &twin->stats;
   if (twin->real_count != twin->model_count)
     return "number of deliveries";
-  if (memcmp(twin->real_log, twin->model_log, twin->real_count * sizeof twin->real_log[0]) != 0)
+  if (twin->real_count > 0 &&
+      memcmp(twin->real_log, twin->model_log, twin->real_count * sizeof twin->real_log[0]) != 0)
     return "order of deliveries";
   if (real->held != model->held || real->held_total != model->held_total)
     return "held";
@@ -517,7 +524,7 @@ MODEL_API enum mp_reorder_verdict model_insert_unordered(struct twin *twin,
   model_add(&bucket->unordered, sequence);
   if (sequence > bucket->unordered_greatest)
     bucket->unordered_greatest = sequence;
-  twin->model_log[twin->model_count++] = name;
+  model_log(&twin->model_log, &twin->model_count, &twin->model_room, name);
   return MP_REORDER_TAKEN;
 }
 
