@@ -4,16 +4,15 @@
  */
 import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
 import { FEATURE, TIMER } from '../wire.js'
-import { Adaptive, type Admission } from './adaptive.js'
-import { chooseActive } from './backup.js'
-import { type Candidate, candidatesOf, type Load } from './candidate.js'
+import type { Known, Load } from './candidate.js'
 import { ControlChannel, type ControlMessage } from './channel.js'
 import type { Context } from './context.js'
 import { Epochs } from './epochs.js'
 import type { Fact } from './facts.js'
 import { lossSentence, PathLife } from './path.js'
-import { DEFAULT_POLICY, type Mode, type PathPolicy, type Policy, pathPolicy } from './policy.js'
-import { arrivalPlan, compilePlan, encodePlan, NOTHING_CARRIES, type Plan } from './schedule.js'
+import { Planner } from './planner.js'
+import { DEFAULT_POLICY, type Mode, type Policy, pathPolicy } from './policy.js'
+import { encodePlan, NOTHING_CARRIES, type Plan } from './schedule.js'
 import type { PathSnapshot, PeerSnapshot } from './snapshot.js'
 import { type PathMeasurements, PathStats, PeerStats } from './stats.js'
 
@@ -53,14 +52,10 @@ export class Peer {
   readonly #initiator: boolean
   readonly #paths = new Map<number, PeerPath>()
   #policy: Policy = DEFAULT_POLICY
-  #plan: Plan | undefined
+  readonly #planner = new Planner()
   #planBytes: Uint8Array | undefined
-  #active: number | undefined
   readonly #stats = new PeerStats()
   #inUse = false
-  #adaptive = new Adaptive()
-  /** Undefined in other modes. */
-  #admission: Admission | undefined
   /** Told to C last. */
   #silenceUs: number | undefined
 
@@ -195,7 +190,7 @@ export class Peer {
     this.#planBytes = undefined
     this.channel.restart()
     this.#stats.restart()
-    this.#adaptive = new Adaptive()
+    this.#planner.restart()
     for (const [path, { stats }] of this.#paths) {
       stats.restart()
       this.#change(path, (life) => life.restart(nowUs))
@@ -205,7 +200,7 @@ export class Peer {
   /** All measurements of one moment have been told. */
   handleSampled(nowUs: number): void {
     if (this.mode !== 'adaptive' || !this.#inUse) return
-    this.#adaptive.observe(nowUs, this.#candidates(this.#members()), this.#load())
+    this.#planner.observe(nowUs, this.#policy, this.#willing(), this.#load())
     this.#replan()
   }
 
@@ -245,7 +240,7 @@ export class Peer {
     // C had taken it out before a word of ours arrived there; the word stands.
     if (this.#paths.get(path)?.life.state === 'up') this.#allow(path)
     this.#change(path, (life) => life.handleAlive(nowUs, this.#policy.updelayUs))
-    if (this.#members().length === 0) this.#release()
+    if (this.#willing().length === 0) this.#release()
     this.#raise(nowUs, path)
     this.channel.handleAlive(nowUs)
   }
@@ -286,20 +281,15 @@ export class Peer {
   }
 
   /** Paths that work and that the user wants. */
-  #willing(): readonly PathPolicy[] {
+  #willing(): Known[] {
     return [...this.#paths]
       .filter(([, { life }]) => life.state === 'up')
-      .map(([path]) => pathPolicy(this.#policy, path))
-      .filter(({ intent, spent }) => intent !== 'down' && !spent)
-  }
-
-  /** Those of them that may carry data: of the best intent and, where tiers do not join by demand, of the smallest one that is left. */
-  #members(willing = this.#willing()): readonly PathPolicy[] {
-    const first = willing.filter(({ intent }) => intent === 'up')
-    const members = first.length > 0 ? first : willing
-    if (this.mode === 'active-backup' || this.mode === 'adaptive') return members
-    const tier = Math.min(...members.map((member) => member.tier))
-    return members.filter((member) => member.tier === tier)
+      .map(([path, { label, stats }]) => ({
+        policy: pathPolicy(this.#policy, path),
+        label,
+        measurements: stats.measurements(),
+      }))
+      .filter(({ policy }) => policy.intent !== 'down' && !policy.spent)
   }
 
   /**
@@ -308,46 +298,20 @@ export class Peer {
    */
   #replan(): void {
     const willing = this.#willing()
-    const members = this.#members(willing)
-    if (members.length === 0) {
-      this.#admission = undefined
+    if (willing.length === 0) {
+      this.#planner.clear()
       if (this.hasPathUp) this.#publish(NOTHING_CARRIES)
       this.#release()
       return
     }
-    if (this.mode === 'adaptive') {
-      this.#active = undefined
-      this.#publish(this.#adaptivePlan(willing, members))
-      return
-    }
-    this.#admission = undefined
-    const active = chooseActive(this.#policy, members, this.#active)
-    const policy = { ...this.#policy, mode: this.mode }
-    if (policy.mode !== 'active-backup') {
-      this.#active = undefined
-    } else if (active !== this.#active) {
-      this.#active = active
-      const label = this.#paths.get(active)?.label ?? ''
+    const before = this.#planner.active
+    const plan = this.#planner.plan({ ...this.#policy, mode: this.mode }, willing)
+    const { active } = this.#planner
+    if (active !== undefined && active !== before) {
+      const label = this.#labelOf(active) ?? ''
       this.#fact({ kind: 'active-path', peer: this.name, path: active, label })
     }
-    const others = willing.filter((path) => !members.includes(path))
-    this.#publish(compilePlan(policy, members, others, active))
-  }
-
-  #adaptivePlan(willing: readonly PathPolicy[], members: readonly PathPolicy[]): Plan {
-    const admission = this.#adaptive.admit(this.#candidates(members))
-    this.#admission = admission
-    const bulk = members.filter(({ path }) => admission.bulk.includes(path))
-    const thin = members.filter(({ path }) => admission.thin.includes(path))
-    return arrivalPlan({ bulk, thin, others: willing.filter((path) => !thin.includes(path)) })
-  }
-
-  #candidates(members: readonly PathPolicy[]): Candidate[] {
-    const known = members.map((policy) => {
-      const { label, stats } = this.#paths.get(policy.path)!
-      return { policy, label, measurements: stats.measurements() }
-    })
-    return candidatesOf(known)
+    this.#publish(plan)
   }
 
   #load(): Load {
@@ -363,14 +327,13 @@ export class Peer {
   #publish(plan: Plan): void {
     const payload = encodePlan(plan, this.#policy)
     if (this.#planBytes !== undefined && equal(this.#planBytes, payload)) return
-    this.#plan = plan
     this.#planBytes = payload
     this.#context.command({ kind: 'planPublish', fields: { peer: this.id }, payload })
   }
 
   #pathSnapshot(path: number, { life, stats, label, endpoint }: PeerPath): PathSnapshot {
     const policy = pathPolicy(this.#policy, path)
-    const inPlan = life.state === 'up' && this.#isPlanned(path)
+    const inPlan = life.state === 'up' && this.#planner.carries(path)
     const measurements = stats.measurements()
     return {
       path,
@@ -379,36 +342,23 @@ export class Peer {
       state: life.state,
       sinceUs: life.sinceUs,
       inPlan,
-      why: inPlan ? '' : life.state === 'up' ? this.#whyIdle(policy) : life.why,
+      why: inPlan
+        ? ''
+        : life.state === 'up'
+          ? this.#planner.whyIdle(policy, (other) => this.#labelOf(other))
+          : life.why,
       intent: policy.intent,
       tier: policy.tier,
       weight: policy.weight,
       metered: policy.metered,
       capBytesPerS: policy.capBytesPerS,
-      notes: inPlan ? notesOf(measurements, this.#admission?.left.get(path)) : [],
+      notes: inPlan ? notesOf(measurements, this.#planner.left(path)) : [],
       measurements,
     }
   }
 
-  #isPlanned(path: number): boolean {
-    const isThin = this.#admission?.thin.includes(path) ?? false
-    return isThin || (this.#plan?.carriers.includes(path) ?? false)
-  }
-
-  /** Why a path that works is not in the plan. */
-  #whyIdle({ path, intent, tier, spent }: PathPolicy): string {
-    if (spent) return 'its budget is used up'
-    if (intent === 'down') return 'taken out by configuration'
-    if (intent === 'standby') return 'standby: waits until no other path is left'
-    if (this.#active !== undefined) {
-      return `backup: ${this.#paths.get(this.#active)?.label ?? 'another path'} is the active path`
-    }
-    if (this.#admission === undefined) {
-      return `tier ${tier}: waits until no path of a smaller tier is left`
-    }
-    return (
-      this.#admission.left.get(path) ?? `tier ${tier}: waits until the tiers before it are full`
-    )
+  #labelOf(path: number): string | undefined {
+    return this.#paths.get(path)?.label
   }
 
   #fact(fact: Fact): void {
