@@ -1,0 +1,81 @@
+/* The pacer (native/pacer.h): how much passes in which time. */
+#include "pacer.h"
+#include "test.h"
+
+#define S 1000000u
+
+/* Sends packets as soon as each may go; returns the bytes sent until `end_us`. */
+static uint64_t send_until(struct mp_pacer *pacer, uint64_t *now_us, uint64_t end_us,
+                           uint32_t bytes)
+{
+  uint64_t sent = 0;
+  for (;;) {
+    const uint64_t due_us = mp_pacer_due(pacer, bytes, *now_us);
+    if (due_us >= end_us)
+      return sent;
+    *now_us = due_us;
+    mp_pacer_sent(pacer, bytes, *now_us);
+    sent += bytes;
+  }
+}
+
+static void without_a_rate_nothing_waits(void)
+{
+  struct mp_pacer pacer = {0};
+  mp_pacer_sent(&pacer, 1000000, 5);
+  CHECK_EQ(mp_pacer_due(&pacer, 1000000, 6), 6);
+}
+
+static void the_rate_is_kept_at_every_speed(void)
+{
+  static const uint64_t rates[] = {37500, 2500000, 125000000, 1250000000};
+  for (int i = 0; i < 4; i++) {
+    struct mp_pacer pacer = {0};
+    const uint64_t burst = rates[i] / 1000 > 3000 ? rates[i] / 1000 : 3000;
+    mp_pacer_set(&pacer, rates[i], burst);
+    uint64_t now_us = 10 * S;
+    const uint64_t sent = send_until(&pacer, &now_us, 11 * S, 1500);
+    CHECK(sent >= rates[i] - rates[i] / 1000 - 1500);
+    CHECK(sent <= rates[i] + rates[i] / 1000 + burst);
+  }
+}
+
+static void a_burst_goes_at_once_and_is_paid_for(void)
+{
+  struct mp_pacer pacer = {0};
+  mp_pacer_set(&pacer, 1500000, 3000); /* a packet a millisecond */
+  CHECK_EQ(mp_pacer_due(&pacer, 1500, S), S);
+  mp_pacer_sent(&pacer, 1500, S);
+  CHECK_EQ(mp_pacer_due(&pacer, 1500, S), S);
+  mp_pacer_sent(&pacer, 1500, S);
+  CHECK_EQ(mp_pacer_due(&pacer, 1500, S), S + 1000);
+}
+
+static void idle_time_earns_no_more_than_a_burst(void)
+{
+  struct mp_pacer pacer = {0};
+  mp_pacer_set(&pacer, 1500000, 3000);
+  mp_pacer_sent(&pacer, 1500, S);
+  mp_pacer_sent(&pacer, 1500, 60 * S);
+  mp_pacer_sent(&pacer, 1500, 60 * S);
+  CHECK_EQ(mp_pacer_due(&pacer, 1500, 60 * S), 60 * S + 1000);
+}
+
+static void what_exceeds_the_burst_goes_when_all_is_paid(void)
+{
+  struct mp_pacer pacer = {0};
+  mp_pacer_set(&pacer, 1500000, 3000);
+  CHECK_EQ(mp_pacer_due(&pacer, 60000, S), S);
+  mp_pacer_sent(&pacer, 60000, S);
+  CHECK_EQ(mp_pacer_due(&pacer, 60000, S), S + 40000);
+}
+
+int main(void)
+{
+  RUN(without_a_rate_nothing_waits);
+  RUN(the_rate_is_kept_at_every_speed);
+  RUN(a_burst_goes_at_once_and_is_paid_for);
+  RUN(idle_time_earns_no_more_than_a_burst);
+  RUN(what_exceeds_the_burst_goes_when_all_is_paid);
+  return test_end();
+}

@@ -1,0 +1,147 @@
+/* What the window judges by: the standing delay, the delivery rate, whose doing losses are
+ * (native/standing.h, delivery.h, losses.h). */
+#include "delivery.h"
+#include "losses.h"
+#include "standing.h"
+#include "test.h"
+
+#define MS 1000u
+#define S 1000000u
+#define AHEAD_US (-7200ll * S)
+
+/* A report each 10 ms. */
+static void note(struct mp_standing *standing, int64_t delay_us, uint64_t *now_us, int times)
+{
+  for (int i = 0; i < times; i++, *now_us += 10 * MS)
+    mp_standing_note(standing, AHEAD_US + delay_us, 40 * MS, *now_us);
+}
+
+static void a_delay_stands_once_all_of_the_window_has_it(void)
+{
+  struct mp_standing standing = {0};
+  uint64_t now_us = S;
+  note(&standing, 20 * MS, &now_us, 10);
+  CHECK(standing.known);
+  CHECK_EQ_INT(standing.base_us, AHEAD_US + 20 * MS);
+  note(&standing, 50 * MS, &now_us, 2);
+  CHECK_EQ(standing.queue_us, 0); /* a moment is jitter */
+  CHECK_EQ(standing.newest_us, 30 * MS);
+  note(&standing, 50 * MS, &now_us, 5);
+  CHECK_EQ(standing.queue_us, 30 * MS);
+}
+
+static void a_raised_base_sinks_to_what_is_seen(void)
+{
+  struct mp_standing standing = {0};
+  uint64_t now_us = S;
+  note(&standing, 20 * MS, &now_us, 10);
+  note(&standing, 60 * MS, &now_us, 10);
+  mp_standing_raise(&standing, 30 * MS);
+  CHECK_EQ(mp_standing_bias(&standing), 30 * MS);
+  CHECK_EQ(standing.queue_us, 10 * MS);
+  note(&standing, 20 * MS, &now_us, 4);
+  CHECK(mp_standing_bias(&standing) > 20 * MS); /* a dip moves it little */
+  note(&standing, 20 * MS, &now_us, 200);
+  CHECK(mp_standing_bias(&standing) == 0);
+}
+
+static void a_drained_path_tells_the_base(void)
+{
+  struct mp_standing standing = {0};
+  uint64_t now_us = S;
+  note(&standing, 20 * MS, &now_us, 10);
+  note(&standing, 60 * MS, &now_us, 10);
+  mp_standing_raise(&standing, UINT32_MAX);
+  mp_standing_lower(&standing, AHEAD_US + 35 * MS);
+  CHECK_EQ(mp_standing_bias(&standing), 15 * MS);
+  mp_standing_lower(&standing, AHEAD_US + 50 * MS); /* never raises */
+  CHECK_EQ(mp_standing_bias(&standing), 15 * MS);
+  mp_standing_lower(&standing, AHEAD_US); /* never below the floor */
+  CHECK_EQ(mp_standing_bias(&standing), 0);
+}
+
+static void the_floor_forgets_and_the_base_starts_anew(void)
+{
+  struct mp_standing standing = {0};
+  uint64_t now_us = S;
+  note(&standing, 20 * MS, &now_us, 10);
+  note(&standing, 45 * MS, &now_us, 3500); /* 35 s */
+  CHECK_EQ(standing.queue_us, 0);
+  CHECK_EQ_INT(standing.base_us, AHEAD_US + 45 * MS);
+  now_us += 3600ull * S; /* the clocks have drifted apart */
+  note(&standing, -300 * (int64_t)MS, &now_us, 1);
+  CHECK_EQ_INT(standing.base_us, AHEAD_US - 300 * (int64_t)MS);
+}
+
+/* Feeds 10 ms at a rate, `count` times. */
+static void deliver(struct mp_delivery *delivery, uint64_t rate, uint64_t saturated_us,
+                    uint64_t *now_us, uint64_t *total, int count)
+{
+  for (int i = 0; i < count; i++) {
+    *now_us += 10 * MS;
+    *total += rate / 100;
+    mp_delivery_note(delivery, *now_us + 5, *total, saturated_us, 500 * MS, *now_us);
+  }
+}
+
+static void a_rate_is_followed_only_while_the_window_limits(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 77;
+  deliver(&delivery, 2500000, S, &now_us, &total, 100);
+  CHECK_EQ(delivery.rate, 2500000);
+  deliver(&delivery, 250000, 0, &now_us, &total, 6000); /* a trickle of a minute */
+  CHECK_EQ(delivery.rate, 2500000);
+  deliver(&delivery, 5000000, 0, &now_us, &total, 200); /* more than was known */
+  CHECK(delivery.rate > 4900000);
+  deliver(&delivery, 1000000, S, &now_us, &total, 200);
+  CHECK(delivery.rate > 990000 && delivery.rate < 1010000);
+  CHECK_EQ(mp_delivery_best(&delivery, now_us), 5000000);
+  CHECK(mp_delivery_fast(&delivery, 500 * MS, now_us) <= 1010000);
+}
+
+static void a_time_without_samples_is_no_sample(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 0;
+  deliver(&delivery, 2500000, S, &now_us, &total, 100);
+  now_us += 5 * S;
+  mp_delivery_break(&delivery);
+  deliver(&delivery, 2500000, S, &now_us, &total, 10);
+  CHECK_EQ(delivery.rate, 2500000);
+}
+
+static void losses_that_stay_when_less_is_sent_are_chance(void)
+{
+  struct mp_losses losses = {0};
+  CHECK_EQ(mp_losses_judge(&losses, 960, 40), MP_LOSSES_CHANCE);
+  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_HEAVY);
+  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_CHANCE);
+  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_CHANCE);
+  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_MISTAKEN);
+  for (int i = 0; i < 50; i++)
+    CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_CHANCE);
+  CHECK_EQ(mp_losses_judge(&losses, 700, 300), MP_LOSSES_HEAVY);
+}
+
+static void losses_that_end_when_less_is_sent_were_ours(void)
+{
+  struct mp_losses losses = {0};
+  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_HEAVY);
+  for (int i = 0; i < 10; i++)
+    CHECK_EQ(mp_losses_judge(&losses, 1000, 0), MP_LOSSES_CHANCE);
+  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_HEAVY);
+}
+
+int main(void)
+{
+  RUN(a_delay_stands_once_all_of_the_window_has_it);
+  RUN(a_raised_base_sinks_to_what_is_seen);
+  RUN(a_drained_path_tells_the_base);
+  RUN(the_floor_forgets_and_the_base_starts_anew);
+  RUN(a_rate_is_followed_only_while_the_window_limits);
+  RUN(a_time_without_samples_is_no_sample);
+  RUN(losses_that_stay_when_less_is_sent_are_chance);
+  RUN(losses_that_end_when_less_is_sent_were_ours);
+  return test_end();
+}
