@@ -46,7 +46,7 @@ export function drawBars(results: Results, group: Group, caption: string): strin
     width: WIDTH,
     height: top - GAP + FOOT,
     margin: MARGIN,
-    title: `${GROUPS[group]}: goodput of one TCP connection, Mbit/s`,
+    title: GROUPS[group],
     caption,
     body: [legend(), ...parts].join('\n'),
   })
@@ -54,7 +54,7 @@ export function drawBars(results: Results, group: Group, caption: string): strin
 
 function legend(): string {
   const text =
-    'each bar: CUBIC above, BBR below; the line is the sum of the links, each alone through a tunnel (CUBIC)'
+    'payload of one TCP connection, Mbit/s, CUBIC above and BBR below; dashed: the links, each alone through a tunnel, together'
   return `<text x="${MARGIN}" y="68" font-size="11" fill="#475569">${xml(text)}</text>`
 }
 
@@ -76,11 +76,12 @@ function drawPanel(results: Results, scenario: ScenarioInfo, top: number): Panel
   if (!(most > 0)) return undefined
   const left = MARGIN + NAME_WIDTH
   const scale = (WIDTH - left - MARGIN - VALUE_WIDTH) / most
+  const right = left + most * scale + 10
   const first = top + TITLE
   const rows = [
-    drawLinks(results, scenario, { left, scale, y: first }),
+    drawLinks(results, scenario, { left, right, scale, y: first }),
     ...subjects.map((subject, index) =>
-      drawSubject(results, id, subject, { left, scale, y: first + (index + 1) * STEP }),
+      drawSubject(results, id, subject, { left, right, scale, y: first + (index + 1) * STEP }),
     ),
   ]
   const sum = sums.find((value) => !Number.isNaN(value))
@@ -95,6 +96,8 @@ function drawPanel(results: Results, scenario: ScenarioInfo, top: number): Panel
 
 interface Place {
   readonly left: number
+  /** Where the figures stand, behind every bar. */
+  readonly right: number
   /** Pixels for a Mbit/s. */
   readonly scale: number
   readonly y: number
@@ -141,7 +144,7 @@ function figures(
   id: string,
   subject: string | undefined,
   links: ScenarioInfo['links'],
-  { left, scale, y }: Place,
+  { right, y }: Place,
 ): string {
   const values = CONGESTIONS.map((congestion) =>
     subject === undefined
@@ -149,9 +152,8 @@ function figures(
       : goodput(results, id, congestion, subject),
   )
   const known = values.filter((value) => !Number.isNaN(value))
-  const x = left + Math.max(0, ...known) * scale + 8
   const text = known.map((value) => value.toFixed(1)).join(' / ')
-  return `<text x="${at(x)}" y="${y + BAR + 4}" font-size="11">${text}</text>`
+  return `<text x="${at(right)}" y="${y + BAR + 4}" font-size="11">${text}</text>`
 }
 
 const label = (text: string, { left, y }: Place, isOurs: boolean) =>

@@ -47,4 +47,5 @@ export const CELLS: readonly Cell[] = [
   cell('given up', 'givenUp', whole),
   cell('after cut', 'afterCutShare', percent(0)),
   cell('back s', 'backS', fixed(1)),
+  cell('late ms', 'lateMaxUs', (us) => (us / 1000).toFixed(0)),
 ]

@@ -13,6 +13,8 @@ const TITLE = 26
 const GAP = 30
 const HEAD = 84
 const FOOT = 30
+/** A line above it is cut off. */
+const HEADROOM = 1.2
 const LINK_FILLS = ['#bfdbfe', '#bbf7d0', '#fde68a']
 const LINE = '#1d4ed8'
 const AWAY = '#ef4444'
@@ -37,7 +39,7 @@ export function drawCourse(
   ).filter(({ congestion }, _, all) => congestion === all[0]?.congestion)
   const [first] = rows
   if (first === undefined) return undefined
-  const most = Math.max(...rows.flatMap(({ timeLine }) => peaks(timeLine!)))
+  const most = HEADROOM * Math.max(...rows.flatMap(({ timeLine }) => peaks(timeLine!)))
   const panels = rows.map((row, index) => drawPanel(row, most, HEAD + index * (TITLE + PLOT + GAP)))
   const info = results.scenarios.find(({ id }) => id === scenario)
   const text = `line: payload of one TCP connection (${first.congestion}) as it arrives; areas: what each link delivers; red: that link is away`
@@ -54,12 +56,13 @@ export function drawCourse(
   })
 }
 
-/** Of the stacked links and of the line. */
-function peaks({ mbit, links }: TimeLine): number[] {
-  const stacked = Object.values(links)[0]?.map((_, step) =>
+/** Of the stacked links: the line beyond them is what had waited for others, all at once. */
+function peaks({ links }: TimeLine): number[] {
+  const [first = []] = Object.values(links)
+  const stacked = first.map((_, step) =>
     Object.values(links).reduce((sum, rates) => sum + rates[step]!, 0),
   )
-  return [...mbit, ...(stacked ?? []), 1]
+  return [1, ...stacked]
 }
 
 function drawPanel({ subject, timeLine }: Row, most: number, top: number): string {
@@ -68,7 +71,7 @@ function drawPanel({ subject, timeLine }: Row, most: number, top: number): strin
   const width = WIDTH - left - MARGIN
   const base = top + TITLE + PLOT
   const x = (s: number) => left + (s / (mbit.length * stepS)) * width
-  const y = (rate: number) => base - (Math.max(0, rate) / most) * PLOT
+  const y = (rate: number) => base - (Math.min(most, Math.max(0, rate)) / most) * PLOT
   const point = (step: number, rate: number) =>
     `${x((step + 0.5) * stepS).toFixed(1)},${y(rate).toFixed(1)}`
   const below = mbit.map(() => 0)

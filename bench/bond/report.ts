@@ -107,6 +107,7 @@ function asPage(results: Results): string {
   return [
     `Measured by \`npm run bench:bond\` on ${machineSentence(results.machine)}: both ends, the emulated links and the traffic share these cores.`,
     `Medians of ${rounds} rounds of at least ${seconds} s; CUBIC counts from its eighth second on, BBR from its third.`,
+    'MPTCP has the links to itself, without the headers of a tunnel: it may carry more than their sum through one. Ping and datagrams beside it take the first link.',
     '',
     ...judge(results).map(
       ({ sentence, isMet }) => `- ${sentence}${isMet ? '' : ': **short of it**'}.`,
