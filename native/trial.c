@@ -71,8 +71,9 @@ static uint64_t rate_of_step(const struct mp_trial *trial, const struct mp_trial
 }
 
 /* By half of what was added, or up to what the path has at best been seen to do: more under way only
- * waits there. A quarter more in place of half, and a link of 50 Mbit/s with jitter of 20 ms carried
- * 7-84 % of its rate, depending on luck; so it is 81-90 %. */
+ * waits there. Where nothing else is the matter a quarter more does as well; a link of 50 Mbit/s with
+ * jitter of 20 ms carries 33 % of its rate with a quarter and 82 % with half (the median of 20 seeds,
+ * from 6 to 82 % and from 40 to 93 %). */
 static bool has_followed(uint64_t rate, uint64_t before, uint64_t best)
 {
   return rate >= before / 4 * 5 || (rate >= before / 10 * 11 && rate >= best / 20 * 19);

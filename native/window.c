@@ -4,8 +4,9 @@
 #define PACKET MP_WINDOW_PACKET_BYTES
 
 /* Less is within the noise of a radio, more is felt. A queue shorter than four packets cannot keep a
- * link busy whose opportunities come in bursts: with 2 in place of 4 a link of 1.9 Mbit/s that was
- * recorded on the road carried 58 % of what it could, with 4 68 %. */
+ * link busy whose opportunities come in bursts: of what a link of 1.9 Mbit/s could carry that was
+ * recorded on the road, 2 packets bring 60 %, 4 68 % and 6 74 %, with 192, 215 and 236 ms of delay in
+ * the 95th percentile. */
 #define LEAST_TARGET_US 10000u
 #define MOST_TARGET_US 25000u
 #define TARGET_PACKETS 4u
@@ -35,8 +36,8 @@
 #define MOST_HASTE 4u
 
 /* A stall puts the same queue before every packet under way, and it is gone as soon as the link goes
- * on. Cutting at once instead of after 30 ms costs 3 % of the rate of recorded LTE links and up to
- * 6 % of the worst, and saves no more than 4 ms of delay. */
+ * on. Waiting 30 ms before a cut brings seven recorded radio links from 83.8 to 85.3 % of what they
+ * could carry, the most shaky ones by 5 %, for 4 ms more in the 95th percentile of the delay. */
 #define CONFIRM_US 30000u
 
 /* After which a raised base is to be proved, then every twice that. */
