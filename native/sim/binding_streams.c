@@ -15,7 +15,7 @@ napi_value mp_sim_stream_add(napi_env env, napi_callback_info info)
       !mp_sim_optional(env, values[1], "fromPort", UINT16_MAX, &from_port) ||
       !mp_sim_optional(env, values[1], "toPort", UINT16_MAX, &to_port) ||
       !mp_sim_optional(env, values[1], "dscp", 63, &dscp) ||
-      !mp_sim_optional(env, values[1], "transport", MP_TRANSPORT_TCP, &transport) ||
+      !mp_sim_optional(env, values[1], "transport", MP_TRANSPORT_QUIC, &transport) ||
       !mp_sim_optional(env, values[1], "congestion", MP_CONGESTION_NEWRENO, &congestion) ||
       !mp_sim_optional(env, values[1], "payloadBytes", MP_LIMIT_PACKET_BYTES, &payload) ||
       !mp_sim_optional(env, values[1], "plain", 1, &plain) ||

@@ -14,6 +14,7 @@
 #define HYSTART_WINDOW 16u
 #define HYSTART_SAMPLES 8u
 #define HYSTART_TRAIN_US 2000u   /* between acknowledgements of one train */
+#define HYSTART_ACK_DELAY_US 1000u
 #define HYSTART_LEAST_US 4000u
 #define HYSTART_MOST_US 16000u
 
@@ -40,15 +41,16 @@ static uint64_t hystart_threshold_us(uint64_t min_delay_us)
   return threshold_us < HYSTART_MOST_US ? threshold_us : HYSTART_MOST_US;
 }
 
-/* Whether slow start has found the capacity. */
-static bool hystart_finds(struct mp_cubic *cubic, const struct mp_ack *ack)
+/* Whether slow start has found the capacity. Without pacing a train of half the round trip fills the
+ * pipe. */
+static bool hystart_finds(struct mp_cubic *cubic, const struct mp_ack *ack, bool paced)
 {
   if (ack->una > cubic->round_end)
     hystart_begin(cubic, ack->next, ack->now_us);
   if (ack->now_us - cubic->last_ack_us <= HYSTART_TRAIN_US) {
     cubic->last_ack_us = ack->now_us;
-    /* Without pacing a train of half the round trip fills the pipe. */
-    if (ack->now_us - cubic->round_us > cubic->min_delay_us / 2)
+    const uint64_t whole_us = cubic->min_delay_us + HYSTART_ACK_DELAY_US;
+    if (ack->now_us - cubic->round_us > (paced ? whole_us : whole_us / 2))
       return true;
   }
   if (ack->rtt_us < cubic->round_delay_us)
@@ -69,7 +71,7 @@ static void take_delay(struct mp_congestion *congestion, const struct mp_ack *ac
   if (cubic->min_delay_us == 0 || ack->rtt_us < cubic->min_delay_us)
     cubic->min_delay_us = ack->rtt_us;
   if (!cubic->found && congestion->window < congestion->threshold &&
-      congestion->window >= HYSTART_WINDOW && hystart_finds(cubic, ack)) {
+      congestion->window >= HYSTART_WINDOW && hystart_finds(cubic, ack, congestion->pacing_per_s > 0)) {
     cubic->found = true;
     congestion->threshold = congestion->window;
   }

@@ -9,7 +9,8 @@
 
 struct mp_stream *mp_stream_open(const struct mp_stream_config *config)
 {
-  static const struct mp_stream_law *const laws[] = {[MP_TRANSPORT_TCP] = &mp_tcp_stream_law};
+  static const struct mp_stream_law *const laws[] = {[MP_TRANSPORT_TCP] = &mp_tcp_stream_law,
+                                                    [MP_TRANSPORT_QUIC] = &mp_quic_stream_law};
   struct mp_stream *stream = calloc(1, sizeof *stream);
   if (!stream)
     return NULL;

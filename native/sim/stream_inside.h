@@ -3,6 +3,8 @@
 #ifndef MP_SIM_STREAM_INSIDE_H
 #define MP_SIM_STREAM_INSIDE_H
 
+#include "quic_receiver.h"
+#include "quic_sender.h"
 #include "stream.h"
 #include "tcp_receiver.h"
 #include "tcp_sender.h"
@@ -20,6 +22,10 @@ struct mp_stream {
       struct mp_tcp_sender sender;
       struct mp_tcp_receiver receiver;
     } tcp;
+    struct {
+      struct mp_quic_sender sender;
+      struct mp_quic_receiver receiver;
+    } quic;
   };
 };
 
@@ -60,6 +66,6 @@ bool mp_stream_delivered(struct mp_stream *stream, uint64_t before, uint64_t nex
 /* What a TUN says of the packet. */
 struct mp_offload mp_stream_offload(const struct mp_stream *stream, uint32_t pieces);
 
-extern const struct mp_stream_law mp_tcp_stream_law;
+extern const struct mp_stream_law mp_tcp_stream_law, mp_quic_stream_law;
 
 #endif

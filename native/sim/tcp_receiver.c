@@ -52,10 +52,11 @@ enum mp_intervals_verdict mp_tcp_receiver_take(struct mp_tcp_receiver *receiver,
     receiver->ack_due = true;
     return verdict;
   }
+  const bool fills = receiver->ahead.count > 0; /* RFC 5681 section 4.2: at once */
   receiver->next++;
   mp_intervals_advance(&receiver->ahead, &receiver->next);
   receiver->unacked++;
-  if (receiver->quick > 0 || receiver->ahead.count > 0 || receiver->unacked >= 2)
+  if (receiver->quick > 0 || fills || receiver->unacked >= 2)
     receiver->ack_due = true;
   else
     receiver->ack_at_us = now_us + DELAYED_ACK_US;
