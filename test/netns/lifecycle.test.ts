@@ -51,21 +51,14 @@ afterEach(async () => {
   await Promise.all(underWay.splice(0).map((stream) => stream.abandon()))
 })
 
-/** At least one answer: what is lost is the subject of the streams. */
+/**
+ * Each is answered, the first one, too, once both ends are up: a client is so before the server has
+ * carried out what it decides on an invitation, and until then nothing of a new client passes there.
+ */
 async function expectPings(lab: Lab, from: Daemon, address: string): Promise<void> {
-  await lab.exec(from.side, [
-    'ping',
-    '-q',
-    '-c',
-    '3',
-    '-i',
-    '0.1',
-    '-W',
-    '2',
-    '-I',
-    from.tun,
-    address,
-  ])
+  const words = ['-q', '-c', '3', '-i', '0.1', '-W', '2', '-I', from.tun, address]
+  const { stdout } = await lab.exec(from.side, ['ping', ...words])
+  expect(stdout).toContain('3 packets transmitted, 3 received')
 }
 
 /** When it was last ready, since 1970. */
@@ -254,7 +247,7 @@ describe('several of them', () => {
     await client.untilPaths(1)
     expect((await pathOf(client, 'lte'))?.why ?? client.logs()).toContain('does not exist yet')
     await lab.recreateDevice('lte')
-    await client.untilPaths(2)
+    await Promise.all([client.untilPaths(2), server.untilPaths(2, 'early')])
     await expectPings(lab, client, (await innerOf(server)).ipv4)
   })
 
@@ -263,7 +256,7 @@ describe('several of them', () => {
     const client = clientOf('mpc1', '--uplink', 'dsl', '--server', 'mptun.example:5000')
     await enrol(server, client, 'second')
     client.start()
-    await client.untilPaths(1)
+    await Promise.all([client.untilPaths(1), server.untilPaths(1, 'second')])
     await expectPings(lab, client, (await innerOf(server)).ipv4)
     const { peers } = await server.status()
     expect(peers.map(({ name }) => name).sort()).toEqual(['early', 'second'])
@@ -280,7 +273,7 @@ describe('several of them', () => {
     const client = clientOf('mpc2', '--uplink', 'lte', '--server', port)
     await enrol(other, client, 'elsewhere')
     client.start()
-    await client.untilPaths(1)
+    await Promise.all([client.untilPaths(1), other.untilPaths(1, 'elsewhere')])
     await expectPings(lab, client, (await innerOf(other)).ipv4)
     await expectPings(lab, daemons[1]!, (await innerOf(server)).ipv4)
     expect((await server.status()).peers).toHaveLength(2)
@@ -306,6 +299,7 @@ describe('several of them', () => {
       Object.values(refusals).some((count) => count > 0),
     )
     expect((await second.status()).peers.every(({ aead }) => aead === undefined)).toBe(true)
+    await server.untilPaths(1, 'once')
     await expectPings(lab, first, (await innerOf(server)).ipv4)
   })
 
