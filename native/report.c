@@ -66,11 +66,19 @@ void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   reporting->datagrams++;
 }
 
-/* How soon an answer on this path would be known to arrive; silent ones last. */
+/* The plan keeps it for later: it may cost money, or have nothing left of its budget. */
+static bool rests(const struct mp_peer *peer, uint8_t id)
+{
+  return peer->adaptive && !peer->adaptive->lanes[id].listed;
+}
+
+/* How soon an answer on this path would be known to arrive; those that rest, and silent ones, last. */
 static uint64_t rank(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
   const struct mp_path *path = &peer->paths[id];
   uint64_t rank_us = path->rtt.smoothed_us;
+  if (rests(peer, id))
+    rank_us += 1ull << 31;
   if (tunnel->now_us - path->last_rx_us > FRESH_US)
     rank_us += 1ull << 32;
   if (!(peer->usable & mp_path_bit(id)) || (peer->adaptive && peer->adaptive->lanes[id].suspect))
@@ -114,7 +122,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   const bool both = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes ||
                     reporting->turn++ % COPY_TURNS == 0;
   for (unsigned i = 0; i < (both ? 2 : 1); i++) {
-    if (chosen[i] == MP_CROSSING_NO_PATH)
+    if (chosen[i] == MP_CROSSING_NO_PATH || (i > 0 && rests(peer, chosen[i])))
       continue;
     if (mp_out_push(tunnel, peer, chosen[i], MP_MSG_FEEDBACK, 0, 0, body, length))
       reporting->sent_bytes += bytes;
