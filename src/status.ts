@@ -125,7 +125,7 @@ export interface WindowReport {
   readonly suspicions: number
   readonly windowBytes: number
   readonly inflightBytes: number
-  /** What the path delivers when it is full; 0: not known yet. */
+  /** What the path can deliver; 0: not known, because it was not full lately. */
   readonly canBytesPerS: number
   /** On the uplink, and what is aimed at. */
   readonly queueMs: number

@@ -2,13 +2,16 @@
 import type { PathPolicy } from './policy.js'
 import type { Loss, PathMeasurements } from './stats.js'
 
+/** A path that sends so much of its cap is full, whatever its window says. */
+const CAP_SHARE = 0.95
+
 export interface Candidate {
   readonly path: number
   readonly label: string
   readonly tier: number
   /** One-way delay away from us above the quickest candidate's. */
   readonly skewUs: number
-  /** Bytes per second that it delivers while its window is full; 0: not known yet. */
+  /** Bytes per second that it can deliver; 0: not known, because it was not full lately. */
   readonly canBytesPerS: number
   readonly suspect: boolean
   /** Of the last seconds: how often C put it aside, and the packets that were reported missing. */
@@ -26,16 +29,21 @@ export interface Known {
 export function candidatesOf(known: readonly Known[]): Candidate[] {
   const skews = known.flatMap(({ measurements }) => measurements?.txSkewUs ?? [])
   const leastUs = skews.length === 0 ? 0 : Math.min(...skews)
-  return known.map(({ policy: { path, tier }, label, measurements: of }) => ({
+  return known.map(({ policy: { path, tier, capBytesPerS }, label, measurements: of }) => ({
     path,
     label,
     tier,
     skewUs: (of?.txSkewUs ?? leastUs) - leastUs,
-    canBytesPerS: of?.deliveryRate ?? 0,
+    canBytesPerS: of === undefined ? 0 : capacity(of, capBytesPerS),
     suspect: of?.suspect ?? false,
     suspicions: of?.suspicionsInWindow ?? 0,
     reported: of?.reported ?? { expected: 0, lost: 0 },
   }))
+}
+
+function capacity(of: PathMeasurements, capBytesPerS: number): number {
+  if (capBytesPerS > 0 && of.recentTxBytesPerS >= CAP_SHARE * capBytesPerS) return capBytesPerS
+  return of.wasFull ? of.deliveryRate : 0
 }
 
 /** What a peer has to send and what of it goes out. */

@@ -8,6 +8,11 @@ type PeerSample = EventOf<'peerStats'>
 const WINDOW_US = 10_000_000
 /** What is decided several times a second looks at less. */
 const RECENT_US = 1_000_000
+/** For so long what a full path delivered says what it can: links of mobiles change within minutes. */
+const FULL_FOR_US = 60_000_000
+/** Shares of the window and of the delay target. Between bursts a full window has room for some packets. */
+const FULL_WINDOW = 0.9
+const FULL_QUEUE = 0.25
 
 export interface Loss {
   /** Datagrams that should have arrived, and those of them that did not. */
@@ -46,8 +51,10 @@ export interface PathMeasurements {
   /** What may be under way, and what is; 0: the path has no window. */
   readonly windowBytes: number
   readonly inflightBytes: number
-  /** Bytes per second that the path delivers while its window is full; 0: not known yet. */
+  /** Bytes per second that the path is known to deliver; 0: nothing is known. More may be in it that nobody asked for. */
   readonly deliveryRate: number
+  /** It was full within the last minute: `deliveryRate` is what it can. */
+  readonly wasFull: boolean
   readonly queueUs: number
   readonly targetUs: number
   /** Data packets that were to be reported, and those of them that were reported missing. */
@@ -123,14 +130,19 @@ class Window<S> {
 /** The samples of one path. */
 export class PathStats {
   readonly #window = new Window<PathSample>()
+  #sampledUs = 0
+  #fullUs = Number.NEGATIVE_INFINITY
 
   handleSample(nowUs: number, sample: PathSample): void {
     this.#window.add(nowUs, sample)
+    this.#sampledUs = nowUs
+    if (isFull(sample)) this.#fullUs = nowUs
   }
 
   /** The path began anew, and counts from zero again. */
   restart(): void {
     this.#window.restart()
+    this.#fullUs = Number.NEGATIVE_INFINITY
   }
 
   measurements(): PathMeasurements | undefined {
@@ -167,6 +179,7 @@ export class PathStats {
       windowBytes: now.windowBytes,
       inflightBytes: now.inflightBytes,
       deliveryRate: now.deliveryRate,
+      wasFull: this.#sampledUs - this.#fullUs <= FULL_FOR_US,
       queueUs: now.queueUs,
       targetUs: now.targetUs,
       reported: {
@@ -175,6 +188,15 @@ export class PathStats {
       },
     }
   }
+}
+
+/**
+ * Whether more was to be sent than the path takes: its window is used up, or a queue stands on it, as it does
+ * under a sender that keeps below any window (BBR). Without either the rate is the sender's.
+ */
+function isFull({ windowBytes, inflightBytes, queueUs, targetUs }: PathSample): boolean {
+  if (windowBytes === 0) return false
+  return inflightBytes >= FULL_WINDOW * windowBytes || queueUs >= FULL_QUEUE * targetUs
 }
 
 function perSecond(bytes: number, seconds: number): number {

@@ -11,6 +11,8 @@ import { MS, pathSample, SECOND } from './core_fixture.js'
 
 const SAMPLE_US = 250 * MS
 const MBIT = 125_000
+/** Of a sample: something waits for the window. */
+const FULL = { windowBytes: 10_000, inflightBytes: 10_000, targetUs: 10_000 }
 const LABELS = ['dsl0', 'lte0', 'sat0', 'cable0']
 
 const path = (id: number, changes: Partial<Candidate> = {}): Candidate => ({
@@ -46,7 +48,7 @@ describe('candidates', () => {
   it('have delays above the quickest among them, whoever is quicker elsewhere', () => {
     const measured = (txSkewUs: number) => {
       const stats = new PathStats()
-      stats.handleSample(0, pathSample({ txSkewUs, deliveryRate: 7, suspect: 1 }))
+      stats.handleSample(0, pathSample({ txSkewUs, deliveryRate: 7, suspect: 1, ...FULL }))
       return stats.measurements()
     }
     const known = [30_000, 10_000].map((skewUs, i) => ({
@@ -64,6 +66,29 @@ describe('candidates', () => {
       { path: 1, label: 'lte0', tier: 1, skewUs: 0 },
       { path: 2, label: 'sat0', skewUs: 0, canBytesPerS: 0, suspect: false },
     ])
+  })
+})
+
+describe('what a path can', () => {
+  const of = (capBytesPerS: number, ...samples: Parameters<typeof pathSample>[0][]) => {
+    const stats = new PathStats()
+    samples.forEach((changes, i) => {
+      stats.handleSample(i * SECOND, pathSample(changes))
+    })
+    const policy = { ...DEFAULT_PATH_POLICY, path: 0, capBytesPerS }
+    const [candidate] = candidatesOf([{ policy, label: '', measurements: stats.measurements() }])
+    return candidate?.canBytesPerS
+  }
+
+  it('is not known from a sender that has little to say', () => {
+    expect(of(0, { deliveryRate: 7, windowBytes: 10_000, targetUs: 10_000 })).toBe(0)
+    expect(of(0, { deliveryRate: 7, ...FULL })).toBe(7)
+  })
+
+  it('is its cap when that is reached, whatever the window says', () => {
+    const one = { deliveryRate: 900, windowBytes: 10_000, targetUs: 10_000 }
+    expect(of(1000, { txBytes: 0 }, { ...one, txBytes: 900 })).toBe(0)
+    expect(of(1000, { txBytes: 0 }, { ...one, txBytes: 960 })).toBe(1000)
   })
 })
 
@@ -98,10 +123,19 @@ describe('tiers', () => {
 
   it('are not joined for a burst', () => {
     for (let i = 0; i < 20; i++) {
-      observe(250 * MS, load(20, 60))
-      observe(250 * MS, load(20, 40))
+      observe(250 * MS, load(15, 60))
+      observe(250 * MS, load(15, 40))
     }
     expect(open()).toEqual([0])
+  })
+
+  it('are joined when they are full for two seconds, however little waits', () => {
+    observe(2 * SECOND, load(19.5))
+    expect(open()).toEqual([0])
+    observe(250 * MS, load(19.5))
+    expect(open()).toEqual([0, 1])
+    observe(60 * SECOND, load(28))
+    expect(open()).toEqual([0, 1])
   })
 
   it('are joined at once when all that carry are stuck', () => {

@@ -448,15 +448,16 @@ describe('the mode adaptive', () => {
     know(0, 1)
     alive(1, 0)
     use()
+    const full = { deliveryRate: 1_000_000, windowBytes: 10_000, inflightBytes: 10_000 }
     // The smallest tier that there is carries.
     expect(plans()).toEqual([[1], [0]])
     expect(snapshotOf(1)).toMatchObject({
       inPlan: false,
       why: 'tier 1: waits until the tiers before it are full',
     })
-    for (let i = 0; i < 4; i++) sample(80 * MS, { deliveryRate: 1_000_000 }, {})
+    for (let i = 0; i < 4; i++) sample(80 * MS, full, {})
     expect(plans()).toEqual([[0, 1]])
-    for (let i = 0; i < 24; i++) sample(0, { deliveryRate: 1_000_000 }, {})
+    for (let i = 0; i < 24; i++) sample(0, full, {})
     expect(plans()).toEqual([[0]])
   })
 

@@ -120,6 +120,25 @@ describe('measurements of a path', () => {
     expect(stats.measurements()).toMatchObject({ ...measured, usable: false, suspect: true })
   })
 
+  it.each([
+    ['used up', { windowBytes: 10_000, inflightBytes: 9_500 }, true],
+    ['wide open', { windowBytes: 10_000, inflightBytes: 5_000, targetUs: 10, queueUs: 2 }, false],
+    [
+      'above a queue',
+      { windowBytes: 10_000, inflightBytes: 5_000, targetUs: 10, queueUs: 3 },
+      true,
+    ],
+    ['not there', { windowBytes: 0 }, false],
+  ])('with a window that is %s say whether the path was full, for a minute', (_, of, wasFull) => {
+    const stats = new PathStats()
+    const open = sample({ windowBytes: 10_000, targetUs: 10_000 })
+    stats.handleSample(0, sample(of))
+    stats.handleSample(60 * SECOND, open)
+    expect(stats.measurements()?.wasFull).toBe(wasFull)
+    stats.handleSample(61 * SECOND, open)
+    expect(stats.measurements()?.wasFull).toBe(false)
+  })
+
   it('show no negative loss when datagrams overtake each other over the edge of the window', () => {
     const stats = new PathStats()
     stats.handleSample(0, sample({ rxExpected: 10, rxDatagrams: 5 }))

@@ -283,6 +283,7 @@ describe('a report', () => {
       windowBytes: id * 50_000,
       inflightBytes: 20_000,
       deliveryRate: 2_500_000,
+      wasFull: true,
       queueUs: 4_500,
       targetUs: 10_000,
       reported: { expected: 100, lost: 3 },
