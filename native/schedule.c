@@ -91,11 +91,13 @@ bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint
   schedule->cursor = 0;
   schedule->path = 0;
   schedule->run = 1;
-  schedule->run_left = 0;
+  schedule->run_now = 0;
   schedule->waiting = 0;
   memset(schedule->drawn, 0, sizeof schedule->drawn);
   schedule->seen = 0;
   schedule->since_us = 0;
+  schedule->newest_us = 0;
+  schedule->next_draw = 0;
   memcpy(schedule->order, payload + MP_PLAN_ORDER, sizeof schedule->order);
   memcpy(kind == MP_PLAN_KIND_SLOTS     ? (void *)schedule->slot
          : kind == MP_PLAN_KIND_ARRIVAL ? (void *)schedule->arrival
@@ -137,17 +139,25 @@ static uint8_t next_slot(struct mp_schedule *schedule, uint32_t usable)
   return path;
 }
 
-/* Draws so many slots that paths of equal weight get a whole run each. What was drawn for paths that
- * have become unusable is stepped over like their slots. Rare, and better not inlined. */
+/* Draws ahead, so that a path whose turn comes has a whole run, even one that lasts twice as long.
+ * What was drawn for paths that have become unusable is stepped over like their slots. Rare, and
+ * better not inlined. */
 __attribute__((noinline)) static void draw(struct mp_schedule *schedule, uint32_t usable)
 {
-  const unsigned paths = (unsigned)__builtin_popcount(usable & schedule->named);
-  memset(schedule->drawn, 0, sizeof schedule->drawn);
-  for (unsigned i = 0; i < schedule->run * paths; i++) {
+  const unsigned round = schedule->run * (unsigned)__builtin_popcount(usable & schedule->named);
+  unsigned drawn = 0;
+  for (unsigned path = 0; path < MP_LIMIT_PATHS; path++) {
+    if (!has(usable, (uint8_t)path))
+      schedule->drawn[path] = 0;
+    drawn += schedule->drawn[path];
+  }
+  schedule->waiting &= (uint16_t)usable;
+  for (; drawn < 3 * round; drawn++) {
     const uint8_t path = next_slot(schedule, usable);
     schedule->drawn[path]++;
     schedule->waiting |= (uint16_t)(1u << path);
   }
+  schedule->next_draw = (uint16_t)round;
 }
 
 /* The first of `paths` after `path`, around. */
@@ -157,20 +167,28 @@ static uint8_t path_after(uint8_t path, uint32_t paths)
   return (uint8_t)__builtin_ctz(after ? after : paths);
 }
 
-static uint8_t next_in_run(struct mp_schedule *schedule, uint32_t usable)
+static bool has_ended(const struct mp_schedule *schedule, bool is_new)
 {
-  if (!(schedule->waiting & usable)) {
-    schedule->waiting = 0;
-    if (schedule->run == 1)
-      return next_slot(schedule, usable);
+  return schedule->run_now >= schedule->run &&
+         (is_new || schedule->run_now >= 2 * schedule->run - 1);
+}
+
+/* Not inlined: what goes slot by slot should not pay for it. */
+__attribute__((noinline)) static uint8_t next_in_run(struct mp_schedule *schedule, uint32_t usable,
+                                                     uint64_t now_us)
+{
+  const bool is_new = now_us != schedule->newest_us;
+  schedule->newest_us = now_us;
+  if (schedule->run > 1 && (schedule->next_draw == 0 || !(schedule->waiting & usable)))
     draw(schedule, usable);
-  }
   const uint32_t ready = schedule->waiting & usable;
-  if (schedule->run_left == 0 || !has(ready, schedule->path)) {
+  if (!has(ready, schedule->path) || has_ended(schedule, is_new)) {
     schedule->path = path_after(schedule->path, ready);
-    schedule->run_left = schedule->run;
+    schedule->run_now = 0;
   }
-  schedule->run_left--;
+  schedule->run_now++;
+  if (schedule->next_draw > 0)
+    schedule->next_draw--;
   if (--schedule->drawn[schedule->path] == 0)
     schedule->waiting &= (uint16_t)~(1u << schedule->path);
   return schedule->path;
@@ -181,7 +199,10 @@ static uint8_t pick_slot(struct mp_schedule *schedule, uint32_t usable, uint64_t
   if (now_us - schedule->since_us >= MP_SCHEDULE_WINDOW_US)
     end_window(schedule, now_us);
   schedule->seen++;
-  return next_in_run(schedule, usable);
+  if (schedule->run > 1 || (schedule->waiting & usable))
+    return next_in_run(schedule, usable, now_us);
+  schedule->waiting = 0;
+  return next_slot(schedule, usable);
 }
 
 uint8_t mp_schedule_pick(struct mp_schedule *schedule, uint16_t bucket, uint16_t usable,

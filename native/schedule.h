@@ -21,12 +21,14 @@ struct mp_schedule {
 
   /* Of kind slots. */
   uint8_t path;      /* that the present run is of */
-  uint16_t run;      /* packets that one path may carry in a row; 1: slot by slot */
-  uint16_t run_left; /* of the present one */
+  uint16_t run;      /* packets that one path should carry in a row; 1: slot by slot */
+  uint16_t run_now;  /* of the present one */
   uint16_t waiting;  /* bit p: drawn[p] is not 0 */
   uint16_t drawn[MP_LIMIT_PATHS]; /* slots that the cursor has passed and no packet has taken yet */
+  uint16_t next_draw;             /* packets until more are drawn */
   uint32_t seen;     /* packets since since_us */
   uint64_t since_us;
+  uint64_t newest_us; /* when the newest packet came: those of one time leave together */
 
   union {
     uint8_t slot[MP_CROSSING_PLAN_SLOTS];
@@ -41,9 +43,11 @@ struct mp_schedule {
  * 0. */
 bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint32_t length);
 
-/* The longest run of one path, in time and in packets. The time is less than links differ by anyway;
- * below 20 000 packets a second (250 Mbit/s) no run is longer than one packet. 16 packets of 1400
- * octets spread the price of a system call and of a buffer as well as more do. */
+/* How long one path is kept, in time and in packets: then until the packets that came together are
+ * through, at most as long again, because a run that is cut costs as much as two. The time is less
+ * than links differ by anyway; below 20 000 packets a second (250 Mbit/s) no run is longer than one
+ * packet. 16 packets of 1400 octets spread the price of a system call and of a buffer as well as
+ * more do. */
 #define MP_SCHEDULE_RUN_US 100u
 #define MP_SCHEDULE_RUN_PACKETS 16u
 /* The rate is that of the last whole window: a burst from a slow flow is shorter than it. */
