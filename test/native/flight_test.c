@@ -1,0 +1,178 @@
+/* What is under way (native/flight.h) and the loads that it keeps (native/load.h). */
+#include "flight.h"
+#include "test.h"
+
+enum { RECEIVER = 7, BYTES = 1000 };
+
+static struct mp_loads loads;
+static struct mp_flight flight;
+static uint32_t fated[4096], fated_count;
+
+static void take_fate(void *context, const struct mp_flown *what)
+{
+  (void)context;
+  fated[fated_count++ % 4096] = what->flow_seq;
+  mp_load_drop(&loads, what->load);
+}
+
+static void start(void)
+{
+  mp_loads_open(&loads, 64 << 20);
+  flight = (struct mp_flight){0};
+  fated_count = 0;
+}
+
+static void finish(void)
+{
+  mp_flight_close(&flight, &loads);
+  CHECK_EQ(loads.taken_bytes, 0);
+  mp_loads_close(&loads);
+}
+
+static void send_as(uint16_t receiver, uint64_t path_seq, uint32_t flow_seq)
+{
+  const struct mp_flown what = {.load = mp_load_take(&loads, 100), .flow_seq = flow_seq};
+  REQUIRE(what.load);
+  REQUIRE(mp_flight_add(&flight, receiver, path_seq, &what, BYTES, 10 * path_seq));
+}
+
+static struct mp_flight_outcome take_report(uint16_t receiver, uint32_t newest,
+                                            const struct mp_flight_gap *gaps, unsigned count)
+{
+  struct mp_flight_outcome outcome = {0};
+  uint64_t serial;
+  if (mp_flight_serial(&flight, receiver, newest, &serial))
+    mp_flight_report(&flight, &loads, serial, gaps, count, 3, &outcome, take_fate, NULL);
+  return outcome;
+}
+
+static void a_report_settles_what_it_covers(void)
+{
+  start();
+  for (uint32_t i = 0; i < 10; i++)
+    send_as(RECEIVER, i, i);
+  CHECK_EQ(flight.inflight_bytes, 10 * BYTES);
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 6, NULL, 0);
+  CHECK_EQ(outcome.acked_bytes, 7 * BYTES);
+  CHECK(outcome.newest_acked);
+  CHECK_EQ(outcome.newest_sent_us, 60);
+  CHECK_EQ(flight.inflight_bytes, 3 * BYTES);
+  CHECK_EQ(mp_flight_oldest(&flight)->what.flow_seq, 7);
+  CHECK_EQ(mp_flight_newest(&flight)->what.flow_seq, 9);
+  CHECK(!take_report(RECEIVER, 6, NULL, 0).newest_acked);
+  finish();
+}
+
+static void a_gap_is_lost_when_three_came_behind_it(void)
+{
+  start();
+  for (uint32_t i = 0; i < 10; i++)
+    send_as(RECEIVER, i, i);
+  uint64_t serial;
+  REQUIRE(mp_flight_serial(&flight, RECEIVER, 4, &serial));
+  const struct mp_flight_gap gap = {serial, serial + 1};
+  CHECK_EQ(take_report(RECEIVER, 6, &gap, 1).lost, 0);
+  CHECK_EQ(mp_flight_oldest(&flight)->what.flow_seq, 4);
+  CHECK_EQ(take_report(RECEIVER, 7, &gap, 1).lost, 1);
+  CHECK_EQ(fated_count, 1);
+  CHECK_EQ(fated[0], 4);
+  finish();
+}
+
+static void sequences_without_a_record_count_for_nothing(void)
+{
+  start();
+  send_as(RECEIVER, 5, 0); /* in mid-epoch, after probes */
+  send_as(RECEIVER, 90, 1);
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 95, NULL, 0);
+  CHECK_EQ(outcome.acked_bytes, 2 * BYTES);
+  CHECK(!outcome.newest_acked);
+  CHECK_EQ(flight.inflight_bytes, 0);
+  finish();
+}
+
+static void epochs_follow_each_other(void)
+{
+  start();
+  for (uint32_t i = 0; i < 5; i++)
+    send_as(RECEIVER, i, i);
+  for (uint32_t i = 0; i < 5; i++)
+    send_as(RECEIVER + 1, i, 10 + i);
+  CHECK_EQ(take_report(RECEIVER, 4, NULL, 0).acked_bytes, 5 * BYTES);
+  CHECK_EQ(mp_flight_oldest(&flight)->what.flow_seq, 10);
+  CHECK_EQ(take_report(RECEIVER + 1, 2, NULL, 0).acked_bytes, 3 * BYTES);
+  CHECK_EQ(take_report(RECEIVER + 2, 2, NULL, 0).acked_bytes, 0);
+  finish();
+}
+
+static void what_is_given_up_comes_back_oldest_first(void)
+{
+  start();
+  for (uint32_t i = 0; i < 200; i++)
+    send_as(RECEIVER, i, i);
+  (void)take_report(RECEIVER, 49, NULL, 0);
+  uint64_t serial;
+  REQUIRE(mp_flight_serial(&flight, RECEIVER, 60, &serial));
+  mp_flight_refused(&flight, serial, take_fate, NULL);
+  CHECK_EQ(fated[0], 60);
+  CHECK_EQ(mp_flight_abandon(&flight, take_fate, NULL), 149);
+  CHECK_EQ(fated[1], 50);
+  CHECK_EQ(fated[149], 199);
+  CHECK_EQ(flight.inflight_bytes, 0);
+  CHECK(!mp_flight_oldest(&flight) && !mp_flight_newest(&flight));
+  finish();
+}
+
+static void grows_to_its_bound_and_no_further(void)
+{
+  start();
+  uint64_t seq = 0;
+  while (!mp_flight_is_full(&flight))
+    send_as(RECEIVER, seq++, 0);
+  CHECK(seq > MP_FLIGHT_MOST / 2);
+  const struct mp_flown what = {.load = mp_load_take(&loads, 100)};
+  bool taken = true;
+  while (taken && seq < 2 * MP_FLIGHT_MOST) {
+    mp_load_keep(what.load);
+    taken = mp_flight_add(&flight, RECEIVER, seq++, &what, BYTES, 0);
+  }
+  CHECK(!taken);
+  mp_load_drop(&loads, what.load);
+  mp_load_drop(&loads, what.load);
+  finish();
+}
+
+static void loads_are_bounded_and_their_memory_serves_all_sizes(void)
+{
+  struct mp_load *kept[64];
+  unsigned count = 0;
+  mp_loads_open(&loads, 256 << 10);
+  while (count < 64 && (kept[count] = mp_load_take(&loads, 60000)))
+    count++;
+  CHECK_EQ(count, 4);
+  CHECK(!mp_load_take(&loads, 100));
+  for (unsigned i = 0; i < count; i++)
+    mp_load_drop(&loads, kept[i]);
+  for (count = 0; count < 64; count++)
+    REQUIRE((kept[count] = mp_load_take(&loads, 1400)));
+  CHECK(loads.allocated_bytes <= loads.limit_bytes);
+  mp_load_keep(kept[0]);
+  mp_load_drop(&loads, kept[0]);
+  CHECK(loads.taken_bytes > 0);
+  for (unsigned i = 0; i < count; i++)
+    mp_load_drop(&loads, kept[i]);
+  CHECK_EQ(loads.taken_bytes, 0);
+  mp_loads_close(&loads);
+}
+
+int main(void)
+{
+  RUN(a_report_settles_what_it_covers);
+  RUN(a_gap_is_lost_when_three_came_behind_it);
+  RUN(sequences_without_a_record_count_for_nothing);
+  RUN(epochs_follow_each_other);
+  RUN(what_is_given_up_comes_back_oldest_first);
+  RUN(grows_to_its_bound_and_no_further);
+  RUN(loads_are_bounded_and_their_memory_serves_all_sizes);
+  return test_end();
+}
