@@ -1,5 +1,5 @@
-/** A hundred daemons on two cores take half of it from their start until they carry. */
-const START_MS = 30_000
+/** A hundred daemons on two cores take a quarter of it from their start until they carry. */
+const START_MS = 60_000
 const POLL_MS = 50
 
 /** Asks until the answer is yes. Rejects, with what is told of it then, when that takes too long. */
