@@ -147,6 +147,8 @@ export interface StreamStats {
   readonly reordered: number
   /** Between two deliveries to the application. */
   readonly longestGapUs: number
+  /** Between two arrivals of its packets at the far TUN, whatever their order. */
+  readonly longestPauseUs: number
   /** One way through the tunnel, data packets. */
   readonly delayMinUs: number
   readonly delayP50Us: number

@@ -83,6 +83,7 @@ napi_value mp_sim_stream_stats(napi_env env, napi_callback_info info)
       {"undos", (double)stats.counts.undos},
       {"reordered", (double)stats.reordered},
       {"longestGapUs", (double)stats.longest_gap_us},
+      {"longestPauseUs", (double)stats.longest_pause_us},
       {"delayMinUs", (double)stats.delay_min_us},
       {"delayP50Us", (double)stats.delay_p50_us},
       {"delayP99Us", (double)stats.delay_p99_us},

@@ -32,7 +32,7 @@ struct mp_stream_config {
 struct mp_stream_stats {
   struct mp_sender_counts counts;
   uint64_t transmissions, arrivals, duplicated, damaged, delivered_bytes;
-  uint64_t reordered, longest_gap_us;
+  uint64_t reordered, longest_gap_us, longest_pause_us;
   uint64_t delay_min_us, delay_p50_us, delay_p99_us, delay_max_us;
   uint32_t srtt_us, min_rtt_us, window;
   uint64_t by_path[MP_LIMIT_PATHS];

@@ -5,7 +5,8 @@
 
 void mp_tally_open(struct mp_tally *tally, uint64_t start_us)
 {
-  *tally = (struct mp_tally){.start_us = start_us, .last_delivery_us = start_us, .expected = 1};
+  *tally = (struct mp_tally){.start_us = start_us, .last_delivery_us = start_us, .last_arrival_us = start_us,
+                              .expected = 1};
   mp_delays_clear(&tally->delays);
 }
 
@@ -24,6 +25,8 @@ enum mp_intervals_verdict mp_tally_arrival(struct mp_tally *tally, uint64_t orde
   if (verdict != MP_INTERVALS_NEW)
     return verdict;
   tally->arrivals++;
+  tally->longest_pause_us = mp_tally_longest_pause_us(tally, now_us);
+  tally->last_arrival_us = now_us;
   if (order < tally->expected)
     tally->reordered++;
   else
@@ -70,10 +73,18 @@ uint64_t mp_tally_longest_gap_us(const struct mp_tally *tally, uint64_t now_us)
   return open_us > tally->longest_gap_us ? open_us : tally->longest_gap_us;
 }
 
+uint64_t mp_tally_longest_pause_us(const struct mp_tally *tally, uint64_t now_us)
+{
+  const uint64_t open_us = now_us > tally->last_arrival_us ? now_us - tally->last_arrival_us : 0;
+  return open_us > tally->longest_pause_us ? open_us : tally->longest_pause_us;
+}
+
 void mp_tally_restart(struct mp_tally *tally, uint64_t now_us)
 {
-  tally->reordered = tally->longest_gap_us = 0;
+  tally->reordered = tally->longest_gap_us = tally->longest_pause_us = 0;
   if (now_us > tally->last_delivery_us)
     tally->last_delivery_us = now_us;
+  if (now_us > tally->last_arrival_us)
+    tally->last_arrival_us = now_us;
   mp_delays_clear(&tally->delays);
 }

@@ -21,6 +21,7 @@ struct mp_tally {
   uint64_t expected;        /* RFC 4737: NextExp */
   /* Since the last restart. */
   uint64_t reordered, longest_gap_us, last_delivery_us;
+  uint64_t longest_pause_us, last_arrival_us; /* of packets, whatever their order */
   struct mp_delays delays;  /* through the tunnel, one way */
 };
 
@@ -33,7 +34,9 @@ enum mp_intervals_verdict mp_tally_arrival(struct mp_tally *tally, uint64_t orde
 /* The application got so much more. False when memory is gone. */
 bool mp_tally_delivery(struct mp_tally *tally, uint64_t bytes, uint64_t now_us);
 
+/* Without a delivery, and without an arrival; one that lasts counts. */
 uint64_t mp_tally_longest_gap_us(const struct mp_tally *tally, uint64_t now_us);
+uint64_t mp_tally_longest_pause_us(const struct mp_tally *tally, uint64_t now_us);
 void mp_tally_restart(struct mp_tally *tally, uint64_t now_us);
 
 #endif
