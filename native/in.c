@@ -326,8 +326,12 @@ static void after_order(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
   mp_report_settle(tunnel, peer);
-  if (peer->adaptive && (peer->adaptive->wanted || tunnel->now_us >= peer->adaptive->pump_us))
+  if (!peer->adaptive)
+    return;
+  if (peer->adaptive->wanted || tunnel->now_us >= peer->adaptive->pump_us)
     mp_pump(tunnel, peer);
+  else
+    mp_wake_by(tunnel, peer, peer->adaptive->pump_us); /* a tick for something else has come first */
 }
 
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
