@@ -64,8 +64,11 @@ static void drop(void *tunnel, const struct mp_flown *what)
 
 static void forget_again(struct mp_tunnel *tunnel, struct mp_adaptive *adaptive)
 {
-  for (; adaptive->again_head != adaptive->again_tail; adaptive->again_head++)
-    drop(tunnel, &adaptive->again[adaptive->again_head % MP_AGAIN_SLOTS].what);
+  for (unsigned class = 0; class < MP_QUEUE_CLASSES; class++) {
+    struct mp_agains *again = &adaptive->again[class];
+    for (; again->head != again->tail; again->head++)
+      drop(tunnel, &again->slots[again->head % MP_AGAIN_SLOTS].what);
+  }
 }
 
 void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)

@@ -43,7 +43,15 @@ struct mp_lane {
   uint8_t flags;          /* MP_PLAN_PATH_FLAG_* */
   bool suspect;           /* no progress: carries nothing until it is heard of */
   bool limited;           /* something has waited for its window since the last report */
+  bool late;              /* so is what is under way: it goes on others too, and nothing new here */
   uint64_t progress_us;   /* when something newer was last reported */
+  struct {                /* what the peer's reports say of the newest that came */
+    bool any;
+    uint64_t serial;
+    int64_t delay_us;         /* its own, on the clock difference */
+    uint32_t late_us;         /* of the next one, as the last report without it shows */
+    struct mp_lowest latest;  /* the greatest of those that came in the end, negated */
+  } heard;
   uint64_t doubted_us;    /* when its tail was last sent again for lack of progress */
   uint32_t doubts;        /* how often in a row */
   uint64_t peer_octets, peer_datagrams; /* as reported, unwrapped */
@@ -58,12 +66,16 @@ struct mp_again {
   uint8_t lost_on; /* path */
 };
 
+struct mp_agains {
+  uint32_t head, tail;
+  struct mp_again slots[MP_AGAIN_SLOTS];
+};
+
 struct mp_adaptive {
   struct mp_queue *queue;
   struct mp_lane lanes[MP_LIMIT_PATHS];
   struct mp_adaptive_flow flows[MP_LIMIT_BUCKETS];
-  uint32_t again_head, again_tail;
-  struct mp_again again[MP_AGAIN_SLOTS];
+  struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */
   uint8_t reports_on;          /* the path that reports should come on: the quickest towards us */
   uint32_t detour_us;          /* how much later the newest one came, if on another */
   bool delay_any;

@@ -108,6 +108,10 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
 void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
                   const struct mp_flown *what);
 
+/* A packet that is under way on this path goes on another as well. Takes its reference. */
+void mp_pump_beside(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                    const struct mp_flown *what);
+
 /* The kernel did not take a datagram: what was in it goes again. */
 void mp_pump_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
                      const struct mp_datagram *datagram);
@@ -156,11 +160,26 @@ int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
 
 /* doubt.c APIs: */
 
+/* Of one path, the newest that has come: its serial in the record of what is under way, and, where
+ * that is known, how long it took, on the clock difference. */
+struct mp_doubt_report {
+  uint64_t serial;
+  bool delay_any;
+  int64_t delay_us;
+};
+
 /* The path is of no use for now: what is under way on it goes again on others. */
 void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 
 /* Call when an answer on the path shows that it works in both directions. */
 void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
+/* Call for each path of a report, when what it settles is settled. `newest` is its serial. */
+void mp_doubt_reported(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                       const struct mp_doubt_report *report);
+
+/* Call at the end of a report, which its sender wrote at told_us on its own clock. */
+void mp_doubt_compare(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t told_us);
 
 /* When nothing sent on the path is reported for so long, it is doubted. */
 uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t path);

@@ -12,6 +12,10 @@
 /* A thread on either side may be late by so much before we doubt a path. */
 #define LATE_US 5000u
 #define SPREAD_LEAST_US 10000u
+/* A packet is late by less all the time: threads take turns, and a report is written between two of
+ * them. */
+#define LATE_LEAST_US 10000u
+#define USUAL_WINDOW_US 30000000u
 #define FIRST_PTO_US 1000000u /* RFC 6298 section 2.1 */
 /* The only path is not put aside: its tail goes again, each time after twice as long. */
 #define DOUBTS_MOST 6u
@@ -28,27 +32,56 @@ static void take_lost(void *context, const struct mp_flown *what)
   mp_pump_lost(loss->tunnel, loss->peer, loss->path, what);
 }
 
+static void take_copy(void *context, const struct mp_flown *what)
+{
+  const struct loss *loss = context;
+  mp_pump_beside(loss->tunnel, loss->peer, loss->path, what);
+}
+
+/* What the path carried falls to the quickest of the others: what is under way, and as much again as
+ * was sent there in the time that a round trip of that one takes. */
+static void hand_over(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_flight *flight = &peer->adaptive->lanes[id].flight;
+  const struct mp_flight_entry *oldest = mp_flight_oldest(flight);
+  const uint8_t heir = mp_pump_quickest(peer);
+  if (!oldest || heir == MP_CROSSING_NO_PATH || heir == id || tunnel->now_us <= oldest->sent_us)
+    return;
+  const uint64_t rtt_us = peer->paths[heir].rtt.smoothed_us;
+  const uint64_t since_us = tunnel->now_us - oldest->sent_us;
+  mp_window_take_over(&peer->adaptive->lanes[heir].window,
+                      flight->inflight_bytes * (since_us + rtt_us) / since_us, tunnel->now_us);
+}
+
 void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   if (!peer->adaptive)
     return;
   struct mp_lane *lane = &peer->adaptive->lanes[id];
   struct loss loss = {tunnel, peer, id};
-  lane->lost += mp_flight_abandon(&lane->flight, take_lost, &loss);
+  hand_over(tunnel, peer, id);
+  lane->late = false;
+  lane->heard.late_us = 0;
+  lane->lost += mp_flight_abandon(&lane->flight, &tunnel->loads, take_lost, &loss);
   mp_window_suspect(&lane->window, tunnel->now_us);
   peer->adaptive->wanted = true;
   mp_wake_by(tunnel, peer, tunnel->now_us);
 }
 
+static void trust(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if (lane->suspect)
+    mp_window_resume(&lane->window, tunnel->now_us);
+  lane->suspect = lane->late = false;
+  lane->doubts = 0;
+  peer->adaptive->wanted = true;
+}
+
 void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
-  if (!peer->adaptive || !peer->adaptive->lanes[id].suspect)
-    return;
-  struct mp_lane *lane = &peer->adaptive->lanes[id];
-  lane->suspect = false;
-  lane->doubts = 0;
-  mp_window_resume(&lane->window, tunnel->now_us);
-  peer->adaptive->wanted = true;
+  if (peer->adaptive && (peer->adaptive->lanes[id].suspect || peer->adaptive->lanes[id].late))
+    trust(tunnel, peer, id);
 }
 
 /* RFC 9002 section 6.2.1, with the interval of reports for the delay of acknowledgements. When reports
@@ -77,11 +110,78 @@ static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer
   for (uint16_t left = peer->usable & (uint16_t)~mp_path_bit(id); left;
        left &= (uint16_t)(left - 1)) {
     const uint8_t other = (uint8_t)__builtin_ctz(left);
-    if (!peer->adaptive->lanes[other].suspect && peer->paths[other].last_rx_us > since_us)
+    const struct mp_lane *lane = &peer->adaptive->lanes[other];
+    if (!lane->suspect && !lane->late && peer->paths[other].last_rx_us > since_us)
       return true;
   }
   return false;
 }
+
+/* ---- Later than usual ---- */
+
+/* How late the next packet may be. What was later and came all the same is usual from then on: radio
+ * links pause as a matter of routine. */
+static uint32_t patience_us(const struct mp_lane *lane, uint64_t now_us)
+{
+  const uint64_t rate = mp_pump_capacity(&lane->window);
+  const int64_t usual_us = -mp_lowest_of(&lane->heard.latest, USUAL_WINDOW_US, now_us);
+  uint64_t least_us = LATE_LEAST_US;
+  if (usual_us > 0 && usual_us * 3 / 2 > LATE_LEAST_US)
+    least_us = (uint64_t)usual_us * 3 / 2;
+  return rate ? (uint32_t)(least_us + 2ull * MP_WINDOW_PACKET_BYTES * 1000000 / rate) : UINT32_MAX;
+}
+
+void mp_doubt_reported(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                       const struct mp_doubt_report *report)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if (report->delay_any)
+    lane->heard.delay_us = report->delay_us;
+  if (lane->heard.any && report->serial <= lane->heard.serial)
+    return;
+  lane->heard.any |= report->delay_any;
+  lane->heard.serial = report->serial;
+  if (lane->heard.late_us > 0)
+    mp_lowest_note(&lane->heard.latest, -(int64_t)lane->heard.late_us, USUAL_WINDOW_US,
+                   tunnel->now_us);
+  lane->heard.late_us = 0;
+  if (lane->late)
+    trust(tunnel, peer, id);
+}
+
+/* When the report was written, the next packet had not come: it would have been so much later than the
+ * one before. */
+static uint32_t lateness_us(const struct mp_peer *peer, uint8_t id, uint64_t told_us)
+{
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const struct mp_flight_entry *next = mp_flight_after(&lane->flight, lane->heard.serial);
+  if (!next || !lane->heard.any)
+    return 0;
+  const int64_t late_us = mp_report_delay(peer->adaptive, (uint32_t)(told_us - next->sent_us)) -
+                          lane->heard.delay_us;
+  return late_us > 0 ? (uint32_t)late_us : 0;
+}
+
+void mp_doubt_compare(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t told_us)
+{
+  for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    struct mp_lane *lane = &peer->adaptive->lanes[id];
+    const uint32_t late_us = lateness_us(peer, id, told_us);
+    if (late_us > lane->heard.late_us)
+      lane->heard.late_us = late_us;
+    if (lane->suspect || lane->late || late_us <= patience_us(lane, tunnel->now_us) ||
+        !can_spare(tunnel, peer, id, tunnel->now_us))
+      continue;
+    lane->late = true;
+    struct loss loss = {tunnel, peer, id};
+    hand_over(tunnel, peer, id);
+    mp_flight_copy(&lane->flight, take_copy, &loss);
+    mp_health_probe(tunnel, peer, id);
+  }
+}
+
+/* ---- No progress at all ---- */
 
 static void suspect(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {

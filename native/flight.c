@@ -36,7 +36,7 @@ static void drop(void *loads, const struct mp_flown *what) { mp_load_drop(loads,
 
 void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads)
 {
-  mp_flight_abandon(flight, drop, loads);
+  mp_flight_abandon(flight, loads, drop, loads);
   free(flight->entries);
   *flight = (struct mp_flight){0};
 }
@@ -98,6 +98,16 @@ bool mp_flight_serial(const struct mp_flight *flight, uint16_t receiver, uint32_
   return true;
 }
 
+/* The packet of a settled entry will not come. */
+static void lose(struct mp_loads *loads, const struct mp_flight_entry *entry,
+                 const struct mp_flown *what, mp_flight_fate *fate, void *context)
+{
+  if (entry->copied)
+    mp_load_drop(loads, what->load);
+  else
+    fate(context, what);
+}
+
 static struct mp_flown settle(struct mp_flight *flight, struct mp_flight_entry *entry)
 {
   flight->inflight_bytes -= entry->bytes;
@@ -126,7 +136,7 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
     if (missing) {
       outcome->lost_bytes += bytes;
       outcome->lost++;
-      fate(context, &what);
+      lose(loads, entry, &what, fate, context);
       continue;
     }
     outcome->acked_bytes += bytes;
@@ -139,7 +149,20 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
   forget_settled(flight);
 }
 
-uint32_t mp_flight_abandon(struct mp_flight *flight, mp_flight_fate *fate, void *context)
+void mp_flight_copy(struct mp_flight *flight, mp_flight_fate *fate, void *context)
+{
+  for (uint64_t serial = flight->first; serial < flight->next; serial++) {
+    struct mp_flight_entry *entry = entry_of(flight, serial);
+    if (entry->bytes == 0 || entry->copied)
+      continue;
+    entry->copied = true;
+    mp_load_keep(entry->what.load);
+    fate(context, &entry->what);
+  }
+}
+
+uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, mp_flight_fate *fate,
+                           void *context)
 {
   uint32_t count = 0;
   for (uint64_t serial = flight->first; serial < flight->next; serial++) {
@@ -147,7 +170,7 @@ uint32_t mp_flight_abandon(struct mp_flight *flight, mp_flight_fate *fate, void 
     if (entry->bytes == 0)
       continue;
     const struct mp_flown what = settle(flight, entry);
-    fate(context, &what);
+    lose(loads, entry, &what, fate, context);
     count++;
   }
   flight->first = flight->next;
@@ -164,12 +187,22 @@ void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate
   forget_settled(flight);
 }
 
-const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight)
+static const struct mp_flight_entry *first_open(const struct mp_flight *flight, uint64_t serial)
 {
-  for (uint64_t serial = flight->first; serial < flight->next; serial++)
+  for (; serial < flight->next; serial++)
     if (entry_of(flight, serial)->bytes > 0)
       return entry_of(flight, serial);
   return NULL;
+}
+
+const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight)
+{
+  return first_open(flight, flight->first);
+}
+
+const struct mp_flight_entry *mp_flight_after(const struct mp_flight *flight, uint64_t serial)
+{
+  return first_open(flight, serial < flight->first ? flight->first : serial + 1);
 }
 
 const struct mp_flight_entry *mp_flight_newest(const struct mp_flight *flight)

@@ -28,6 +28,7 @@ struct mp_flight_entry {
   struct mp_flown what;
   uint64_t sent_us;
   uint16_t bytes; /* of the datagram; 0: settled */
+  bool copied;    /* another path has it as well: when it is lost here, nobody need know */
 };
 
 /* Serial = base + path sequence for datagrams that carry this receiver index. */
@@ -91,9 +92,14 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
                       const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
                       struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context);
 
-/* Hands everything that is open to `fate`, oldest first: the path is given up for now. Returns how
- * many there were. */
-uint32_t mp_flight_abandon(struct mp_flight *flight, mp_flight_fate *fate, void *context);
+/* Hands everything that is open to `fate`, oldest first, each with a reference of its own: it stays
+ * under way, and goes on another path as well. What went so before is left out. */
+void mp_flight_copy(struct mp_flight *flight, mp_flight_fate *fate, void *context);
+
+/* Hands everything that is open to `fate`, oldest first, but for what was copied: the path is given up
+ * for now. Returns how many were open. */
+uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, mp_flight_fate *fate,
+                           void *context);
 
 /* The kernel refused to send this one: out of the record, to `fate`. */
 void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate *fate,
@@ -102,5 +108,8 @@ void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate
 /* The oldest and the newest that are open; NULL when none is. */
 const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight);
 const struct mp_flight_entry *mp_flight_newest(const struct mp_flight *flight);
+
+/* The oldest that is open and was sent after this one. */
+const struct mp_flight_entry *mp_flight_after(const struct mp_flight *flight, uint64_t serial);
 
 #endif

@@ -30,7 +30,8 @@ static uint16_t spared(const struct mp_peer *peer)
   uint16_t paths = peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
-    if (peer->adaptive->lanes[id].suspect)
+    const struct mp_lane *lane = &peer->adaptive->lanes[id];
+    if (lane->suspect || lane->late)
       paths &= (uint16_t)~mp_path_bit(id);
   }
   return paths;
@@ -252,13 +253,14 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
 /* ---- The pump ---- */
 
 /* Those of the paths that can take a packet now. The others say when, or that they are what limits. */
-static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t paths)
+static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t paths,
+                      uint32_t extra)
 {
   uint16_t some = 0;
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     struct mp_lane *lane = &peer->adaptive->lanes[id];
-    if (!has_room(lane, 0)) {
+    if (!has_room(lane, extra)) {
       lane->limited = true;
       continue;
     }
@@ -271,14 +273,16 @@ static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t p
   return some;
 }
 
-static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer)
+/* What others wait for goes first, and beyond the window as a thin packet does. */
+static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  if (adaptive->again_head == adaptive->again_tail)
+  struct mp_agains *agains = &adaptive->again[class];
+  if (agains->head == agains->tail)
     return false;
-  struct mp_again *again = &adaptive->again[adaptive->again_head % MP_AGAIN_SLOTS];
+  struct mp_again *again = &agains->slots[agains->head % MP_AGAIN_SLOTS];
   const uint16_t paths = wide_paths(peer);
-  uint16_t able = ready(tunnel, peer, paths);
+  uint16_t able = ready(tunnel, peer, paths, THIN_EXTRA_BYTES);
   /* On another path than the one that lost it, where another works. */
   if (paths & ~(1u << (again->lost_on & 31)))
     able &= (uint16_t)~(1u << (again->lost_on & 31));
@@ -291,7 +295,7 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer)
     adaptive->resent_octets += mp_segments_largest(&again->what.load->segments);
   }
   mp_load_drop(&tunnel->loads, again->what.load);
-  adaptive->again_head++;
+  agains->head++;
   return true;
 }
 
@@ -305,7 +309,7 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
     const uint8_t best = quickest_of(tunnel, peer, narrow_paths(peer));
     paths = best == MP_CROSSING_NO_PATH ? 0 : mp_path_bit(best);
   }
-  const uint16_t able = ready(tunnel, peer, paths);
+  const uint16_t able = ready(tunnel, peer, paths, 0);
   struct mp_queued packet;
   if (!able || !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
     return false;
@@ -328,33 +332,55 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
     return;
   adaptive->pump_us = UINT64_MAX;
   adaptive->wanted = false;
-  while (pump_again(tunnel, peer) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
-         pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
+  while (pump_again(tunnel, peer, MP_QUEUE_NARROW) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
+         pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
   }
   mp_wake_by(tunnel, peer, adaptive->pump_us);
 }
 
 /* ---- Again ---- */
 
-void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                  const struct mp_flown *what)
+/* Takes the reference. */
+static void put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t lost_on,
+                      const struct mp_flown *what)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  const uint64_t pto_us = 2 * mp_doubt_pto_us(peer, id);
-  const uint64_t age_us = tunnel->now_us - what->first_us;
-  if (what->tries >= MOST_TRIES || age_us > (pto_us > AGAIN_LEAST_US ? pto_us : AGAIN_LEAST_US) ||
-      adaptive->again_tail - adaptive->again_head >= MP_AGAIN_SLOTS - 1) {
+  const bool is_wide = adaptive->flows[what->flow & (MP_LIMIT_BUCKETS - 1)].wide_us != 0;
+  struct mp_agains *again = &adaptive->again[is_wide ? MP_QUEUE_WIDE : MP_QUEUE_NARROW];
+  if (again->tail - again->head == MP_AGAIN_SLOTS) {
     adaptive->given_up++;
     mp_load_drop(&tunnel->loads, what->load);
     return;
   }
-  adaptive->again[adaptive->again_tail++ % MP_AGAIN_SLOTS] = (struct mp_again){*what, id};
+  again->slots[again->tail++ % MP_AGAIN_SLOTS] = (struct mp_again){*what, lost_on};
+}
+
+void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                  const struct mp_flown *what)
+{
+  const uint64_t pto_us = 2 * mp_doubt_pto_us(peer, id);
+  const uint64_t age_us = tunnel->now_us - what->first_us;
+  if (what->tries >= MOST_TRIES || age_us > (pto_us > AGAIN_LEAST_US ? pto_us : AGAIN_LEAST_US)) {
+    peer->adaptive->given_up++;
+    mp_load_drop(&tunnel->loads, what->load);
+    return;
+  }
+  put_again(tunnel, peer, id, what);
   if (what->tries != 2)
     return;
   /* The second try goes out twice: one try for each 50-80 ms of hold left 12 losses in 50 s of 2 %
    * (simulation), enough to halve CUBIC. */
   mp_load_keep(what->load);
-  adaptive->again[adaptive->again_tail++ % MP_AGAIN_SLOTS] = (struct mp_again){*what, id};
+  put_again(tunnel, peer, id, what);
+}
+
+void mp_pump_beside(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                    const struct mp_flown *what)
+{
+  if (what->tries < MOST_TRIES)
+    put_again(tunnel, peer, id, what);
+  else
+    mp_load_drop(&tunnel->loads, what->load);
 }
 
 struct refusal {
@@ -366,15 +392,9 @@ struct refusal {
 static void take_refused(void *context, const struct mp_flown *what)
 {
   const struct refusal *refusal = context;
-  struct mp_adaptive *adaptive = refusal->peer->adaptive;
-  if (adaptive->again_tail - adaptive->again_head >= MP_AGAIN_SLOTS - 1) {
-    adaptive->given_up++;
-    mp_load_drop(&refusal->tunnel->loads, what->load);
-    return;
-  }
-  struct mp_again *again = &adaptive->again[adaptive->again_tail++ % MP_AGAIN_SLOTS];
-  *again = (struct mp_again){*what, MP_CROSSING_NO_PATH};
-  again->what.tries--;
+  struct mp_flown untried = *what;
+  untried.tries--;
+  put_again(refusal->tunnel, refusal->peer, MP_CROSSING_NO_PATH, &untried);
 }
 
 void mp_pump_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,

@@ -237,6 +237,13 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
     lane->progress_us = tunnel->now_us;
     lane->doubts = 0;
   }
+  const uint64_t arrived_us = packet->sent_us - told->hold_us;
+  mp_doubt_reported(tunnel, peer, told->path, &(struct mp_doubt_report){
+      .serial = newest,
+      .delay_any = outcome.newest_acked,
+      .delay_us = mp_report_delay(peer->adaptive,
+                                  (uint32_t)(arrived_us - outcome.newest_sent_us)),
+  });
   /* As if all reports came on the quickest path: one that takes another says nothing of this one. */
   const uint64_t away_us =
       tunnel->now_us - outcome.newest_sent_us - peer->adaptive->detour_us;
@@ -249,7 +256,7 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
       .rtt_us = timed ? (uint32_t)(away_us - told->hold_us) : 0,
       .delay_any = true,
       .delay_us = mp_report_delay(peer->adaptive, told->delay_us),
-      .arrived_us = packet->sent_us - told->hold_us,
+      .arrived_us = arrived_us,
       .received_bytes = lane->peer_octets,
       .limited = lane->limited,
   };
@@ -270,6 +277,7 @@ bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct
     offset = mp_feedback_read(packet->bytes, offset, &told);
     take_path(tunnel, peer, packet, &told);
   }
+  mp_doubt_compare(tunnel, peer, packet->sent_us);
   peer->adaptive->wanted = true;
   return true;
 }

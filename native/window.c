@@ -30,6 +30,10 @@
 #define FRESH_US (30ull * US_PER_S)
 #define STALE_US (600ull * US_PER_S)
 
+/* Half a second of a radio link at its worst, 26 ms of 20 Mbit/s: what waits for a round trip instead is
+ * a call that stops. */
+#define MOST_TAKEN_BYTES 65536u
+
 /* Growth aims at 7/8 of the target, a cut at 3/4: between them nothing changes. */
 #define aim_of(target_us) ((target_us)*7 / 8)
 #define cut_aim_of(target_us) ((target_us)*3 / 4)
@@ -145,6 +149,16 @@ static void restart(struct mp_window *w, uint64_t age_us)
   w->startup = true;
   w->round.rate = w->round.flat_rounds = 0;
   set_window(w, lesser(bytes, w->bytes));
+  set_pace(w);
+}
+
+void mp_window_take_over(struct mp_window *w, uint64_t bytes, uint64_t now_us)
+{
+  if (w->sent_us > 0 && now_us > w->sent_us + IDLE_US)
+    restart(w, now_us - w->sent_us);
+  w->sent_us = now_us;
+  if (w->startup)
+    set_window(w, greater(w->bytes, lesser(bytes, MOST_TAKEN_BYTES)));
   set_pace(w);
 }
 

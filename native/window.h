@@ -106,6 +106,10 @@ void mp_window_report(struct mp_window *window, const struct mp_window_report *r
 /* Without progress: what was under way is sent elsewhere. The window is kept. */
 void mp_window_suspect(struct mp_window *window, uint64_t now_us);
 
+/* What another path carried comes to this one, which was not used of late: as much may be under way at
+ * once as there was there, within bounds. */
+void mp_window_take_over(struct mp_window *window, uint64_t bytes, uint64_t now_us);
+
 /* Heard of again. */
 void mp_window_resume(struct mp_window *window, uint64_t now_us);
 

@@ -115,11 +115,57 @@ static void what_is_given_up_comes_back_oldest_first(void)
   REQUIRE(mp_flight_serial(&flight, RECEIVER, 60, &serial));
   mp_flight_refused(&flight, serial, take_fate, NULL);
   CHECK_EQ(fated[0], 60);
-  CHECK_EQ(mp_flight_abandon(&flight, take_fate, NULL), 149);
+  CHECK_EQ(mp_flight_abandon(&flight, &loads, take_fate, NULL), 149);
   CHECK_EQ(fated[1], 50);
   CHECK_EQ(fated[149], 199);
   CHECK_EQ(flight.inflight_bytes, 0);
   CHECK(!mp_flight_oldest(&flight) && !mp_flight_newest(&flight));
+  finish();
+}
+
+static void a_copy_is_handed_out_once_and_takes_the_place_of_the_fate(void)
+{
+  start();
+  for (uint32_t i = 0; i < 6; i++)
+    send_as(RECEIVER, i, i);
+  take_report(RECEIVER, 1, NULL, 0);
+  mp_flight_copy(&flight, take_fate, NULL);
+  CHECK_EQ(fated_count, 4);
+  CHECK_EQ(fated[0], 2);
+  CHECK_EQ(flight.inflight_bytes, 4 * BYTES);
+  send_as(RECEIVER, 6, 6);
+  mp_flight_copy(&flight, take_fate, NULL);
+  CHECK_EQ(fated_count, 5);
+  CHECK_EQ(fated[4], 6);
+
+  /* Sequence 2 is lost for good here, 3 has come after all. */
+  for (uint32_t i = 7; i < 10; i++)
+    send_as(RECEIVER, i, i);
+  uint64_t serial;
+  REQUIRE(mp_flight_serial(&flight, RECEIVER, 2, &serial));
+  const struct mp_flight_gap gap = {serial, serial + 1};
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 5, &gap, 1);
+  CHECK_EQ(outcome.lost, 1);
+  CHECK_EQ(outcome.acked_bytes, 3 * BYTES);
+  CHECK_EQ(fated_count, 5);
+  CHECK_EQ(mp_flight_abandon(&flight, &loads, take_fate, NULL), 4);
+  CHECK_EQ(fated_count, 8);
+  CHECK_EQ(fated[5], 7);
+  finish();
+}
+
+static void the_one_after_another_is_the_next_that_is_open(void)
+{
+  start();
+  for (uint32_t i = 0; i < 6; i++)
+    send_as(RECEIVER, 2 * i, i);
+  uint64_t serial;
+  REQUIRE(mp_flight_serial(&flight, RECEIVER, 2, &serial));
+  CHECK_EQ(mp_flight_after(&flight, serial)->what.flow_seq, 2);
+  take_report(RECEIVER, 6, NULL, 0);
+  CHECK_EQ(mp_flight_after(&flight, serial)->what.flow_seq, 4);
+  REQUIRE(mp_flight_serial(&flight, RECEIVER, 10, &serial));
+  CHECK(!mp_flight_after(&flight, serial));
   finish();
 }
 
@@ -172,6 +218,8 @@ int main(void)
   RUN(sequences_without_a_record_count_for_nothing);
   RUN(epochs_follow_each_other);
   RUN(what_is_given_up_comes_back_oldest_first);
+  RUN(a_copy_is_handed_out_once_and_takes_the_place_of_the_fate);
+  RUN(the_one_after_another_is_the_next_that_is_open);
   RUN(grows_to_its_bound_and_no_further);
   RUN(loads_are_bounded_and_their_memory_serves_all_sizes);
   return test_end();
