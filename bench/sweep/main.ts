@@ -3,6 +3,7 @@
  * Runs scenarios of the bonding benchmark in virtual time, one line a run:
  *   node dist/bench/sweep/main.js --scenario unequal --cc cubic --mode adaptive --seconds 30 --seed 1
  *   node dist/bench/sweep/main.js --link rate=20,delay=10 --link rate=20,delay=40,queue=300ms --cc bbr,quic
+ * --watch 100 tells what the first stream and each path have come to, every 100 ms.
  * Words of --scenario, --cc, --mode and --seed may be several, with commas between them.
  */
 import { parseArgs } from 'node:util'
@@ -13,6 +14,7 @@ import type { Scenario } from '../bond/scenarios/scenario.js'
 import type { Congestion, Transport } from '../sim/stream.js'
 import { courseOf, lineOf } from './line.js'
 import { simulate } from './simulate.js'
+import { watch } from './watch.js'
 
 interface Kind {
   readonly transport: Transport
@@ -44,6 +46,7 @@ const { values } = parseArgs({
     down: { type: 'boolean', default: false },
     plain: { type: 'boolean', default: false },
     course: { type: 'boolean', default: false },
+    watch: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -85,6 +88,7 @@ const modes = values.mode.split(',').map((name) => {
   if (!Object.hasOwn(MODE, name)) refuse('mode', name, Object.keys(MODE).join(', '))
   return name as Mode
 })
+const towards = values.down ? 'client' : 'server'
 const seeds = values.seed.split(',').map((text) => number('seed', text, 0))
 
 for (const scenario of scenarios()) {
@@ -100,8 +104,14 @@ for (const scenario of scenarios()) {
           seconds: number('seconds', values.seconds, 1),
           streams: number('streams', values.streams, 1),
           pingPerSecond: number('ping', values.ping, 0),
-          towards: values.down ? 'client' : 'server',
+          towards,
           gso: !values.plain,
+          ...(values.watch === undefined
+            ? {}
+            : {
+                watch: (pair, stream) => console.log(watch(pair, stream, towards)),
+                watchMs: 10 * Math.round(number('watch', values.watch, 10) / 10),
+              }),
           ...(values.from === undefined ? {} : { fromSeconds: number('from', values.from, 0) }),
         })
         const title = `${scenario.id} ${mode} ${name} seed ${seed}`

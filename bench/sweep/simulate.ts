@@ -2,7 +2,7 @@
 import type { Mode } from '#mptun/core/policy.js'
 import type { Happening, Scenario } from '../bond/scenarios/scenario.js'
 import { describeLink, type LinkDescription, meanRate } from '../sim/description.js'
-import type { Congestion, PingStats, StreamStats, Transport } from '../sim/stream.js'
+import type { Congestion, PingStats, SimStream, StreamStats, Transport } from '../sim/stream.js'
 import { Pair, SECOND } from '../sim/tunnel.js'
 import type { PathStats } from '../sim/world.js'
 
@@ -20,6 +20,9 @@ export interface Run {
   readonly fromSeconds?: number
   /** Away from the client when absent. */
   readonly towards?: 'client' | 'server'
+  /** Called each watchMs with the pair and the first stream. */
+  readonly watch?: (pair: Pair, stream: SimStream) => void
+  readonly watchMs?: number
   /** Whether the senders hand over super-packets; the default. */
   readonly gso?: boolean
 }
@@ -138,6 +141,7 @@ export async function simulate(scenario: Pick<Scenario, 'links' | 'happenings'>,
     let before = counters()
     for (let atUs = SAMPLE_US; atUs <= seconds * SECOND; atUs += SAMPLE_US) {
       pair.world.run(startUs + atUs)
+      if (run.watch && atUs % ((run.watchMs ?? 500) * 1000) === 0) run.watch(pair, streams[0]!)
       while (due[0] !== undefined && due[0].atS * SECOND <= atUs) course.happen(due.shift()!)
       if (atUs === fromUs) {
         for (const each of [...streams, ping]) each?.restart()
