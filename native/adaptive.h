@@ -6,8 +6,10 @@
  * report.c    feedback, written for the peer and read from it
  * doubt.c     paths without progress
  *
- * scheduling: a flow is thin until it has shown otherwise. Thin packets are delivered on arrival. All
- * others are put in order by the far end; a narrow flow takes the quickest path alone, a wide one all. */
+ * scheduling: a flow is thin until it has shown otherwise. Thin packets are delivered on arrival, but
+ * for TCP's: their receiver could do nothing with them before the missing one came, but take it for
+ * lost. All others are put in order by the far end; a narrow flow takes the quickest path alone, a
+ * wide one all. */
 #ifndef MP_ADAPTIVE_H
 #define MP_ADAPTIVE_H
 
@@ -29,9 +31,12 @@ struct mp_adaptive_flow {
   uint64_t waited_us;     /* when something of it waited last */
   uint64_t pressing_us;   /* since when it has sent nearly all that the quickest path carries; 0: not */
   uint64_t pressed_us;    /* when it last made a queue there */
-  uint64_t wide_us;       /* since when it takes all paths; 0: narrow */
+  uint64_t wide_us;       /* since when it takes more paths than one; 0: narrow */
+  uint32_t narrow_octets; /* recent_octets before; 0: the change has been judged */
+  uint64_t near_until_us; /* far paths do it harm */
+  uint8_t harms;          /* how often they did */
   uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
-  bool ordered;
+  bool bulky;             /* has shown that it is not thin */
   uint8_t path;           /* of its last narrow packet */
 };
 
@@ -63,7 +68,7 @@ struct mp_lane {
 
 struct mp_again {
   struct mp_flown what;
-  uint8_t lost_on; /* path */
+  uint8_t avoids; /* path that it should not take, where another works */
 };
 
 struct mp_agains {
@@ -80,6 +85,7 @@ struct mp_adaptive {
   uint32_t detour_us;          /* how much later the newest one came, if on another */
   bool delay_any;
   uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
+  uint64_t lost_us;            /* when a packet was last found lost */
   bool wanted;                 /* the pump should run at the end of the turn */
   uint64_t pump_us;            /* when pacing lets something go */
   uint64_t resent, resent_octets, copied, given_up;

@@ -128,24 +128,35 @@ uint8_t mp_pump_quickest(const struct mp_peer *peer)
   return best;
 }
 
-/* The slowest path that would send a packet on without a queue, among those that do not make the
- * round trip more than three times as long: until BBR has measured the longer one it sends as much as
- * fits into two of the shorter (twice the round trip, its cwnd_gain), and a flow that loses more by
- * that than the slow path brings is better off without it. */
-static uint8_t slowest_with_place(const struct mp_peer *peer, uint16_t paths)
+/* Those of the paths that do not make the round trip more than three times as long: until BBR has
+ * measured the longer one it sends as much as fits into two of the shorter (twice the round trip, its
+ * cwnd_gain), and a flow that loses more by that than a slow path brings is better off without it. */
+static uint16_t near_paths(const struct mp_peer *peer, uint16_t paths)
 {
   const uint8_t best = mp_pump_quickest(peer);
   if (best == MP_CROSSING_NO_PATH)
-    return best;
+    return paths;
   const int64_t most_us = mp_pump_delay_us(peer, best) +
                           2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
-  uint8_t slowest = MP_CROSSING_NO_PATH;
+  uint16_t near = 0;
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (mp_pump_delay_us(peer, id) <= most_us)
+      near |= mp_path_bit(id);
+  }
+  return near;
+}
+
+/* The slowest near path that would send a packet on without a queue. */
+static uint8_t slowest_with_place(const struct mp_peer *peer, uint16_t paths)
+{
+  uint8_t slowest = MP_CROSSING_NO_PATH;
+  for (uint16_t left = near_paths(peer, paths); left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_lane *lane = &peer->adaptive->lanes[id];
     const uint64_t pipe = mp_pump_capacity(&lane->window) *
                           mp_window_min_rtt_us(&lane->window) / 1000000;
-    if (lane->flight.inflight_bytes < pipe && mp_pump_delay_us(peer, id) <= most_us &&
+    if (lane->flight.inflight_bytes < pipe &&
         (slowest == MP_CROSSING_NO_PATH ||
          mp_pump_delay_us(peer, id) > mp_pump_delay_us(peer, slowest)))
       slowest = id;
@@ -211,12 +222,13 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
 {
   const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
   struct mp_adaptive_flow *flow = &peer->adaptive->flows[bucket];
-  uint32_t *next = flow->ordered ? &peer->flow_seq[bucket] : &flow->thin_seq;
+  uint32_t *next =
+      load->flow & MP_FLOW_UNORDERED ? &flow->thin_seq : &peer->flow_seq[bucket];
   const struct mp_flown what = {
       .load = load,
       .first_us = tunnel->now_us,
       .flow_seq = *next,
-      .flow = (uint16_t)(load->flow | MP_FLOW_REPAIRED | (flow->ordered ? 0 : MP_FLOW_UNORDERED)),
+      .flow = (uint16_t)(load->flow | MP_FLOW_REPAIRED),
       .index = index,
       .congested = congested,
   };
@@ -283,9 +295,8 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   struct mp_again *again = &agains->slots[agains->head % MP_AGAIN_SLOTS];
   const uint16_t paths = wide_paths(peer);
   uint16_t able = ready(tunnel, peer, paths, THIN_EXTRA_BYTES);
-  /* On another path than the one that lost it, where another works. */
-  if (paths & ~(1u << (again->lost_on & 31)))
-    able &= (uint16_t)~(1u << (again->lost_on & 31));
+  if (paths & ~(1u << (again->avoids & 31)))
+    able &= (uint16_t)~(1u << (again->avoids & 31));
   const uint8_t id = quickest_of(tunnel, peer, able);
   if (id == MP_CROSSING_NO_PATH)
     return false;
@@ -308,6 +319,8 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   if (class == MP_QUEUE_NARROW) {
     const uint8_t best = quickest_of(tunnel, peer, narrow_paths(peer));
     paths = best == MP_CROSSING_NO_PATH ? 0 : mp_path_bit(best);
+  } else if (class == MP_QUEUE_NEAR) {
+    paths = near_paths(peer, paths);
   }
   const uint16_t able = ready(tunnel, peer, paths, 0);
   struct mp_queued packet;
@@ -333,7 +346,8 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
   adaptive->pump_us = UINT64_MAX;
   adaptive->wanted = false;
   while (pump_again(tunnel, peer, MP_QUEUE_NARROW) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
-         pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
+         pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_NEAR) ||
+         pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
   }
   mp_wake_by(tunnel, peer, adaptive->pump_us);
 }
@@ -341,7 +355,7 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
 /* ---- Again ---- */
 
 /* Takes the reference. */
-static void put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t lost_on,
+static void put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t avoids,
                       const struct mp_flown *what)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
@@ -352,7 +366,7 @@ static void put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t lo
     mp_load_drop(&tunnel->loads, what->load);
     return;
   }
-  again->slots[again->tail++ % MP_AGAIN_SLOTS] = (struct mp_again){*what, lost_on};
+  again->slots[again->tail++ % MP_AGAIN_SLOTS] = (struct mp_again){*what, avoids};
 }
 
 void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
@@ -365,7 +379,7 @@ void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
     mp_load_drop(&tunnel->loads, what->load);
     return;
   }
-  put_again(tunnel, peer, id, what);
+  put_again(tunnel, peer, MP_CROSSING_NO_PATH, what);
   if (what->tries != 2)
     return;
   /* The second try goes out twice: one try for each 50-80 ms of hold left 12 losses in 50 s of 2 %
@@ -428,7 +442,7 @@ void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
     return;
   const struct mp_flown what = {.load = packet->load,
                                 .flow_seq = peer->flow_seq[bucket],
-                                .flow = packet->load->flow,
+                                .flow = packet->load->flow & (uint16_t)~MP_FLOW_UNORDERED,
                                 .index = packet->index,
                                 .congested = packet->congested};
   peer->flow_seq[bucket] = (peer->flow_seq[bucket] + 1) & 0xffffff;

@@ -32,6 +32,16 @@
 
 #define DELAY_BITS 24
 
+/* ---- What a wide flow may queue ----
+ * CUBIC halves nearly, to 0.7: a link stays full through that when three sevenths of a round trip
+ * waited before (RFC 9438 section 4.6). A third keeps others' bursts from being taken for a queue. The
+ * round trip is the slowest path's, and with losses what a repair takes on top. */
+#define STANDING_SHARE 3u
+#define STANDING_LEAST_US 20000u
+#define STANDING_TURNS 3u
+#define STANDING_INTERVAL_LEAST_US 300000u
+#define LOSSY_US 1000000u
+
 /* ---- For the peer ---- */
 
 static uint32_t least_rtt_us(const struct mp_peer *peer)
@@ -231,6 +241,8 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   mp_flight_report(&lane->flight, &tunnel->loads, newest, gaps, gap_count, DISORDER, &outcome,
                    take_lost, &loss);
   lane->lost += outcome.lost;
+  if (outcome.lost > 0)
+    peer->adaptive->lost_us = tunnel->now_us;
   lane->peer_octets = mp_unwrap(lane->peer_octets, told->octets, 32);
   lane->peer_datagrams = mp_unwrap(lane->peer_datagrams, told->datagrams, 32);
   if (outcome.acked_bytes > 0) {
@@ -264,6 +276,25 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   lane->limited = false;
 }
 
+static void tune_queue(const struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  uint32_t turn_us = 0;
+  for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
+    const uint32_t srtt_us = mp_window_srtt_us(&adaptive->lanes[__builtin_ctz(left)].window);
+    if (srtt_us > turn_us)
+      turn_us = srtt_us;
+  }
+  if (tunnel->now_us - adaptive->lost_us < LOSSY_US)
+    turn_us += least_rtt_us(peer) + REPAIR_MARGIN_US;
+  const uint32_t target_us = turn_us / STANDING_SHARE, interval_us = turn_us * STANDING_TURNS;
+  const struct mp_queue_law law = {
+      target_us > STANDING_LEAST_US ? target_us : STANDING_LEAST_US,
+      interval_us > STANDING_INTERVAL_LEAST_US ? interval_us : STANDING_INTERVAL_LEAST_US};
+  mp_queue_tune(adaptive->queue, MP_QUEUE_NEAR, law);
+  mp_queue_tune(adaptive->queue, MP_QUEUE_WIDE, law);
+}
+
 bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_packet *packet)
 {
   if (!mp_feedback_check(packet->bytes, packet->length))
@@ -278,6 +309,7 @@ bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct
     take_path(tunnel, peer, packet, &told);
   }
   mp_doubt_compare(tunnel, peer, packet->sent_us);
+  tune_queue(tunnel, peer);
   peer->adaptive->wanted = true;
   return true;
 }
