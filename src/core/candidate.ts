@@ -13,6 +13,8 @@ export interface Candidate {
   readonly skewUs: number
   /** Bytes per second that it can deliver; 0: not known, because it was not full lately. */
   readonly canBytesPerS: number
+  /** Bytes per second that it has lately been given. */
+  readonly carriesBytesPerS: number
   readonly suspect: boolean
   /** Of the last seconds: how often C put it aside, and the packets that were reported missing. */
   readonly suspicions: number
@@ -35,6 +37,7 @@ export function candidatesOf(known: readonly Known[]): Candidate[] {
     tier,
     skewUs: (of?.txSkewUs ?? leastUs) - leastUs,
     canBytesPerS: of === undefined ? 0 : capacity(of, capBytesPerS),
+    carriesBytesPerS: of?.recentTxBytesPerS ?? 0,
     suspect: of?.suspect ?? false,
     suspicions: of?.suspicionsInWindow ?? 0,
     reported: of?.reported ?? { expected: 0, lost: 0 },

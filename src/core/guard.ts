@@ -75,10 +75,10 @@ export class Guard {
     this.#trial = { path: doubted, members: namesOf(members), phase: 0, sinceUs: nowUs, rates }
   }
 
-  /** The path without which more might go through, the slowest first; never the best one. */
+  /** The path without which more might go through, the slowest first; never the one that carries most. */
   #doubted(nowUs: number, members: readonly Candidate[], load: Load): number | undefined {
     if (members.length < 2 || load.sentBytesPerS < LEAST_RATE) return undefined
-    const best = members.reduce((a, b) => (isBetter(b, a) ? b : a))
+    const best = members.reduce((a, b) => (b.carriesBytesPerS > a.carriesBytesPerS ? b : a))
     const doubted = members
       .filter((each) => each !== best && nowUs >= this.#historyOf(each.path).nextUs)
       .sort((a, b) => b.skewUs - a.skewUs || a.canBytesPerS - b.canBytesPerS)
@@ -125,12 +125,6 @@ export class Guard {
     this.#histories.set(path, history)
     return history
   }
-}
-
-/** One that was never full may be as fast as any. */
-function isBetter(a: Candidate, b: Candidate): boolean {
-  const rate = ({ canBytesPerS }: Candidate) => canBytesPerS || Number.POSITIVE_INFINITY
-  return rate(a) > rate(b) || (rate(a) === rate(b) && a.skewUs < b.skewUs)
 }
 
 function namesOf(paths: readonly Candidate[]): string {

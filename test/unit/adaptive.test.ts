@@ -21,6 +21,7 @@ const path = (id: number, changes: Partial<Candidate> = {}): Candidate => ({
   tier: 0,
   skewUs: 0,
   canBytesPerS: 0,
+  carriesBytesPerS: 0,
   suspect: false,
   suspicions: 0,
   reported: { expected: 0, lost: 0 },
@@ -283,7 +284,7 @@ describe('the guard', () => {
   beforeEach(() => {
     guard = new Guard()
   })
-  const best = path(0, { canBytesPerS: 10 * MBIT })
+  const best = path(0, { canBytesPerS: 10 * MBIT, carriesBytesPerS: 5 * MBIT })
   const other = path(1, { canBytesPerS: 3 * MBIT, skewUs: 60 * MS })
   const isOut = () => guard.why(1) !== undefined
   /** Watches while so much goes through with the second path, and so much without it. Returns its sentences. */
@@ -341,12 +342,12 @@ describe('the guard', () => {
   it('tries nothing on what nobody would notice, nor alone, nor the best path', () => {
     expect(watch(300 * SECOND, 0.9, 0.9)).toEqual([undefined])
     expect(watch(300 * SECOND, 6, 10, [other])).toEqual([undefined])
-    const strong = path(1, { canBytesPerS: 50 * MBIT })
+    const strong = path(1, { canBytesPerS: 50 * MBIT, carriesBytesPerS: 6 * MBIT })
     expect(watch(300 * SECOND, 6, 10, [best, strong])).toEqual([undefined])
   })
 
-  it('tries also where nothing is known of a path, which was never full and may be the best', () => {
-    watch(30 * SECOND, 6, 9.9, [path(0), other])
+  it('never does without the path that carries most, though it was never full', () => {
+    watch(30 * SECOND, 6, 9.9, [path(0, { carriesBytesPerS: 5 * MBIT }), other])
     expect(guard.why(0)).toBeUndefined()
     expect(isOut()).toBe(true)
   })
