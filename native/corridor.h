@@ -158,6 +158,10 @@ void mp_report_repair(struct mp_peer *peer);
 /* A delay as feedback or an echo tells it, made comparable with others of the peer. */
 int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
 
+/* An echo came on the path, of a probe of then: what the delay is when nothing of ours waits. */
+void mp_report_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                    uint64_t asked_us);
+
 /* doubt.c APIs: */
 
 /* Of one path, the newest that has come: its serial in the record of what is under way, and, where

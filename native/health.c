@@ -203,6 +203,7 @@ bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
   path->tx_owd_us = mp_load32(body + MP_PROBE_OWD);
   path->tx_owd_any = true;
   path->refused = false;
+  mp_report_idle(tunnel, peer, packet->path, mp_load64(body + MP_PROBE_TIME));
   mp_doubt_heard(tunnel, peer, packet->path);
   mp_report_repair(peer);
   take_report(tunnel, peer, packet);

@@ -187,6 +187,16 @@ int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us)
   return (int32_t)above_us >> (32 - DELAY_BITS);
 }
 
+void mp_report_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                    uint64_t asked_us)
+{
+  if (!peer->adaptive || peer->adaptive->lanes[id].suspect)
+    return;
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  mp_window_rest(&lane->window, mp_report_delay(peer->adaptive, peer->paths[id].tx_owd_us), asked_us,
+                 lane->flight.inflight_bytes, tunnel->now_us);
+}
+
 struct loss {
   struct mp_tunnel *tunnel;
   struct mp_peer *peer;

@@ -84,6 +84,8 @@ struct mp_window {
   struct mp_trial trial;
   uint64_t untried_bytes; /* the window before the trial */
   uint64_t prove_us;      /* when to prove a raised base */
+  uint64_t drained_us;    /* when the floor was last looked for */
+  uint64_t loaded_us;     /* when more than a packet or two were last under way */
 };
 
 void mp_window_open(struct mp_window *window, uint64_t now_us);
@@ -102,6 +104,11 @@ uint64_t mp_window_room(const struct mp_window *window, uint64_t inflight_bytes)
 uint64_t mp_window_due(const struct mp_window *window, uint32_t bytes, uint64_t now_us);
 
 void mp_window_report(struct mp_window *window, const struct mp_window_report *report);
+
+/* A probe that left at asked_us arrived after delay_us, told at now_us. Counts when nothing of ours can
+ * have waited before it. */
+void mp_window_rest(struct mp_window *window, int64_t delay_us, uint64_t asked_us,
+                    uint64_t inflight_bytes, uint64_t now_us);
 
 /* Without progress: what was under way is sent elsewhere. The window is kept. */
 void mp_window_suspect(struct mp_window *window, uint64_t now_us);

@@ -77,6 +77,19 @@ static inline struct drive *drive_open(struct mp_link_config config, uint64_t re
   return d;
 }
 
+/* Probes of an idle path, each 100 ms, before anything else is sent. */
+static inline void drive_rest(struct drive *d, unsigned probes)
+{
+  for (unsigned i = 0; i < probes; i++, d->now_us += 100 * MS) {
+    struct mp_link_passage passage;
+    if (mp_link_send(d->link, 100, d->now_us, &passage) != MP_LINK_ACCEPTED)
+      continue;
+    const int64_t delay_us = (int64_t)(passage.arrival_us[0] - d->now_us) + CLOCK_AHEAD_US;
+    mp_window_rest(&d->window, delay_us, d->now_us, 0, passage.arrival_us[0] + d->reverse_us);
+  }
+  d->now_us += S;
+}
+
 static inline void drive_close(struct drive *d)
 {
   mp_link_close(d->link);

@@ -41,7 +41,7 @@ static void a_raised_base_sinks_to_what_is_seen(void)
   CHECK_EQ(standing.queue_us, 10 * MS);
   note(&standing, 20 * MS, &now_us, 4);
   CHECK(mp_standing_bias(&standing) > 20 * MS); /* a dip moves it little */
-  note(&standing, 20 * MS, &now_us, 200);
+  note(&standing, 20 * MS, &now_us, 1000);
   CHECK(mp_standing_bias(&standing) == 0);
 }
 

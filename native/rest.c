@@ -1,0 +1,60 @@
+#include "rest.h"
+
+#define LEAST_COUNT 4u
+#define MOST_COUNT 16u /* then the mean moves by 1/16 of each difference */
+
+/* A delay of a stall or of somebody's download is an accident, not the path's manner: no sample is
+ * further away than the middle half of what has been seen twice over. */
+#define AWAY_SPREADS 2
+#define AWAY_US 5000
+
+/* Of a normal distribution 2.5 mean deviations are twice the standard deviation, and the stream fills
+ * nine tenths of its link and more. Of what a link of 50 Mbit/s with jitter of 20 ms carries, 0 bring
+ * 53 %, 1.5 81 %, 2.5 89 % and 3 88 %; of one of 20 Mbit/s with 20 ms and 2 % loss 91, 93, 98 and 99 %
+ * (the medians of 10 seeds). */
+#define STREAM_SPREADS_HALVES 5
+
+/* Beyond that a path is better left half empty. Seven recorded radio links, known for two seconds when
+ * they began, carry 85.6 % of what they could with 106 ms of delay in the 95th percentile when nothing
+ * is made of that, 90.4 % with 142 ms so, and 91.6 % with 245 ms without bounds. */
+#define MOST_SPREAD_US 25000u
+#define MOST_MEAN_US 50000
+
+/* Clocks part by 3 ms in that time at 100 ppm. */
+#define FRESH_US 30000000u
+
+static int64_t within(int64_t value, int64_t least, int64_t most)
+{
+  return value < least ? least : value > most ? most : value;
+}
+
+void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint64_t now_us)
+{
+  if (rest->count == 0 || now_us - rest->at_us > FRESH_US)
+    rest->mean_us = delay_us;
+  if (rest->count < MOST_COUNT)
+    rest->count++;
+  const int64_t count = rest->count;
+  if (count > 1) {
+    const int64_t most_us = AWAY_SPREADS * (int64_t)rest->spread_us + AWAY_US;
+    int64_t away_us = delay_us - rest->mean_us;
+    if (count > 2)
+      away_us = within(away_us, -most_us, most_us);
+    const int64_t size_us = away_us < 0 ? -away_us : away_us;
+    rest->mean_us += away_us / count;
+    rest->spread_us = (uint32_t)within(
+      rest->spread_us + (size_us - rest->spread_us) / (count - 1), 0, INT32_MAX);
+  }
+  rest->above_us = rest->mean_us - floor_us;
+  rest->at_us = now_us;
+}
+
+int64_t mp_rest_stream_us(const struct mp_rest *rest, int64_t floor_us)
+{
+  if (rest->count < LEAST_COUNT)
+    return floor_us;
+  const int64_t spread_us = within(rest->spread_us, 0, MOST_SPREAD_US);
+  /* The floor of a busy path is lower, having seen more; the clocks may have parted. */
+  const int64_t most_us = within(rest->above_us + AWAY_SPREADS * spread_us, 0, MOST_MEAN_US);
+  return within(rest->mean_us, floor_us, floor_us + most_us) + spread_us * STREAM_SPREADS_HALVES / 2;
+}

@@ -1,0 +1,167 @@
+/* What the window learns of a path at rest (native/rest.h), and that it does not forget it under load. */
+#include "rest.h"
+#include "test.h"
+#include "window_fixture.h"
+
+static int64_t stream_us(const struct mp_rest *rest)
+{
+  return mp_rest_stream_us(rest, CLOCK_AHEAD_US);
+}
+
+/* Delays above a floor, in turn, each 100 ms. */
+static void note(struct mp_rest *rest, const int64_t *above_us, int count, int times)
+{
+  for (int i = 0; i < times; i++)
+    mp_rest_note(rest, CLOCK_AHEAD_US + above_us[i % count], CLOCK_AHEAD_US,
+                 rest->at_us + 100 * MS);
+}
+
+static void little_is_nothing(void)
+{
+  struct mp_rest rest = {0};
+  CHECK_EQ_INT(stream_us(&rest), CLOCK_AHEAD_US);
+  note(&rest, (const int64_t[]){30 * MS}, 1, 3);
+  CHECK_EQ_INT(stream_us(&rest), CLOCK_AHEAD_US);
+}
+
+static void a_path_that_does_not_vary_gains_nothing(void)
+{
+  struct mp_rest rest = {0};
+  note(&rest, (const int64_t[]){0}, 1, 50);
+  CHECK_EQ_INT(stream_us(&rest), CLOCK_AHEAD_US);
+}
+
+static void a_stream_waits_for_the_late_ones(void)
+{
+  struct mp_rest rest = {0};
+  note(&rest, (const int64_t[]){0, 20 * MS}, 2, 200);
+  const int64_t above_us = stream_us(&rest) - CLOCK_AHEAD_US;
+  CHECK(above_us > 32 * (int64_t)MS && above_us < 38 * (int64_t)MS); /* 10 ms, and 2.5 times 10 */
+}
+
+static void an_accident_moves_it_little(void)
+{
+  struct mp_rest rest = {0};
+  note(&rest, (const int64_t[]){0, 2 * MS}, 2, 50);
+  const int64_t before_us = stream_us(&rest);
+  note(&rest, (const int64_t[]){3000 * MS}, 1, 1);
+  CHECK(stream_us(&rest) - before_us < 4 * (int64_t)MS);
+  note(&rest, (const int64_t[]){0, 2 * MS}, 2, 50);
+  CHECK(stream_us(&rest) - before_us < (int64_t)MS);
+}
+
+static void wild_paths_are_believed_within_bounds(void)
+{
+  struct mp_rest rest = {0};
+  note(&rest, (const int64_t[]){0, 3000 * MS}, 2, 400);
+  CHECK(stream_us(&rest) - CLOCK_AHEAD_US < 115 * (int64_t)MS);
+}
+
+static void clocks_that_part_raise_nothing(void)
+{
+  struct mp_rest rest = {0};
+  note(&rest, (const int64_t[]){0, 2 * MS}, 2, 50);
+  const int64_t above_us = stream_us(&rest) - CLOCK_AHEAD_US;
+  const int64_t later_us = CLOCK_AHEAD_US - 200 * (int64_t)MS; /* the floor of half an hour later */
+  CHECK(mp_rest_stream_us(&rest, later_us) - later_us <= above_us + 3 * (int64_t)MS);
+  mp_rest_note(&rest, later_us, later_us, rest.at_us + 1800ull * S);
+  CHECK(mp_rest_stream_us(&rest, later_us) - later_us <= above_us + (int64_t)MS);
+}
+
+/* ---- The window ---- */
+
+struct link {
+  double mbit, way_ms, jitter_ms, loss;
+};
+
+static struct drive *open_drive(struct link link, uint64_t seed)
+{
+  const struct mp_link_config config = {
+      .rate_bytes_per_s = (uint64_t)(link.mbit * MBIT),
+      .delay_us = (uint64_t)(link.way_ms * MS),
+      .jitter_us = (uint64_t)(link.jitter_ms * MS),
+      .loss = link.loss,
+      .queue_us = 300 * MS,
+  };
+  return drive_open(config, config.delay_us, seed);
+}
+
+static double share_of(const struct drive *d, double mbit)
+{
+  return (double)drive_rate(d) / (mbit * MBIT);
+}
+
+static void jitter_seen_at_rest_is_not_taken_for_a_queue(void)
+{
+  static const struct {
+    struct link link;
+    double least_share, median_share;
+  } rows[] = {
+    {{50, 20, 5, 0}, 0.97, 0.98},
+    {{40, 35, 8, 0.005}, 0.97, 0.98},
+    {{50, 20, 20, 0}, 0.55, 0.70},
+    {{20, 50, 20, 0.02}, 0.75, 0.85},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    int well = 0;
+    for (uint64_t seed = 201; seed <= 205; seed++) {
+      struct drive *d = open_drive(rows[i].link, seed);
+      drive_rest(d, 20);
+      drive_run(d, 5 * S);
+      drive_measure(d);
+      drive_run(d, 15 * S);
+      const double share = share_of(d, rows[i].link.mbit);
+      printf("# %.0f Mbit/s, jitter %.0f ms: %.1f %%, queue %.1f %.1f\n", rows[i].link.mbit,
+             rows[i].link.jitter_ms, 100 * share, drive_extra(d, 0.5) / 1e3,
+             drive_extra(d, 0.95) / 1e3);
+      CHECK(share >= rows[i].least_share);
+      well += share >= rows[i].median_share;
+      drive_close(d);
+    }
+    CHECK(well >= 3);
+  }
+}
+
+static void what_stands_for_long_is_still_a_queue(void)
+{
+  static const double jitters_ms[] = {0, 5};
+  for (int i = 0; i < 2; i++) {
+    struct drive *d = open_drive((struct link){50, 20, jitters_ms[i], 0}, 1);
+    drive_rest(d, 20);
+    drive_run(d, 210 * S);
+    drive_measure(d);
+    drive_run(d, 30 * S);
+    printf("# fourth minute, jitter %.0f ms: %.1f %%, queue %.1f ms\n", jitters_ms[i],
+           100 * share_of(d, 50), drive_extra(d, 0.95) / 1e3);
+    CHECK(share_of(d, 50) >= 0.97);
+    CHECK(drive_extra(d, 0.95) <= (i == 0 ? 25 : 60) * MS);
+    drive_close(d);
+  }
+}
+
+static void a_loaded_path_is_not_at_rest(void)
+{
+  struct drive *d = open_drive((struct link){20, 20, 0, 0}, 1);
+  drive_run(d, 5 * S);
+  const uint64_t now_us = d->now_us;
+  mp_window_rest(&d->window, CLOCK_AHEAD_US, now_us - 40 * MS, d->inflight, now_us);
+  mp_window_rest(&d->window, CLOCK_AHEAD_US, now_us - 40 * MS, 0, now_us); /* was, when it was asked */
+  CHECK_EQ(d->window.standing.rest.count, 0);
+  mp_window_rest(&d->window, CLOCK_AHEAD_US, now_us + 40 * MS, 0, now_us + 80 * MS);
+  CHECK_EQ(d->window.standing.rest.count, 1);
+  drive_close(d);
+}
+
+int main(void)
+{
+  RUN(little_is_nothing);
+  RUN(a_path_that_does_not_vary_gains_nothing);
+  RUN(a_stream_waits_for_the_late_ones);
+  RUN(an_accident_moves_it_little);
+  RUN(wild_paths_are_believed_within_bounds);
+  RUN(clocks_that_part_raise_nothing);
+  RUN(jitter_seen_at_rest_is_not_taken_for_a_queue);
+  RUN(what_stands_for_long_is_still_a_queue);
+  RUN(a_loaded_path_is_not_at_rest);
+  return test_end();
+}
