@@ -26,14 +26,6 @@
 #define PRESSED_CALM_US 500000u
 #define NARROW_CALM_US 500000u
 
-/* A flow that gets a third less within seconds of becoming wide keeps to near paths, each time for
- * twice as long. BBR believes in the round trip of the quickest path for ten seconds and sends what
- * fills that: over 10 @10 ms and 3 @60 ms it gets a third of what the first carries. */
-#define JUDGE_FROM_US 1000000u
-#define JUDGE_UNTIL_US 4000000u
-#define HARMED_US 20000000u
-#define HARMS_MOST 5u
-
 enum { PROTOCOL_TCP = 6, TCP_DATA_OFFSET = 12 };
 
 bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer)
@@ -196,21 +188,6 @@ static void note_pressure(const struct mp_peer *peer, struct mp_adaptive_flow *f
     flow->pressing_us = now_us;
 }
 
-static void judge_wide(struct mp_adaptive_flow *flow, uint64_t now_us)
-{
-  const uint64_t past_us = now_us - flow->wide_us;
-  if (flow->narrow_octets == 0 || past_us < JUDGE_FROM_US)
-    return;
-  if (flow->recent_octets < flow->narrow_octets / 3 * 2) {
-    flow->near_until_us = now_us + ((uint64_t)HARMED_US << flow->harms);
-    if (flow->harms < HARMS_MOST)
-      flow->harms++;
-  } else if (past_us < JUDGE_UNTIL_US) {
-    return;
-  }
-  flow->narrow_octets = 0;
-}
-
 /* Decides at each arrival; a flow without arrivals needs no decision. */
 static enum mp_queue_class class_of(struct mp_peer *peer, uint16_t bucket, uint64_t now_us)
 {
@@ -231,17 +208,12 @@ static enum mp_queue_class class_of(struct mp_peer *peer, uint16_t bucket, uint6
   const bool backlogged = flow->backlog_us && now_us - flow->backlog_us >= WIDE_BACKLOG_US;
   if (!flow->wide_us &&
       ((backlogged && flow->recent_octets >= wide_octets(peer, best)) ||
-       (flow->pressing_us && now_us - flow->pressing_us >= PRESSING_US))) {
+       (flow->pressing_us && now_us - flow->pressing_us >= PRESSING_US)))
     flow->wide_us = now_us;
-    flow->narrow_octets = flow->recent_octets;
-  } else if (flow->wide_us && now_us - flow->waited_us >= NARROW_CALM_US &&
-           flow->recent_octets < mp_window_rate(&adaptive->lanes[best].window) / 2) {
+  else if (flow->wide_us && now_us - flow->waited_us >= NARROW_CALM_US &&
+           flow->recent_octets < mp_window_rate(&adaptive->lanes[best].window) / 2)
     flow->wide_us = 0;
-  }
-  judge_wide(flow, now_us);
-  const enum mp_queue_class class = !flow->wide_us                 ? MP_QUEUE_NARROW
-                                    : now_us < flow->near_until_us ? MP_QUEUE_NEAR
-                                                                   : MP_QUEUE_WIDE;
+  const enum mp_queue_class class = flow->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
   if (mp_queue_class_of(adaptive->queue, bucket) != class)
     mp_queue_move(adaptive->queue, bucket, class);
   return class;

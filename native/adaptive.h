@@ -31,10 +31,7 @@ struct mp_adaptive_flow {
   uint64_t waited_us;     /* when something of it waited last */
   uint64_t pressing_us;   /* since when it has sent nearly all that the quickest path carries; 0: not */
   uint64_t pressed_us;    /* when it last made a queue there */
-  uint64_t wide_us;       /* since when it takes more paths than one; 0: narrow */
-  uint32_t narrow_octets; /* recent_octets before; 0: the change has been judged */
-  uint64_t near_until_us; /* far paths do it harm */
-  uint8_t harms;          /* how often they did */
+  uint64_t wide_us;       /* since when it takes all paths; 0: narrow */
   uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
   bool bulky;             /* has shown that it is not thin */
   uint8_t path;           /* of its last narrow packet */

@@ -128,35 +128,24 @@ uint8_t mp_pump_quickest(const struct mp_peer *peer)
   return best;
 }
 
-/* Those of the paths that do not make the round trip more than three times as long: until BBR has
- * measured the longer one it sends as much as fits into two of the shorter (twice the round trip, its
- * cwnd_gain), and a flow that loses more by that than a slow path brings is better off without it. */
-static uint16_t near_paths(const struct mp_peer *peer, uint16_t paths)
+/* The slowest path that would send a packet on without a queue, among those that do not make the
+ * round trip more than three times as long: until BBR has measured the longer one it sends as much as
+ * fits into two of the shorter (twice the round trip, its cwnd_gain), and a flow that loses more by
+ * that than the slow path brings is better off without it. */
+static uint8_t slowest_with_place(const struct mp_peer *peer, uint16_t paths)
 {
   const uint8_t best = mp_pump_quickest(peer);
   if (best == MP_CROSSING_NO_PATH)
-    return paths;
+    return best;
   const int64_t most_us = mp_pump_delay_us(peer, best) +
                           2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
-  uint16_t near = 0;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    if (mp_pump_delay_us(peer, id) <= most_us)
-      near |= mp_path_bit(id);
-  }
-  return near;
-}
-
-/* The slowest near path that would send a packet on without a queue. */
-static uint8_t slowest_with_place(const struct mp_peer *peer, uint16_t paths)
-{
   uint8_t slowest = MP_CROSSING_NO_PATH;
-  for (uint16_t left = near_paths(peer, paths); left; left &= (uint16_t)(left - 1)) {
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_lane *lane = &peer->adaptive->lanes[id];
     const uint64_t pipe = mp_pump_capacity(&lane->window) *
                           mp_window_min_rtt_us(&lane->window) / 1000000;
-    if (lane->flight.inflight_bytes < pipe &&
+    if (lane->flight.inflight_bytes < pipe && mp_pump_delay_us(peer, id) <= most_us &&
         (slowest == MP_CROSSING_NO_PATH ||
          mp_pump_delay_us(peer, id) > mp_pump_delay_us(peer, slowest)))
       slowest = id;
@@ -319,8 +308,6 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   if (class == MP_QUEUE_NARROW) {
     const uint8_t best = quickest_of(tunnel, peer, narrow_paths(peer));
     paths = best == MP_CROSSING_NO_PATH ? 0 : mp_path_bit(best);
-  } else if (class == MP_QUEUE_NEAR) {
-    paths = near_paths(peer, paths);
   }
   const uint16_t able = ready(tunnel, peer, paths, 0);
   struct mp_queued packet;
@@ -346,8 +333,7 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
   adaptive->pump_us = UINT64_MAX;
   adaptive->wanted = false;
   while (pump_again(tunnel, peer, MP_QUEUE_NARROW) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
-         pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_NEAR) ||
-         pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
+         pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
   }
   mp_wake_by(tunnel, peer, adaptive->pump_us);
 }

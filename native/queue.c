@@ -68,8 +68,7 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
   queue->loads = loads;
   queue->limit_bytes = LIMIT_BYTES;
   queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000};
-  queue->lanes[MP_QUEUE_NEAR].law = queue->lanes[MP_QUEUE_WIDE].law =
-      (struct mp_queue_law){20000, 300000};
+  queue->lanes[MP_QUEUE_WIDE].law = (struct mp_queue_law){20000, 300000};
   for (uint16_t ring = RINGS_BEGIN; ring < RINGS_END; ring++)
     queue->turns[ring] = (struct turn){ring, ring};
   return queue;

@@ -2,11 +2,11 @@
  * dropped on purpose. FQ-CoDel (RFC 8290) over the flow buckets, with ECN (RFC 3168).
  *
  * Loads go in, single packets come out. Each bucket is of one class at a time: narrow ones wait for
- * the quickest path, near ones take those that are not much slower, wide ones any path with room;
- * whoever takes packets says which of them he can carry, and within a class buckets take turns by deficit round robin with new ones first.
+ * the quickest path, wide ones take any path with room; whoever takes packets says which of the two he
+ * can carry, and within a class buckets take turns by deficit round robin with new ones first.
  *
  * A bulk flow behind a tunnel that reorders and sends again makes bursts of 30 to 70 ms that are no
- * standing queue: these are judged by a longer interval and a higher target than narrow ones.
+ * standing queue: wide buckets are judged by a longer interval and a higher target than narrow ones.
  *
  * O(1) a packet, but for the overflow, which is O(buckets in use) for many packets at once. */
 #ifndef MP_QUEUE_H
@@ -19,7 +19,7 @@
 #include "contract.h"
 #include "load.h"
 
-enum mp_queue_class { MP_QUEUE_NARROW, MP_QUEUE_NEAR, MP_QUEUE_WIDE, MP_QUEUE_CLASSES };
+enum mp_queue_class { MP_QUEUE_NARROW, MP_QUEUE_WIDE, MP_QUEUE_CLASSES };
 
 struct mp_queue_stats {
   uint64_t dropped_delay;    /* packets, by CoDel */
@@ -43,7 +43,7 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads);
 void mp_queue_close(struct mp_queue *queue);
 
 /* The law of a class, and how many octets of packets may wait in all classes together, 2 GiB at most.
- * Unless told otherwise: 5 ms in 100 ms for narrow, 20 ms in 300 ms for the others, 4 MiB. */
+ * Unless told otherwise: 5 ms in 100 ms for narrow, 20 ms in 300 ms for wide, 4 MiB. */
 void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law);
 void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes);
 

@@ -298,11 +298,11 @@ static void tune_queue(const struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (tunnel->now_us - adaptive->lost_us < LOSSY_US)
     turn_us += least_rtt_us(peer) + REPAIR_MARGIN_US;
   const uint32_t target_us = turn_us / STANDING_SHARE, interval_us = turn_us * STANDING_TURNS;
-  const struct mp_queue_law law = {
-      target_us > STANDING_LEAST_US ? target_us : STANDING_LEAST_US,
-      interval_us > STANDING_INTERVAL_LEAST_US ? interval_us : STANDING_INTERVAL_LEAST_US};
-  mp_queue_tune(adaptive->queue, MP_QUEUE_NEAR, law);
-  mp_queue_tune(adaptive->queue, MP_QUEUE_WIDE, law);
+  mp_queue_tune(
+      adaptive->queue, MP_QUEUE_WIDE,
+      (struct mp_queue_law){
+          target_us > STANDING_LEAST_US ? target_us : STANDING_LEAST_US,
+          interval_us > STANDING_INTERVAL_LEAST_US ? interval_us : STANDING_INTERVAL_LEAST_US});
 }
 
 bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_packet *packet)
