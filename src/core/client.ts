@@ -72,6 +72,8 @@ export class Client extends Tunnel {
       random: options.randomBytes,
     })
     this.#server = new Peer(this.context, { id: SERVER, name: 'server', initiator: true })
+    // Until it has bound our key, the server drops our packets: their addresses are nobody's.
+    if (this.#invitation !== undefined) this.#server.hold()
     this.peers.set(SERVER, this.#server)
     this.context.command({ kind: 'peerAdd', fields: { peer: SERVER, everything: 1 } })
     this.#server.publishProbing()
@@ -225,6 +227,8 @@ export class Client extends Tunnel {
     this.#firstPathByUs = nowUs + FIRST_PATH_WITHIN_US
     if (!isNew) {
       this.context.fact({ kind: 'session-rekeyed', peer: peer.name })
+      // What it answers to was given up.
+      if (peer.isHeld) this.#publishPolicy(nowUs)
       return
     }
     for (const uplink of this.#uplinks.values()) {
@@ -243,7 +247,7 @@ export class Client extends Tunnel {
   }
 
   protected handleControl(nowUs: number, peer: Peer, { kind, body }: ControlMessage): void {
-    if (kind === 'ack') this.#handleEnrolled(peer)
+    if (kind === 'ack') this.#handleEnrolled(nowUs, peer)
     if (kind !== 'close' || body.length !== closeCodec.size) return
     // The same word comes over every path; the first has ended the session.
     if (peer.epochs.aead === undefined) return
@@ -268,7 +272,7 @@ export class Client extends Tunnel {
     if (event.kind !== 'pathAlive' && event.kind !== 'pathLost') return
     const uplink = this.#uplinkOfPath(event.path)
     if (event.kind === 'pathAlive') {
-      this.#firstPathByUs = Number.POSITIVE_INFINITY
+      if (!this.#server.isHeld) this.#firstPathByUs = Number.POSITIVE_INFINITY
       uplink?.handleAlive()
       return
     }
@@ -277,9 +281,10 @@ export class Client extends Tunnel {
   }
 
   /** The server's core, not only its C, has answered: it has bound our key, and the secret has done its work. */
-  #handleEnrolled(peer: Peer): void {
+  #handleEnrolled(nowUs: number, peer: Peer): void {
     if (this.#invitation === undefined) return
     this.#invitation = undefined
+    peer.admit(nowUs)
     this.context.fact({ kind: 'peer-enrolled', peer: peer.name })
   }
 

@@ -56,6 +56,8 @@ export class Peer {
   #planBytes: Uint8Array | undefined
   readonly #stats = new PeerStats()
   #inUse = false
+  /** The other side does not take our packets yet: no path of it comes up. */
+  #isHeld = false
   /** Told to C last. */
   #silenceUs: number | undefined
 
@@ -85,6 +87,10 @@ export class Peer {
     return this.#inUse
   }
 
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
   get hasPathUp(): boolean {
     return [...this.#paths.values()].some(({ life }) => life.state === 'up')
   }
@@ -108,6 +114,17 @@ export class Peer {
         initiator: this.#initiator ? 1 : 0,
       },
     })
+  }
+
+  /** Keeps its paths from coming up, until it is admitted. Call before any is alive. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  /** The other side takes our packets from here on. */
+  admit(nowUs: number): void {
+    this.#isHeld = false
+    this.#raiseAll(nowUs)
   }
 
   /** How its paths are to be used from now on. */
@@ -210,7 +227,8 @@ export class Peer {
   }
 
   nextTimeout(): number {
-    const lives = [...this.#paths.values()].map(({ life }) => life.nextTimeout())
+    const paths = this.#isHeld ? [] : [...this.#paths.values()]
+    const lives = paths.map(({ life }) => life.nextTimeout())
     return Math.min(this.channel.nextTimeout(), this.epochs.nextTimeout(), ...lives)
   }
 
@@ -255,6 +273,7 @@ export class Peer {
   }
 
   #raise(nowUs: number, path: number): void {
+    if (this.#isHeld) return
     let isUp = false
     this.#change(path, (life) => {
       isUp = life.handleTimeout(nowUs)

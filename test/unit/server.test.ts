@@ -108,6 +108,37 @@ describe('an invitation', () => {
     expect(carried()).toMatchObject([{ ipv4: hex(ipv4), ipv6: hex(ipv6) }])
   })
 
+  it('has its addresses before its client sends a packet, however busy the server is', () => {
+    const isWelcome: boolean[] = []
+    world.pass = (datagram, from) => {
+      if (datagram instanceof Uint8Array && from === SERVER_V4) world.busy.add(server)
+      if (!(datagram instanceof Uint8Array) && datagram.type === 'data') {
+        isWelcome.push([...server.carrier.peers.values()].every(({ ipv4 }) => ipv4 !== ''))
+      }
+      return true
+    }
+    const van = world.roadWarrior('van', 2, { invitation: newInvite('camper') })
+    for (let ms = 0; ms < 2000; ms++) {
+      if (ms === 1000) world.busy.delete(server)
+      world.runFor(MS)
+      van.carrier.sendData(world.nowUs, 0)
+    }
+    expect(isWelcome).not.toContain(false)
+    expect(isWelcome.length).toBeGreaterThan(500)
+  })
+
+  it('is taken up in the end, although the word of it is lost again and again', () => {
+    let isHeard = false
+    world.pass = (datagram, from) =>
+      datagram instanceof Uint8Array || datagram.type !== 'control' || from !== SERVER_V4 || isHeard
+    const van = world.roadWarrior('van', 2, { invitation: newInvite('camper') })
+    world.runFor(20 * SECOND)
+    expect(van.up()).toEqual([])
+    isHeard = true
+    world.runFor(10 * SECOND)
+    expect(van.up()).toEqual([0, 1])
+  })
+
   it('is worth nothing for a second key', () => {
     const invitation = newInvite('camper')
     world.roadWarrior('van', 1, { invitation })

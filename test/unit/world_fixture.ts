@@ -108,6 +108,8 @@ export class World {
   readonly cut = new Set<string>()
   /** Asked about each datagram; false: it is lost. */
   pass: (datagram: Datagram, from: string, to: string) => boolean = () => true
+  /** Stations whose core is not asked: their C goes on alone. */
+  readonly busy = new Set<Station>()
   readonly #stations = new Set<Station>()
   readonly #sockets = new Map<number, Socket>()
   #underWay: { readonly atUs: number; readonly deliver: () => void }[] = []
@@ -184,9 +186,10 @@ export class World {
       this.#settle()
       const nextUs = Math.min(
         ...this.#underWay.map(({ atUs }) => atUs),
-        ...[...this.#stations].map(({ core, carrier }) =>
-          Math.min(core.nextTimeout(), carrier.nextTick()),
-        ),
+        ...[...this.#stations].map((station) => {
+          const tickUs = station.carrier.nextTick()
+          return this.busy.has(station) ? tickUs : Math.min(station.core.nextTimeout(), tickUs)
+        }),
       )
       if (nextUs > untilUs) break
       this.nowUs = Math.max(this.nowUs, nextUs)
@@ -203,7 +206,9 @@ export class World {
 
   /** What a daemon does on each wake-up: events, time, commands, facts. */
   #settle(): void {
-    for (const { core, carrier, facts } of this.#stations) {
+    for (const station of this.#stations) {
+      if (this.busy.has(station)) continue
+      const { core, carrier, facts } = station
       for (let isBusy = true; isBusy; ) {
         for (const event of carrier.readEvents()) core.handleEvent(this.nowUs, event)
         core.handleTimeout(this.nowUs)
