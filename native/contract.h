@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "b4935ed5bb910557"
+#define MP_CONTRACT_DIGEST "35c48977adeab750"
 
 /* The wire. */
 
@@ -567,7 +567,7 @@ struct mp_event_path_stats {
   uint8_t suspect; /* 1: no progress; carries nothing until it is heard of */
   uint64_t window_bytes; /* most that may be under way; 0: no window, bytes */
   uint64_t inflight_bytes; /* under way now, bytes */
-  uint64_t delivery_rate; /* what arrives while the window is full; 0: not known, bytes/s */
+  uint64_t delivery_rate; /* what arrives; smoothed while the window is full, and otherwise only rising; 0: not known, bytes/s */
   uint32_t queue_us; /* standing queue on the uplink, us */
   uint32_t target_us; /* queue aimed at, us */
   uint64_t lost_datagrams; /* of txData: reported missing */

@@ -328,7 +328,7 @@ export const EVENT = {
         name: 'deliveryRate',
         type: 'u64',
         unit: 'bytes/s',
-        doc: 'what arrives while the window is full; 0: not known',
+        doc: 'what arrives; smoothed while the window is full, and otherwise only rising; 0: not known',
       },
       { name: 'queueUs', type: 'u32', unit: 'us', doc: 'standing queue on the uplink' },
       { name: 'targetUs', type: 'u32', unit: 'us', doc: 'queue aimed at' },
