@@ -51,9 +51,12 @@ struct mp_lane {
     bool any;
     uint64_t serial;
     int64_t delay_us;         /* its own, on the clock difference */
+    uint64_t reach_us;        /* when it was sent, and what the peer held the report for */
     uint32_t late_us;         /* of the next one, as the last report without it shows */
     struct mp_lowest latest;  /* the greatest of those that came in the end, negated */
   } heard;
+  bool counted;           /* a suspect one: among the suspicions, because it stayed so */
+  uint64_t stopped_us;    /* since when it has made none, as far as we know; of a late one, when it was */
   uint64_t doubted_us;    /* when its tail was last sent again for lack of progress */
   uint32_t doubts;        /* how often in a row */
   uint64_t peer_octets, peer_datagrams; /* as reported, unwrapped */
@@ -65,7 +68,9 @@ struct mp_lane {
 
 struct mp_again {
   struct mp_flown what;
-  uint8_t avoids; /* path that it should not take, where another works */
+  uint64_t serial; /* of its record on the path that it avoids, when it is offered */
+  uint8_t avoids;  /* path that it should not take, where another works */
+  bool is_offer;   /* it is under way there, and may have come by the time when it is its turn */
 };
 
 struct mp_agains {

@@ -108,9 +108,10 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
 void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
                   const struct mp_flown *what);
 
-/* A packet that is under way on this path goes on another as well. Takes its reference. */
-void mp_pump_beside(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
-                    const struct mp_flown *what);
+/* A packet that is under way on this path, under this serial of its record, goes on another as well,
+ * if it has not come by then. Takes its reference. */
+void mp_pump_offer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint64_t serial,
+                   const struct mp_flown *what);
 
 /* The kernel did not take a datagram: what was in it goes again. */
 void mp_pump_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
@@ -170,13 +171,19 @@ struct mp_doubt_report {
   uint64_t serial;
   bool delay_any;
   int64_t delay_us;
+  uint64_t reach_us; /* when it was sent, plus the time until the report was written */
 };
 
-/* The path is of no use for now: what is under way on it goes again on others. */
+/* The path is of no use for now: what is under way on it goes on others, as far as no report says that
+ * it has come. */
+void mp_doubt_leave(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
+/* The same, for good: no report is waited for. */
 void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 
-/* Call when an answer on the path shows that it works in both directions. */
-void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+/* Call when an answer on the path shows that it has worked in both directions since asked_us. */
+void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                    uint64_t asked_us);
 
 /* Call for each path of a report, when what it settles is settled. `newest` is its serial. */
 void mp_doubt_reported(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,

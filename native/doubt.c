@@ -14,8 +14,12 @@
 #define SPREAD_LEAST_US 10000u
 /* A packet is late by less all the time: threads take turns, and a report is written between two of
  * them. */
-#define LATE_LEAST_US 10000u
+#define LATE_LEAST_US 8000u
 #define USUAL_WINDOW_US 30000000u
+/* Who is away for so long was cut off: that is no usual pause. */
+#define OUTAGE_US 500000u
+/* What has come is not known better than this. */
+#define GUESS_US 2000u
 #define FIRST_PTO_US 1000000u /* RFC 6298 section 2.1 */
 /* The only path is not put aside: its tail goes again, each time after twice as long. */
 #define DOUBTS_MOST 6u
@@ -32,10 +36,10 @@ static void take_lost(void *context, const struct mp_flown *what)
   mp_pump_lost(loss->tunnel, loss->peer, loss->path, what);
 }
 
-static void take_copy(void *context, const struct mp_flown *what)
+static void take_offer(void *context, uint64_t serial, const struct mp_flown *what)
 {
   const struct loss *loss = context;
-  mp_pump_beside(loss->tunnel, loss->peer, loss->path, what);
+  mp_pump_offer(loss->tunnel, loss->peer, loss->path, serial, what);
 }
 
 /* What the path carried falls to the quickest of the others: what is under way, and as much again as
@@ -53,6 +57,31 @@ static void hand_over(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
                       flight->inflight_bytes * (since_us + rtt_us) / since_us, tunnel->now_us);
 }
 
+/* Everything under way goes on others too, first what was sent since then: what is older has come, as
+ * far as we know. */
+static void spread(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t since_us)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  struct loss loss = {tunnel, peer, id};
+  hand_over(tunnel, peer, id);
+  mp_flight_copy(&lane->flight, since_us, take_offer, &loss);
+  mp_flight_copy(&lane->flight, 0, take_offer, &loss);
+  peer->adaptive->wanted = true;
+  mp_wake_by(tunnel, peer, tunnel->now_us);
+}
+
+void mp_doubt_leave(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  if (!peer->adaptive)
+    return;
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  /* What has come by now: as much more as was sent in the time since the last report was written, which
+   * was on its way for half a round trip. */
+  const uint64_t away_us =
+      tunnel->now_us - lane->progress_us + peer->paths[peer->adaptive->reports_on].rtt.min_us / 2;
+  spread(tunnel, peer, id, lane->heard.reach_us + away_us - GUESS_US);
+}
+
 void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   if (!peer->adaptive)
@@ -60,28 +89,66 @@ void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
   struct mp_lane *lane = &peer->adaptive->lanes[id];
   struct loss loss = {tunnel, peer, id};
   hand_over(tunnel, peer, id);
-  lane->late = false;
-  lane->heard.late_us = 0;
   lane->lost += mp_flight_abandon(&lane->flight, &tunnel->loads, take_lost, &loss);
   mp_window_suspect(&lane->window, tunnel->now_us);
   peer->adaptive->wanted = true;
   mp_wake_by(tunnel, peer, tunnel->now_us);
 }
 
+/* How late the next packet may be. What was later and came all the same is usual from then on: radio
+ * links pause as a matter of routine. */
+static uint32_t patience_us(const struct mp_lane *lane, uint64_t now_us)
+{
+  const uint64_t rate = mp_pump_capacity(&lane->window);
+  const int64_t usual_us = -mp_lowest_of(&lane->heard.latest, USUAL_WINDOW_US, now_us);
+  uint64_t least_us = LATE_LEAST_US;
+  if (usual_us > 0 && usual_us * 3 / 2 > LATE_LEAST_US)
+    least_us = (uint64_t)usual_us * 3 / 2;
+  return rate ? (uint32_t)(least_us + 2ull * MP_WINDOW_PACKET_BYTES * 1000000 / rate) : UINT32_MAX;
+}
+
+static void learn(struct mp_tunnel *tunnel, struct mp_lane *lane, uint32_t late_us)
+{
+  if (late_us > 0 && late_us < OUTAGE_US)
+    mp_lowest_note(&lane->heard.latest, -(int64_t)late_us, USUAL_WINDOW_US, tunnel->now_us);
+}
+
+/* It was doubted too soon. */
 static void trust(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const uint32_t patience = patience_us(lane, tunnel->now_us);
+  if (tunnel->now_us - lane->stopped_us < OUTAGE_US)
+    learn(tunnel, lane, lane->heard.late_us > patience ? lane->heard.late_us : patience);
   if (lane->suspect)
     mp_window_resume(&lane->window, tunnel->now_us);
   lane->suspect = lane->late = false;
+  lane->heard.late_us = 0;
   lane->doubts = 0;
   peer->adaptive->wanted = true;
 }
 
-void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t asked_us)
 {
-  if (peer->adaptive && (peer->adaptive->lanes[id].suspect || peer->adaptive->lanes[id].late))
+  if (!peer->adaptive)
+    return;
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if ((lane->suspect || lane->late) && asked_us >= lane->stopped_us)
     trust(tunnel, peer, id);
+}
+
+/* No report of what goes on the path can be here sooner, on whatever path it comes: what probes take
+ * there at least, without what this path's way back takes longer than the quickest. Round trips of
+ * reports that took a detour of unsteady length may come out shorter by mistake. */
+static uint32_t least_turn_us(const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_path *path = &peer->paths[id], *quickest = &peer->paths[peer->adaptive->reports_on];
+  int64_t longer_us = 0;
+  if (path->owd.any && quickest->owd.any)
+    longer_us = path->owd.floor_us - quickest->owd.floor_us;
+  return longer_us <= 0                  ? path->rtt.min_us
+         : longer_us < path->rtt.min_us ? path->rtt.min_us - (uint32_t)longer_us
+                                         : 0;
 }
 
 /* RFC 9002 section 6.2.1, with the interval of reports for the delay of acknowledgements. When reports
@@ -92,7 +159,10 @@ uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
   const struct mp_window *window = &peer->adaptive->lanes[id].window;
   const struct mp_rtt *probed = &peer->paths[id].rtt;
   const bool own = mp_window_srtt_us(window) > 0;
-  const uint32_t srtt_us = own ? mp_window_srtt_us(window) : probed->smoothed_us;
+  const uint32_t least_us = least_turn_us(peer, id);
+  uint32_t srtt_us = own ? mp_window_srtt_us(window) : probed->smoothed_us;
+  if (srtt_us > 0 && srtt_us < least_us)
+    srtt_us = least_us;
   const uint32_t spread_us = 4 * (own ? mp_window_rttvar_us(window) : probed->var_us);
   if (srtt_us == 0)
     return FIRST_PTO_US;
@@ -119,34 +189,26 @@ static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer
 
 /* ---- Later than usual ---- */
 
-/* How late the next packet may be. What was later and came all the same is usual from then on: radio
- * links pause as a matter of routine. */
-static uint32_t patience_us(const struct mp_lane *lane, uint64_t now_us)
-{
-  const uint64_t rate = mp_pump_capacity(&lane->window);
-  const int64_t usual_us = -mp_lowest_of(&lane->heard.latest, USUAL_WINDOW_US, now_us);
-  uint64_t least_us = LATE_LEAST_US;
-  if (usual_us > 0 && usual_us * 3 / 2 > LATE_LEAST_US)
-    least_us = (uint64_t)usual_us * 3 / 2;
-  return rate ? (uint32_t)(least_us + 2ull * MP_WINDOW_PACKET_BYTES * 1000000 / rate) : UINT32_MAX;
-}
-
 void mp_doubt_reported(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                        const struct mp_doubt_report *report)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[id];
-  if (report->delay_any)
+  if (report->delay_any) {
     lane->heard.delay_us = report->delay_us;
+    lane->heard.reach_us = report->reach_us;
+  }
   if (lane->heard.any && report->serial <= lane->heard.serial)
     return;
   lane->heard.any |= report->delay_any;
   lane->heard.serial = report->serial;
-  if (lane->heard.late_us > 0)
-    mp_lowest_note(&lane->heard.latest, -(int64_t)lane->heard.late_us, USUAL_WINDOW_US,
-                   tunnel->now_us);
-  lane->heard.late_us = 0;
-  if (lane->late)
+  /* Of one that is late the last report said that nothing newer had come. Where there was no report,
+   * this one may be old itself: an echo has to tell. */
+  if (lane->late) {
     trust(tunnel, peer, id);
+    return;
+  }
+  learn(tunnel, lane, lane->heard.late_us);
+  lane->heard.late_us = 0;
 }
 
 /* When the report was written, the next packet had not come: it would have been so much later than the
@@ -154,7 +216,7 @@ void mp_doubt_reported(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
 static uint32_t lateness_us(const struct mp_peer *peer, uint8_t id, uint64_t told_us)
 {
   const struct mp_lane *lane = &peer->adaptive->lanes[id];
-  const struct mp_flight_entry *next = mp_flight_after(&lane->flight, lane->heard.serial);
+  const struct mp_flight_entry *next = mp_flight_after(&lane->flight, lane->heard.serial, 1);
   if (!next || !lane->heard.any)
     return 0;
   const int64_t late_us = mp_report_delay(peer->adaptive, (uint32_t)(told_us - next->sent_us)) -
@@ -174,20 +236,21 @@ void mp_doubt_compare(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t t
         !can_spare(tunnel, peer, id, tunnel->now_us))
       continue;
     lane->late = true;
-    struct loss loss = {tunnel, peer, id};
-    hand_over(tunnel, peer, id);
-    mp_flight_copy(&lane->flight, take_copy, &loss);
+    lane->stopped_us = tunnel->now_us;
+    spread(tunnel, peer, id, 0);
     mp_health_probe(tunnel, peer, id);
   }
 }
 
 /* ---- No progress at all ---- */
 
-static void suspect(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+static void suspect(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                    uint64_t stopped_us)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[id];
   lane->suspect = true;
-  lane->suspicions++;
+  lane->counted = false;
+  lane->stopped_us = stopped_us;
   lane->doubted_us = tunnel->now_us;
   mp_doubt_abandon(tunnel, peer, id);
   mp_health_probe(tunnel, peer, id);
@@ -205,10 +268,30 @@ static void probe_tail(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
   mp_pump_copy(tunnel, peer, id, &newest->what);
 }
 
+/* When three packets in a row should have been reported, and no report of the path came since. One
+ * alone may be lost. */
+static uint64_t overdue(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
+                        uint64_t pto_us)
+{
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const struct mp_flight_entry *third = mp_flight_after(&lane->flight, lane->heard.serial, 3);
+  if (!third || !lane->heard.any)
+    return UINT64_MAX;
+  const uint64_t quiet_us =
+      lane->progress_us + mp_report_interval_us(peer) + patience_us(lane, tunnel->now_us);
+  return third->sent_us + pto_us > quiet_us ? third->sent_us + pto_us : quiet_us;
+}
+
 static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if (lane->suspect && !(peer->usable & mp_path_bit(id)))
+    return UINT64_MAX; /* lost, and asked as such */
   if (lane->suspect) {
+    if (!lane->counted && tunnel->now_us >= lane->stopped_us + mp_doubt_pto_us(peer, id)) {
+      lane->counted = true;
+      lane->suspicions++;
+    }
     const uint32_t rtt_us = mp_window_srtt_us(&lane->window);
     const uint64_t ask_us = lane->doubted_us + (rtt_us > ASK_US ? rtt_us : ASK_US);
     if (tunnel->now_us < ask_us)
@@ -226,10 +309,12 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
     since_us = lane->doubted_us;
   const uint64_t pto_us = mp_doubt_pto_us(peer, id);
   const uint64_t due_us = since_us + (pto_us << lane->doubts);
-  if (tunnel->now_us < stalled_us + pto_us)
-    return stalled_us + pto_us;
+  const uint64_t overdue_us = overdue(tunnel, peer, id, pto_us);
+  const uint64_t stop_us = overdue_us < stalled_us + pto_us ? overdue_us : stalled_us + pto_us;
+  if (tunnel->now_us < stop_us)
+    return stop_us;
   if (can_spare(tunnel, peer, id, stalled_us)) {
-    suspect(tunnel, peer, id);
+    suspect(tunnel, peer, id, stalled_us);
     return tunnel->now_us + ASK_US;
   }
   if (tunnel->now_us < due_us)

@@ -149,16 +149,26 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
   forget_settled(flight);
 }
 
-void mp_flight_copy(struct mp_flight *flight, mp_flight_fate *fate, void *context)
+void mp_flight_copy(struct mp_flight *flight, uint64_t since_us, mp_flight_offer *offer,
+                    void *context)
 {
   for (uint64_t serial = flight->first; serial < flight->next; serial++) {
     struct mp_flight_entry *entry = entry_of(flight, serial);
-    if (entry->bytes == 0 || entry->copied)
+    const bool is_copy = entry->what.tries > 1;
+    if (entry->bytes == 0 || entry->offered || is_copy || entry->sent_us < since_us)
       continue;
-    entry->copied = true;
+    entry->offered = true;
     mp_load_keep(entry->what.load);
-    fate(context, &entry->what);
+    offer(context, serial, &entry->what);
   }
+}
+
+bool mp_flight_take_copy(struct mp_flight *flight, uint64_t serial)
+{
+  if (serial < flight->first || serial >= flight->next || entry_of(flight, serial)->bytes == 0)
+    return false;
+  entry_of(flight, serial)->copied = true;
+  return true;
 }
 
 uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, mp_flight_fate *fate,
@@ -187,22 +197,22 @@ void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate
   forget_settled(flight);
 }
 
-static const struct mp_flight_entry *first_open(const struct mp_flight *flight, uint64_t serial)
+const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight)
 {
-  for (; serial < flight->next; serial++)
+  for (uint64_t serial = flight->first; serial < flight->next; serial++)
     if (entry_of(flight, serial)->bytes > 0)
       return entry_of(flight, serial);
   return NULL;
 }
 
-const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight)
+const struct mp_flight_entry *mp_flight_after(const struct mp_flight *flight, uint64_t serial,
+                                              unsigned n)
 {
-  return first_open(flight, flight->first);
-}
-
-const struct mp_flight_entry *mp_flight_after(const struct mp_flight *flight, uint64_t serial)
-{
-  return first_open(flight, serial < flight->first ? flight->first : serial + 1);
+  serial = serial < flight->first ? flight->first : serial + 1;
+  for (; serial < flight->next; serial++)
+    if (entry_of(flight, serial)->bytes > 0 && --n == 0)
+      return entry_of(flight, serial);
+  return NULL;
 }
 
 const struct mp_flight_entry *mp_flight_newest(const struct mp_flight *flight)

@@ -28,7 +28,8 @@ struct mp_flight_entry {
   struct mp_flown what;
   uint64_t sent_us;
   uint16_t bytes; /* of the datagram; 0: settled */
-  bool copied;    /* another path has it as well: when it is lost here, nobody need know */
+  bool offered;   /* to go on another path as well */
+  bool copied;    /* it did: when it is lost here, nobody need know */
 };
 
 /* Serial = base + path sequence for datagrams that carry this receiver index. */
@@ -92,9 +93,18 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
                       const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
                       struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context);
 
-/* Hands everything that is open to `fate`, oldest first, each with a reference of its own: it stays
- * under way, and goes on another path as well. What went so before is left out. */
-void mp_flight_copy(struct mp_flight *flight, mp_flight_fate *fate, void *context);
+/* What is under way here may go on another path as well. Takes over the reference. */
+typedef void mp_flight_offer(void *context, uint64_t serial, const struct mp_flown *what);
+
+/* Offers, oldest first, what is open, was sent at or after since_us and was not offered before. What was
+ * itself sent again is left out: its turn comes when it is lost, or two bad paths would outbid each
+ * other. */
+void mp_flight_copy(struct mp_flight *flight, uint64_t since_us, mp_flight_offer *offer,
+                    void *context);
+
+/* Call before what was offered goes elsewhere: false when that is not needed any more, because it has
+ * come, or was handed to its fate. */
+bool mp_flight_take_copy(struct mp_flight *flight, uint64_t serial);
 
 /* Hands everything that is open to `fate`, oldest first, but for what was copied: the path is given up
  * for now. Returns how many were open. */
@@ -109,7 +119,8 @@ void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate
 const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight);
 const struct mp_flight_entry *mp_flight_newest(const struct mp_flight *flight);
 
-/* The oldest that is open and was sent after this one. */
-const struct mp_flight_entry *mp_flight_after(const struct mp_flight *flight, uint64_t serial);
+/* Of those that are open and were sent after this one, the n-th oldest; n from 1. */
+const struct mp_flight_entry *mp_flight_after(const struct mp_flight *flight, uint64_t serial,
+                                              unsigned n);
 
 #endif

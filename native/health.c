@@ -118,7 +118,7 @@ void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, 
   if (why != MP_PATH_LOST_UNHEARD)
     path->heard = false;
   peer->usable &= (uint16_t)~mp_path_bit(id);
-  mp_doubt_abandon(tunnel, peer, id);
+  mp_doubt_leave(tunnel, peer, id);
   peer->order_paths[id].live = path->heard;
   struct mp_event_path_lost *event = mp_event_begin(tunnel, MP_EVENT_PATH_LOST);
   if (!event)
@@ -203,8 +203,9 @@ bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
   path->tx_owd_us = mp_load32(body + MP_PROBE_OWD);
   path->tx_owd_any = true;
   path->refused = false;
-  mp_report_idle(tunnel, peer, packet->path, mp_load64(body + MP_PROBE_TIME));
-  mp_doubt_heard(tunnel, peer, packet->path);
+  const uint64_t asked_us = mp_load64(body + MP_PROBE_TIME);
+  mp_report_idle(tunnel, peer, packet->path, asked_us);
+  mp_doubt_heard(tunnel, peer, packet->path, asked_us);
   mp_report_repair(peer);
   take_report(tunnel, peer, packet);
   return true;

@@ -274,6 +274,13 @@ static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t p
   return some;
 }
 
+/* Reports of the path come in one after the other, so that it has a place soon when it is full. */
+static bool flows(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+{
+  const uint64_t quiet_us = tunnel->now_us - peer->adaptive->lanes[id].progress_us;
+  return quiet_us < 2ull * mp_report_interval_us(peer);
+}
+
 /* What others wait for goes first, and beyond the window as a thin packet does. */
 static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class)
 {
@@ -282,15 +289,23 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   if (agains->head == agains->tail)
     return false;
   struct mp_again *again = &agains->slots[agains->head % MP_AGAIN_SLOTS];
-  const uint16_t paths = wide_paths(peer);
-  uint16_t able = ready(tunnel, peer, paths, THIN_EXTRA_BYTES);
+  uint16_t paths = wide_paths(peer);
   if (paths & ~(1u << (again->avoids & 31)))
-    able &= (uint16_t)~(1u << (again->avoids & 31));
-  const uint8_t id = quickest_of(tunnel, peer, able);
+    paths &= (uint16_t)~(1u << (again->avoids & 31));
+  const uint16_t able = ready(tunnel, peer, paths, THIN_EXTRA_BYTES);
+  uint8_t id = quickest_of(tunnel, peer, paths);
+  /* A place on a slow path is no use to those that wait behind it. */
+  if (id != MP_CROSSING_NO_PATH && !(able & mp_path_bit(id))) {
+    if (flows(tunnel, peer, id))
+      return false;
+    id = quickest_of(tunnel, peer, able);
+  }
   if (id == MP_CROSSING_NO_PATH)
     return false;
   again->what.flow |= MP_FLOW_RESENT;
-  if (fly(tunnel, peer, id, &again->what)) {
+  const bool is_needed =
+      !again->is_offer || mp_flight_take_copy(&adaptive->lanes[again->avoids].flight, again->serial);
+  if (is_needed && fly(tunnel, peer, id, &again->what)) {
     adaptive->resent++;
     adaptive->resent_octets += mp_segments_largest(&again->what.load->segments);
   }
@@ -340,24 +355,24 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
 
 /* ---- Again ---- */
 
-/* Takes the reference. */
-static void put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t avoids,
-                      const struct mp_flown *what)
+/* Takes the reference. False when there is no room. */
+static bool put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_again *again)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  const bool is_wide = adaptive->flows[what->flow & (MP_LIMIT_BUCKETS - 1)].wide_us != 0;
-  struct mp_agains *again = &adaptive->again[is_wide ? MP_QUEUE_WIDE : MP_QUEUE_NARROW];
-  if (again->tail - again->head == MP_AGAIN_SLOTS) {
-    adaptive->given_up++;
-    mp_load_drop(&tunnel->loads, what->load);
-    return;
+  const bool is_wide = adaptive->flows[again->what.flow & (MP_LIMIT_BUCKETS - 1)].wide_us != 0;
+  struct mp_agains *agains = &adaptive->again[is_wide ? MP_QUEUE_WIDE : MP_QUEUE_NARROW];
+  if (agains->tail - agains->head == MP_AGAIN_SLOTS) {
+    mp_load_drop(&tunnel->loads, again->what.load);
+    return false;
   }
-  again->slots[again->tail++ % MP_AGAIN_SLOTS] = (struct mp_again){*what, avoids};
+  agains->slots[agains->tail++ % MP_AGAIN_SLOTS] = *again;
+  return true;
 }
 
 void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                   const struct mp_flown *what)
 {
+  struct mp_again again = {.what = *what, .avoids = MP_CROSSING_NO_PATH};
   const uint64_t pto_us = 2 * mp_doubt_pto_us(peer, id);
   const uint64_t age_us = tunnel->now_us - what->first_us;
   if (what->tries >= MOST_TRIES || age_us > (pto_us > AGAIN_LEAST_US ? pto_us : AGAIN_LEAST_US)) {
@@ -365,22 +380,21 @@ void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
     mp_load_drop(&tunnel->loads, what->load);
     return;
   }
-  put_again(tunnel, peer, MP_CROSSING_NO_PATH, what);
+  peer->adaptive->given_up += !put_again(tunnel, peer, &again);
   if (what->tries != 2)
     return;
   /* The second try goes out twice: one try for each 50-80 ms of hold left 12 losses in 50 s of 2 %
    * (simulation), enough to halve CUBIC. */
   mp_load_keep(what->load);
-  put_again(tunnel, peer, id, what);
+  again.avoids = id;
+  put_again(tunnel, peer, &again);
 }
 
-void mp_pump_beside(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                    const struct mp_flown *what)
+void mp_pump_offer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t serial,
+                   const struct mp_flown *what)
 {
-  if (what->tries < MOST_TRIES)
-    put_again(tunnel, peer, id, what);
-  else
-    mp_load_drop(&tunnel->loads, what->load);
+  put_again(tunnel, peer, &(struct mp_again){
+      .what = *what, .serial = serial, .avoids = id, .is_offer = true});
 }
 
 struct refusal {
@@ -392,9 +406,9 @@ struct refusal {
 static void take_refused(void *context, const struct mp_flown *what)
 {
   const struct refusal *refusal = context;
-  struct mp_flown untried = *what;
-  untried.tries--;
-  put_again(refusal->tunnel, refusal->peer, MP_CROSSING_NO_PATH, &untried);
+  struct mp_again again = {.what = *what, .avoids = MP_CROSSING_NO_PATH};
+  again.what.tries--;
+  refusal->peer->adaptive->given_up += !put_again(refusal->tunnel, refusal->peer, &again);
 }
 
 void mp_pump_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,

@@ -265,6 +265,7 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
       .delay_any = outcome.newest_acked,
       .delay_us = mp_report_delay(peer->adaptive,
                                   (uint32_t)(arrived_us - outcome.newest_sent_us)),
+      .reach_us = outcome.newest_sent_us + told->hold_us,
   });
   /* As if all reports came on the quickest path: one that takes another says nothing of this one. */
   const uint64_t away_us =
