@@ -87,6 +87,7 @@ struct mp_adaptive {
   uint32_t detour_us;          /* how much later the newest one came, if on another */
   bool delay_any;
   uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
+  uint64_t wide_backlog_us;    /* since when wide packets have waited without a pause; 0: none */
   uint64_t lost_us;            /* when a packet was last found lost */
   bool wanted;                 /* the pump should run at the end of the turn */
   uint64_t pump_us;            /* when pacing lets something go */
