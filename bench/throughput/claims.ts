@@ -69,6 +69,9 @@ function amongOurselves(results: Results, value: Value): Claim[] {
   const memory = (id: string) => value('load-clients', id, 'residentBytes')
   const perClient = (memory('clients-100') - memory('clients-1')) / 99
   const retransmits = medianOf(results, 'tcp1', 'mptun-2-paths', 'retransmits')
+  const adaptive = (links: number, metric: Metric) =>
+    value('tcp1-modes', `adaptive-${links}`, metric) /
+    value('tcp1-modes', `balance-rr-${links}`, metric)
   const openssl = value('tcp1', 'mptun-openssl', 'mbit')
   const best = value('tcp1', OURS, 'mbit')
   const library = results.machine.sealing['aes-256-gcm'] ?? ''
@@ -92,6 +95,10 @@ function amongOurselves(results: Results, value: Value): Claim[] {
       sentence: `A ping takes ${added.toFixed(0)} us longer through the idle tunnel than beside it (aim: 60 us)`,
       isMet: added <= 60,
     },
+    ...[1, 2].map((links) => ({
+      sentence: `On ${links} ${links === 1 ? 'path' : 'paths'} adaptive carries ${percent(adaptive(links, 'mbit'))} of what balance-rr does, for ${percent(adaptive(links, 'cpuSPerGb'))} of the CPU (aim: at least 90 %)`,
+      isMet: adaptive(links, 'mbit') >= 0.9,
+    })),
     {
       sentence: `From 1 to 8 paths the cost of a packet changes by ${percent(byPaths)} (aim: less than 15 %)`,
       isMet: byPaths < 0.15,

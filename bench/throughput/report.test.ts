@@ -109,7 +109,13 @@ describe('the choice of what to run', () => {
   it('is everything, or little in a quick run', () => {
     const count = (suites: ReturnType<typeof chooseSuites>) =>
       suites.reduce((sum, { contestants, cases }) => sum + contestants.length * cases.length, 0)
-    expect(chooseSuites(all).map(({ id }) => id)).toEqual(['all', 'one-core', 'paths', 'clients'])
+    expect(chooseSuites(all).map(({ id }) => id)).toEqual([
+      'all',
+      'one-core',
+      'paths',
+      'modes',
+      'clients',
+    ])
     expect(count(chooseSuites({ ...all, quick: true }))).toBeLessThan(
       count(chooseSuites(all)) / 1.5,
     )

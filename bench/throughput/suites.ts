@@ -18,7 +18,14 @@ import {
 import type { Contestant } from './contestants/contestant.js'
 import { fastd } from './contestants/fastd.js'
 import { fleet } from './contestants/fleet.js'
-import { mptun, mptunChacha, mptunOpenssl, mptunPaths, mptunUnsealed } from './contestants/mptun.js'
+import {
+  mptun,
+  mptunChacha,
+  mptunMode,
+  mptunOpenssl,
+  mptunPaths,
+  mptunUnsealed,
+} from './contestants/mptun.js'
 import { openvpn } from './contestants/openvpn.js'
 import { vxlan } from './contestants/vxlan.js'
 import { wireguardGo } from './contestants/wireguard.js'
@@ -60,6 +67,16 @@ export const SUITES: readonly Suite[] = [
       named(TCP1, 'tcp1-paths', 'one TCP stream over more paths'),
       named(LOAD, 'load-paths', LOAD.title),
     ],
+  },
+  {
+    id: 'modes',
+    contestants: [1, 2].flatMap((links) => [
+      mptunMode('balance-rr', links),
+      mptunMode('adaptive', links),
+    ]),
+    cases: [TCP1, TCP1_BBR, TCP_REVERSE, TCP_BOTH, UDP64].map((each) =>
+      named(each, `${each.id}-modes`, `${each.title}, by mode`),
+    ),
   },
   {
     id: 'clients',

@@ -86,6 +86,23 @@ const PATHS: Plan = {
   ],
 }
 
+const MODES: Plan = {
+  title:
+    'What adaptive costs beside balance-rr, which only counts: TCP in Gbit/s, the daemons in CPU s/GB',
+  columns: [
+    column('1 stream', 'tcp1-modes', 'mbit', gbit),
+    column('s/GB', 'tcp1-modes', 'cpuSPerGb', cost),
+    column('bbr', 'tcp1-bbr-modes', 'mbit', gbit),
+    column('s/GB', 'tcp1-bbr-modes', 'cpuSPerGb', cost),
+    column('reverse', 'tcp-reverse-modes', 'mbit', gbit),
+    column('s/GB', 'tcp-reverse-modes', 'cpuSPerGb', cost),
+    column('both ways', 'tcp-both-modes', 'mbit', gbit),
+    column('s/GB', 'tcp-both-modes', 'cpuSPerGb', cost),
+    column('64 B, 1000/s at < 0.5 %', 'udp64-modes', 'halfPercentPerS', thousands),
+    column('us a packet', 'udp64-modes', 'cpuUsPerPacket', cost),
+  ],
+}
+
 const CLIENTS: Plan = {
   title: 'More clients, 100 000 packets/s of 1400 octets for all together; the server alone',
   columns: [
@@ -99,7 +116,9 @@ const CLIENTS: Plan = {
 
 /** Every figure; a column or table of which nothing was measured is left out. */
 export function allTables(results: Results): Table[] {
-  return [THROUGHPUT, PACKETS, CPU, LATENCY, PATHS, CLIENTS].flatMap((plan) => fill(plan, results))
+  return [THROUGHPUT, PACKETS, CPU, LATENCY, PATHS, MODES, CLIENTS].flatMap((plan) =>
+    fill(plan, results),
+  )
 }
 
 /** The few figures for a reader in a hurry. */

@@ -2,6 +2,7 @@
 
 import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Mode } from '#mptun/core/policy.js'
 import { run } from '../../lab/namespaces.js'
 import { repositoryPath } from '../../lab/repository.js'
 import { openTunnel } from '../../lab/tunnel.js'
@@ -58,6 +59,18 @@ export const mptunChacha = sealed({
 /** Equal paths, in turn. */
 export function mptunPaths(links: number): Contestant {
   return sealed({ id: `mptun-${links}-paths`, title: `mptun, ${links} paths`, cipher: AES, links })
+}
+
+/** In a mode that is told, whatever the default is. */
+export function mptunMode(mode: Mode, links: number): Contestant {
+  const paths = links === 1 ? '1 path' : `${links} paths`
+  return sealed({
+    id: `${mode}-${links}`,
+    title: `mptun, ${mode}, ${paths}`,
+    cipher: AES,
+    links,
+    words: ['--mode', mode],
+  })
 }
 
 /** The same with the addon that seals nothing. */
