@@ -56,7 +56,7 @@ function readSettings(args: readonly string[]): Settings {
   return {
     suites,
     rounds: readNumber('rounds', values.rounds ?? (quick ? '1' : '5'), 1, 99),
-    seconds: readNumber('seconds', values.seconds ?? (quick ? '1' : '1.5'), 0.5, 60),
+    seconds: readNumber('seconds', values.seconds ?? (quick ? '1' : '1.5'), 1, 60),
     isWhole: !quick && values.only === undefined && values.cases === undefined,
   }
 }

@@ -246,25 +246,31 @@ static bool is_ecn_capable(const uint8_t *packet)
   return ecn == 1 || ecn == 2;
 }
 
-void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_inner *inner,
-                     const struct mp_slice *packet, uint16_t bucket, bool partial)
+static struct mp_load *take_load(struct mp_tunnel *tunnel, const struct mp_slice *packet)
+{
+  if (packet->room)
+    return mp_load_take_from(&tunnel->loads, packet->room, packet->length);
+  struct mp_load *load = mp_load_take(&tunnel->loads, packet->length);
+  if (load)
+    memcpy(load->bytes, packet->bytes, packet->length);
+  return load;
+}
+
+void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_slice *packet,
+                     const struct mp_segments *segments, uint16_t bucket, bool partial)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  struct mp_load *load = mp_load_take(&tunnel->loads, packet->length);
+  struct mp_load *load = take_load(tunnel, packet);
   if (!load) {
     mp_count(tunnel, MP_COUNTER_DROP_OUT_QUEUE_FULL);
     return;
   }
-  memcpy(load->bytes, packet->bytes, packet->length);
+  load->segments = *segments;
+  load->segments.packet = load->bytes;
   load->offload = packet->offload;
   load->since_us = tunnel->now_us;
   load->flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
   load->ecn_capable = is_ecn_capable(load->bytes);
-  if (!mp_segments_open(&load->segments, inner, load->bytes, load->length, &load->offload)) {
-    mp_load_drop(&tunnel->loads, load);
-    mp_count(tunnel, MP_COUNTER_DROP_OUT_MALFORMED);
-    return;
-  }
   struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
   classify(flow, load, tunnel->now_us);
   if (!flow->bulky && !mp_queue_holds(adaptive->queue, bucket) &&

@@ -92,8 +92,8 @@ void mp_adaptive_stop(struct mp_tunnel *tunnel, struct mp_peer *peer);
 void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
 /* A packet from the TUN, which mp_segments_open has found sound. */
-void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_inner *inner,
-                     const struct mp_slice *packet, uint16_t bucket, bool partial);
+void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_slice *packet,
+                     const struct mp_segments *segments, uint16_t bucket, bool partial);
 
 /* pump.c APIs: */
 

@@ -66,7 +66,7 @@ static bool open_tunnel(struct mp_engine *engine, uint64_t seed)
 {
   const struct mp_ports ports = mp_engine_ports(engine);
   engine->tunnel = mp_tunnel_open(&ports, &engine->crossing.events, &engine->pool, seed);
-  return engine->tunnel != NULL;
+  return engine->tunnel && mp_tun_inbox_open(&engine->tun_inbox, &engine->tunnel->loads);
 }
 
 static bool open_watches(struct mp_engine *engine, struct mp_fault *fault)
@@ -99,6 +99,8 @@ static bool open_tun(struct mp_engine *engine, int fd, struct mp_fault *fault)
 /* Whatever the engine has; no thread is running. */
 static void release(struct mp_engine *engine)
 {
+  if (engine->tunnel)
+    mp_tun_inbox_close(&engine->tun_inbox, &engine->tunnel->loads);
   mp_tunnel_close(engine->tunnel);
   mp_pool_close(&engine->pool);
   mp_crossing_close(&engine->crossing);

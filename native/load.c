@@ -5,7 +5,8 @@
 
 #include "contract.h"
 
-static const uint32_t ROOM_BYTES[MP_LOAD_SIZES] = {MP_LIMIT_PACKET_BYTES, 8192, 32768, 65536};
+static const uint32_t ROOM_BYTES[MP_LOAD_SIZES] = {MP_LIMIT_PACKET_BYTES, 8192, 32768,
+                                                   MP_LOAD_MOST_BYTES};
 
 void mp_loads_open(struct mp_loads *loads, uint64_t limit_bytes)
 {
@@ -57,6 +58,22 @@ struct mp_load *mp_load_take(struct mp_loads *loads, uint32_t length)
     return NULL;
   *load = (struct mp_load){.references = 1, .size = size, .length = length};
   loads->taken_bytes += room;
+  return load;
+}
+
+struct mp_load *mp_load_take_from(struct mp_loads *loads, struct mp_load **room, uint32_t length)
+{
+  const bool stays = length > ROOM_BYTES[MP_LOAD_SIZES - 2];
+  struct mp_load *taken = mp_load_take(loads, stays ? MP_LOAD_MOST_BYTES : length);
+  if (!taken)
+    return NULL;
+  if (!stays) {
+    memcpy(taken->bytes, (*room)->bytes, length);
+    return taken;
+  }
+  struct mp_load *load = *room;
+  *room = taken;
+  load->length = length;
   return load;
 }
 

@@ -28,6 +28,7 @@ struct mp_load {
 
 /* Rooms of 2, 8, 32 and 64 KiB, about: TCP on a slow uplink makes super-packets of two segments. */
 #define MP_LOAD_SIZES 4u
+#define MP_LOAD_MOST_BYTES 65536u
 
 struct mp_loads {
   struct mp_load *free[MP_LOAD_SIZES];
@@ -41,8 +42,13 @@ void mp_loads_open(struct mp_loads *loads, uint64_t limit_bytes);
 void mp_loads_close(struct mp_loads *loads);
 
 /* A load with room for `length` octets and one reference, everything else zero. NULL when the limit is
- * reached or memory is gone. Precondition: length <= 64 KiB. */
+ * reached or memory is gone. Precondition: length <= MP_LOAD_MOST_BYTES. */
 struct mp_load *mp_load_take(struct mp_loads *loads, uint32_t length);
+
+/* The same for `length` octets that stand in *room, a load of the largest size that belongs to somebody
+ * who reads into it. What needs such a room anyway is not copied: it stays where it is, and *room
+ * becomes an empty one. */
+struct mp_load *mp_load_take_from(struct mp_loads *loads, struct mp_load **room, uint32_t length);
 
 static inline void mp_load_keep(struct mp_load *load) { load->references++; }
 

@@ -118,7 +118,7 @@ static struct mp_peer *carry(struct mp_tunnel *tunnel, const struct mp_slice *pa
       mp_inner_bucket(&inner, packet->bytes, packet->length, peer->schedule.hash, tunnel->seed);
   const bool partial = packet->offload.partial && may_stay_partial(peer, &inner, packet);
   if (peer->adaptive) {
-    mp_adaptive_put(tunnel, peer, &inner, packet, bucket, partial);
+    mp_adaptive_put(tunnel, peer, packet, &segments, bucket, partial);
     return peer;
   }
   send_planned(tunnel, peer, packet, &segments, bucket, partial);

@@ -21,7 +21,6 @@
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
-#define HEADER_BYTES sizeof(struct virtio_net_hdr)
 #define TCP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 #define UDP_OFFLOADS (TCP_OFFLOADS | TUN_F_USO4 | TUN_F_USO6)
 
@@ -70,16 +69,29 @@ bool mp_tun_adopt(struct mp_tun *tun, int fd, struct mp_fault *fault)
 
 /* ---- In ---- */
 
-static void read_header(struct mp_slice *slice, const uint8_t *room)
+bool mp_tun_inbox_open(struct mp_tun_inbox *inbox, struct mp_loads *loads)
 {
-  struct virtio_net_hdr header;
-  memcpy(&header, room, sizeof header);
+  bool all = true;
+  for (unsigned i = 0; i < MP_TUN_BATCH; i++)
+    all &= (inbox->rooms[i] = mp_load_take(loads, MP_LOAD_MOST_BYTES)) != NULL;
+  return all;
+}
+
+void mp_tun_inbox_close(struct mp_tun_inbox *inbox, struct mp_loads *loads)
+{
+  for (unsigned i = 0; i < MP_TUN_BATCH; i++)
+    if (inbox->rooms[i])
+      mp_load_drop(loads, inbox->rooms[i]);
+}
+
+static void read_header(struct mp_slice *slice, const struct virtio_net_hdr *header)
+{
   struct mp_offload *offload = &slice->offload;
-  offload->partial = header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
-  offload->transport = header.csum_start;
-  offload->checksum = header.csum_offset;
-  offload->segment_bytes = header.gso_size;
-  switch (header.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+  offload->partial = header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+  offload->transport = header->csum_start;
+  offload->checksum = header->csum_offset;
+  offload->segment_bytes = header->gso_size;
+  switch (header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
   case VIRTIO_NET_HDR_GSO_TCPV4:
   case VIRTIO_NET_HDR_GSO_TCPV6:
     offload->gso = MP_GSO_TCP;
@@ -103,12 +115,14 @@ static bool is_sound(const struct mp_slice *slice)
 
 unsigned mp_tun_read(struct mp_tun_inbox *inbox, const struct mp_tun *tun, int *error)
 {
-  const size_t before = tun->header ? HEADER_BYTES : 0;
+  struct virtio_net_hdr header;
+  const size_t before = tun->header ? sizeof header : 0;
   unsigned count = 0;
   *error = 0;
   while (count < MP_TUN_BATCH) {
-    uint8_t *room = inbox->rooms[count];
-    const ssize_t length = read(tun->fd, room, MP_TUN_ROOM_BYTES);
+    struct mp_load **room = &inbox->rooms[count];
+    const struct iovec parts[] = {{&header, before}, {(*room)->bytes, MP_LOAD_MOST_BYTES}};
+    const ssize_t length = readv(tun->fd, parts, 2);
     if (length < 0) {
       if (errno == EINTR)
         continue;
@@ -119,9 +133,11 @@ unsigned mp_tun_read(struct mp_tun_inbox *inbox, const struct mp_tun *tun, int *
     if ((size_t)length < before)
       continue;
     struct mp_slice *slice = &inbox->packets[count];
-    *slice = (struct mp_slice){.bytes = room + before, .length = (uint32_t)((size_t)length - before)};
+    *slice = (struct mp_slice){.bytes = (*room)->bytes,
+                               .length = (uint32_t)((size_t)length - before),
+                               .room = room};
     if (before)
-      read_header(slice, room);
+      read_header(slice, &header);
     if (is_sound(slice))
       count++;
   }

@@ -28,17 +28,20 @@ struct mp_tun {
 /* [control] Reads from the descriptor what mp_tun_open agreed. */
 bool mp_tun_adopt(struct mp_tun *tun, int fd, struct mp_fault *fault);
 
-/* A super-packet has at most 64 KiB and the virtio_net_hdr. One more octet, so that one that was cut
- * is seen to be too large. */
-#define MP_TUN_ROOM_BYTES (65536 + 16)
 /* Packets of one turn: small ones fill the datagrams of one outbox, super-packets are a burst of
  * 0.5 MB, which is sent in between. */
 #define MP_TUN_BATCH 16u
 
+/* What is read stands in loads, so that what is kept need not be copied. A super-packet has at most
+ * 65535 octets: one that was cut would fill the room, and be seen to be too large. */
 struct mp_tun_inbox {
   struct mp_slice packets[MP_TUN_BATCH];
-  _Alignas(64) uint8_t rooms[MP_TUN_BATCH][MP_TUN_ROOM_BYTES];
+  struct mp_load *rooms[MP_TUN_BATCH];
 };
+
+/* [control] False when memory is gone; to be closed in either case, before the loads are. */
+bool mp_tun_inbox_open(struct mp_tun_inbox *inbox, struct mp_loads *loads);
+void mp_tun_inbox_close(struct mp_tun_inbox *inbox, struct mp_loads *loads);
 
 /* Reads until nothing waits or the batch is full; the packets are valid until the next call. *error
  * is 0, or an errno after which the device is of no use: EBADFD when it was deleted. */

@@ -7,9 +7,9 @@
  * stats.c    what TypeScript asks       health.c  probes, silence, who is in use
  * adaptive.h the mode of that name      report.c  feedback, in all modes
  *
- * Two threads may run it: one calls on_tun, the other everything else, and both hold one lock around
- * each call but those that say that they need none. now_us is monotonic; a step back counts as no
- * step. */
+ * Two threads may run it: either may call on_tun, one of them all the rest, and both hold one lock
+ * around each call but those that say that they need none. now_us is monotonic; a step back counts as
+ * no step. */
 #ifndef MP_TUNNEL_H
 #define MP_TUNNEL_H
 
@@ -41,11 +41,13 @@ struct mp_endpoint {
 };
 
 /* An inner packet, or a super-packet that stands for several, as read from the TUN; memory of the
- * caller. */
+ * caller. Where that is a load of the tunnel's own (mp_load_take_from), another may stand in *room
+ * afterwards. */
 struct mp_slice {
   const uint8_t *bytes;
   uint32_t length;
   struct mp_offload offload;
+  struct mp_load **room; /* NULL: other memory */
 };
 
 /* A datagram on its way out. */
