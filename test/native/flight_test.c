@@ -196,29 +196,6 @@ static void grows_to_its_bound_and_no_further(void)
   finish();
 }
 
-static void loads_are_bounded_and_their_memory_serves_all_sizes(void)
-{
-  struct mp_load *kept[64];
-  unsigned count = 0;
-  mp_loads_open(&loads, 256 << 10);
-  while (count < 64 && (kept[count] = mp_load_take(&loads, 60000)))
-    count++;
-  CHECK_EQ(count, 4);
-  CHECK(!mp_load_take(&loads, 100));
-  for (unsigned i = 0; i < count; i++)
-    mp_load_drop(&loads, kept[i]);
-  for (count = 0; count < 64; count++)
-    REQUIRE((kept[count] = mp_load_take(&loads, 1400)));
-  CHECK(loads.allocated_bytes <= loads.limit_bytes);
-  mp_load_keep(kept[0]);
-  mp_load_drop(&loads, kept[0]);
-  CHECK(loads.taken_bytes > 0);
-  for (unsigned i = 0; i < count; i++)
-    mp_load_drop(&loads, kept[i]);
-  CHECK_EQ(loads.taken_bytes, 0);
-  mp_loads_close(&loads);
-}
-
 int main(void)
 {
   RUN(a_report_settles_what_it_covers);
@@ -229,6 +206,5 @@ int main(void)
   RUN(what_is_offered_is_lost_only_while_nothing_else_carries_it);
   RUN(those_after_another_are_those_that_are_open);
   RUN(grows_to_its_bound_and_no_further);
-  RUN(loads_are_bounded_and_their_memory_serves_all_sizes);
   return test_end();
 }
