@@ -142,6 +142,9 @@ void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t pat
 /* Sends feedback when it is due. */
 void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* The same, with data that goes to the peer now: a report that would come soon comes along. */
+void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
 /* Time between reports while data flows: both ends compute it from the same round trips. */
 uint32_t mp_report_interval_us(const struct mp_peer *peer);
 

@@ -141,6 +141,13 @@ drop_no_path:
   return NULL;
 }
 
+/* After packets for a peer with a queue. */
+static void end_run(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  mp_report_ride(tunnel, peer);
+  mp_pump(tunnel, peer);
+}
+
 void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
                       const struct mp_slice *packets, unsigned count, uint64_t now_us)
 {
@@ -151,11 +158,11 @@ void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
   for (unsigned i = 0; i < count; i++) {
     struct mp_peer *peer = carry(tunnel, &packets[i]);
     if (last && peer != last)
-      mp_pump(tunnel, last);
+      end_run(tunnel, last);
     last = peer;
   }
   if (last)
-    mp_pump(tunnel, last);
+    end_run(tunnel, last);
 }
 
 bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint8_t type,

@@ -13,10 +13,14 @@
 #define URGENT_US 2000u
 #define MANY_DATAGRAMS 256u
 #define MANY_US 1000u
+/* At such rates a report waits so long for data to go with: on its own it would wake the sender's
+ * thread, and ours of the system, once more each. */
+#define RIDE_US 500u
 /* A path heard within so long is believed to work when it comes to choosing one for a report. */
 #define FRESH_US 30000u
 /* A copy of a report goes on a second path, in case the first one has just died, when both together
- * are less than 1/64 of what they report; else with every fourth. Taking turns would do as well but
+ * are less than 1/64 of what they report and reports are not as frequent as at the rates below; else
+ * with every fourth. Taking turns would do as well but
  * for the round trips of reports on a slow path, which would pass for the data's. */
 #define COPY_SHARE 64u
 #define COPY_TURNS 4u
@@ -118,6 +122,11 @@ static void choose(const struct mp_tunnel *tunnel, const struct mp_peer *peer, u
   }
 }
 
+static bool is_many(const struct mp_reporting *reporting)
+{
+  return reporting->datagrams >= MANY_DATAGRAMS;
+}
+
 static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_reporting *reporting = &peer->reporting;
@@ -133,8 +142,9 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   }
   choose(tunnel, peer, chosen);
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
-  const bool both = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes ||
-                    reporting->turn++ % COPY_TURNS == 0;
+  const bool cheap = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
+  const bool both =
+      (cheap && !is_many(reporting)) || reporting->turn++ % COPY_TURNS == 0;
   for (unsigned i = 0; i < (both ? 2 : 1); i++) {
     if (chosen[i] == MP_CROSSING_NO_PATH || (i > 0 && rests(peer, chosen[i])))
       continue;
@@ -148,19 +158,36 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   reporting->datagrams = 0;
 }
 
+/* Whether there is something to tell, and since when there is reason to. */
+static bool has_reason(const struct mp_peer *peer, uint64_t *since_us)
+{
+  const struct mp_reporting *reporting = &peer->reporting;
+  if (!reporting->pending || !peer->sending)
+    return false;
+  *since_us = reporting->reported_us + (reporting->urgent     ? URGENT_US
+                                        : is_many(reporting) ? MANY_US
+                                                              : mp_report_interval_us(peer));
+  return true;
+}
+
 void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  struct mp_reporting *reporting = &peer->reporting;
-  if (!reporting->pending || !peer->sending)
+  uint64_t due_us;
+  if (!has_reason(peer, &due_us))
     return;
-  const uint64_t wait_us = reporting->urgent                          ? URGENT_US
-                           : reporting->datagrams >= MANY_DATAGRAMS ? MANY_US
-                                                                      : mp_report_interval_us(peer);
-  const uint64_t due_us = reporting->reported_us + wait_us;
+  if (is_many(&peer->reporting) && !peer->reporting.urgent)
+    due_us += RIDE_US;
   if (due_us <= tunnel->now_us)
     send_report(tunnel, peer);
   else
     mp_wake_by(tunnel, peer, due_us);
+}
+
+void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  uint64_t since_us;
+  if (has_reason(peer, &since_us) && since_us <= tunnel->now_us)
+    send_report(tunnel, peer);
 }
 
 uint32_t mp_report_pto_us(const struct mp_path *path)
