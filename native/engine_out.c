@@ -7,9 +7,6 @@
 
 #include "engine_state.h"
 
-/* What is sealed under one hold of the lock: about an outbox of full-size segments. */
-#define TURN_BYTES (2u * 65536)
-
 /* The in thread reads the TUN again after this long without a packet, or with so little work for
  * both threads together: half of what made it ask for help, so that they do not swap for nothing. */
 #define CALM_US 10000u
@@ -43,19 +40,20 @@ static void lose_tun(struct mp_engine *engine, int error)
 
 unsigned mp_engine_take_tun(struct mp_engine *engine, struct mp_outbox *outbox)
 {
-  int error;
-  const unsigned count = mp_tun_read(&engine->tun_inbox, &engine->tun, &error);
-  const struct mp_slice *packets = engine->tun_inbox.packets;
-  for (unsigned done = 0; done < count;) {
-    unsigned turn = 0;
-    for (uint32_t bytes = 0; done + turn < count && bytes < TURN_BYTES; turn++)
-      bytes += packets[done + turn].length;
-    carry_out(engine, outbox, packets + done, turn);
-    done += turn;
+  struct mp_tun_inbox *inbox = &engine->tun_inbox;
+  unsigned taken = 0;
+  bool empty = false;
+  while (!empty && taken < MP_TUN_BATCH) {
+    int error;
+    const unsigned count =
+        mp_tun_read(inbox, &engine->tun, MP_TUN_BATCH - taken, &empty, &error);
+    if (count > 0)
+      carry_out(engine, outbox, inbox->packets, count);
+    if (error != 0)
+      lose_tun(engine, error);
+    taken += count;
   }
-  if (error != 0)
-    lose_tun(engine, error);
-  return count;
+  return taken;
 }
 
 /* ---- The out thread ---- */

@@ -113,19 +113,23 @@ static bool is_sound(const struct mp_slice *slice)
   return (uint32_t)offload->transport + offload->checksum + 2 <= slice->length;
 }
 
-unsigned mp_tun_read(struct mp_tun_inbox *inbox, const struct mp_tun *tun, int *error)
+unsigned mp_tun_read(struct mp_tun_inbox *inbox, const struct mp_tun *tun, unsigned most,
+                     bool *empty, int *error)
 {
   struct virtio_net_hdr header;
   const size_t before = tun->header ? sizeof header : 0;
   unsigned count = 0;
+  uint32_t bytes = 0;
+  *empty = false;
   *error = 0;
-  while (count < MP_TUN_BATCH) {
+  while (count < most && bytes < MP_TUN_BATCH_BYTES) {
     struct mp_load **room = &inbox->rooms[count];
     const struct iovec parts[] = {{&header, before}, {(*room)->bytes, MP_LOAD_MOST_BYTES}};
     const ssize_t length = readv(tun->fd, parts, 2);
     if (length < 0) {
       if (errno == EINTR)
         continue;
+      *empty = true;
       if (errno != EAGAIN)
         *error = errno;
       break;
@@ -138,8 +142,10 @@ unsigned mp_tun_read(struct mp_tun_inbox *inbox, const struct mp_tun *tun, int *
                                .room = room};
     if (before)
       read_header(slice, &header);
-    if (is_sound(slice))
-      count++;
+    if (!is_sound(slice))
+      continue;
+    count++;
+    bytes += slice->length;
   }
   return count;
 }

@@ -28,9 +28,10 @@ struct mp_tun {
 /* [control] Reads from the descriptor what mp_tun_open agreed. */
 bool mp_tun_adopt(struct mp_tun *tun, int fd, struct mp_fault *fault);
 
-/* Packets of one turn: small ones fill the datagrams of one outbox, super-packets are a burst of
- * 0.5 MB, which is sent in between. */
+/* What is read at once ends with so many packets, or when so many octets are there: about an outbox of
+ * full-size segments, which stay in the processor's cache on their way through. */
 #define MP_TUN_BATCH 16u
+#define MP_TUN_BATCH_BYTES (2u * 65536)
 
 /* What is read stands in loads, so that what is kept need not be copied. A super-packet has at most
  * 65535 octets: one that was cut would fill the room, and be seen to be too large. */
@@ -43,9 +44,11 @@ struct mp_tun_inbox {
 bool mp_tun_inbox_open(struct mp_tun_inbox *inbox, struct mp_loads *loads);
 void mp_tun_inbox_close(struct mp_tun_inbox *inbox, struct mp_loads *loads);
 
-/* Reads until nothing waits or the batch is full; the packets are valid until the next call. *error
- * is 0, or an errno after which the device is of no use: EBADFD when it was deleted. */
-unsigned mp_tun_read(struct mp_tun_inbox *inbox, const struct mp_tun *tun, int *error);
+/* Reads until nothing waits (*empty) or a batch of `most` packets, MP_TUN_BATCH at most, is full; the
+ * packets are valid until the next call. *error is 0, or an errno after which the device is of no use:
+ * EBADFD when it was deleted. */
+unsigned mp_tun_read(struct mp_tun_inbox *inbox, const struct mp_tun *tun, unsigned most,
+                     bool *empty, int *error);
 
 /* Writes packets, those that can be joined as one, and adds the number of these runs to *runs.
  * Returns how many packets the device took, from the first. */
