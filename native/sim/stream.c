@@ -83,7 +83,7 @@ void mp_stream_expire(struct mp_stream *stream, enum mp_stream_end end, uint64_t
 bool mp_stream_next(struct mp_stream *stream, enum mp_stream_end end, uint64_t now_us,
                     uint8_t *room, struct mp_slice *slice)
 {
-  slice->bytes = room;
+  *slice = (struct mp_slice){.bytes = room};
   return end == MP_STREAM_SENDER ? stream->law->next_data(stream, now_us, room, slice)
                                  : stream->law->next_ack(stream, now_us, room, slice);
 }
