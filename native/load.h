@@ -32,10 +32,15 @@ struct mp_load {
 
 struct mp_loads {
   struct mp_load *free[MP_LOAD_SIZES];
-  uint64_t limit_bytes, taken_bytes, allocated_bytes;
+  uint64_t limit_bytes, taken_bytes;
+  uint64_t allocated_bytes; /* of all sizes but the largest */
+  /* Rooms of the largest size, side by side; reserved when the first is needed, touched as they are. */
+  uint8_t *large;
+  uint32_t large_count;
 };
 
-/* `limit_bytes` bounds the memory of all loads together. */
+/* `limit_bytes` bounds the memory of all loads together. What large ones took is not given to small
+ * ones: a tunnel that needed the whole bound for either may hold twice as much, half of it idle. */
 void mp_loads_open(struct mp_loads *loads, uint64_t limit_bytes);
 
 /* Erases and frees what is in store; every load must have been dropped. */
