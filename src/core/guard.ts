@@ -11,8 +11,10 @@ import { type Candidate, type Load, megabits, sumOfRates } from './candidate.js'
 
 /** Below this nobody would notice, and interactive flows alone make as much. */
 const LEAST_RATE = 125_000
-/** For so long less must go through than could before anything is tried: inner flows grow for some seconds. */
+/** For so long less must go through than could before anything is tried. */
 const DOUBT_US = 10_000_000
+/** Inner flows grow for some seconds, for tens of them where delays jitter: nothing is tried while the second half of that time is so much better than the first. */
+const GROWING = 1.15
 /** Each part of a trial. Inner flows get used to it in the first part of it, the rest counts. */
 const PHASE_US = 5_000_000
 const SETTLE_US = 2_000_000
@@ -33,6 +35,11 @@ interface Trial {
   readonly rates: [number[], number[], number[]]
 }
 
+interface Doubt {
+  readonly sinceUs: number
+  readonly rates: [number[], number[]]
+}
+
 interface History {
   pauseUs: number
   /** No trial before. */
@@ -43,7 +50,7 @@ interface History {
 export class Guard {
   readonly #histories = new Map<number, History>()
   #trial: Trial | undefined
-  #doubtUs: number | undefined
+  #doubt: Doubt | undefined
 
   /** Why bulk must not use this path, for people; undefined when it may. */
   why(path: number): string | undefined {
@@ -65,12 +72,16 @@ export class Guard {
     }
     const doubted = this.#doubted(nowUs, members, load)
     if (doubted === undefined) {
-      this.#doubtUs = undefined
+      this.#doubt = undefined
       return
     }
-    this.#doubtUs ??= nowUs
-    if (nowUs - this.#doubtUs < DOUBT_US) return
-    this.#doubtUs = undefined
+    this.#doubt ??= { sinceUs: nowUs, rates: [[], []] }
+    const doubtUs = nowUs - this.#doubt.sinceUs
+    this.#doubt.rates[doubtUs < DOUBT_US / 2 ? 0 : 1].push(load.sentBytesPerS)
+    if (doubtUs < DOUBT_US) return
+    const [first, second] = this.#doubt.rates.map(mean) as [number, number]
+    this.#doubt = undefined
+    if (second > GROWING * first) return
     const rates: Trial['rates'] = [[], [], []]
     this.#trial = { path: doubted, members: namesOf(members), phase: 0, sinceUs: nowUs, rates }
   }

@@ -325,6 +325,19 @@ describe('the guard', () => {
     expect(isOut()).toBe(false)
   })
 
+  it('tries nothing while what goes through still grows, and does when that ends below', () => {
+    let rate = 1
+    during(60 * SECOND, () => {
+      rate *= 1.01
+      guard.observe(nowUs, [best, other], load(Math.min(rate, 9)))
+      expect(isOut()).toBe(false)
+    })
+    during(60 * SECOND, () => {
+      guard.observe(nowUs, [best, other], load(isOut() ? 9.9 : 6))
+    })
+    expect(isOut()).toBe(true)
+  })
+
   it('tries again ever more rarely, and takes the path back when it does no harm any more', () => {
     watch(27 * SECOND, 6, 9.9)
     expect(isOut()).toBe(true)
