@@ -14,7 +14,8 @@
 #include "engine_state.h"
 #include "linkwatch.h"
 
-/* Bounds memory at 130 MiB. What waits is what reorder holds: 64 Ki packets are 0.4 s of 2 Gbit/s. */
+/* Bounds memory at 130 MiB. What waits is what reorder holds: 64 Ki packets are 0.4 s of 2 Gbit/s. It
+ * is never used up: reorder leaves as much to others as a peer has. */
 #define PACKETS_LIMIT (1u << 16)
 
 uint64_t mp_engine_clock_us(void)

@@ -267,6 +267,14 @@ static void hold_back(struct mp_reorder *reorder, struct bucket *bucket, uint64_
   }
 }
 
+/* No more than are left for others in a pool that all peers share, so that what some hold never leaves
+ * one without (dynamic thresholds, Choudhury and Hahne, IEEE/ACM ToN 6:2, 1998). */
+static uint32_t bound_of(const struct mp_reorder *reorder)
+{
+  const uint32_t left = reorder->pool->limit - reorder->pool->taken;
+  return reorder->limit < left ? reorder->limit : left;
+}
+
 static enum mp_reorder_verdict insert_ahead(struct mp_reorder *reorder, struct bucket *bucket,
                                             uint64_t sequence, struct mp_packet *packet,
                                             const struct mp_reorder_path paths[MP_LIMIT_PATHS],
@@ -289,7 +297,7 @@ static enum mp_reorder_verdict insert_ahead(struct mp_reorder *reorder, struct b
     return MP_REORDER_TAKEN;
   }
   hold_back(reorder, bucket, sequence, packet, paths, now_us);
-  while (reorder->stats.held > reorder->limit) {
+  while (reorder->stats.held > bound_of(reorder)) {
     reorder->stats.overflowed++;
     pass_gap(reorder, reorder->oldest, paths);
   }

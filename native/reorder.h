@@ -49,7 +49,8 @@ typedef void mp_reorder_deliver(void *context, struct mp_packet *packet);
 
 struct mp_reorder; /* one peer, one direction */
 
-/* NULL when memory is gone. `limit` bounds the packets held; `pool` gets dropped copies back. */
+/* NULL when memory is gone. `limit` bounds the packets held, and so does what others leave of the
+ * pool: at most as many are held as are free. `pool` gets dropped copies back. */
 struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
                                    mp_reorder_deliver *deliver, void *context);
 

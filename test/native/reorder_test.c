@@ -298,6 +298,34 @@ static void the_limit_releases_what_has_stood_longest(void)
   close_reorder();
 }
 
+/* However much the peers hold, one that holds nothing yet finds room. */
+static void what_some_hold_leaves_room_for_others(void)
+{
+  enum { PEERS = 6, POOL = 64 };
+  struct mp_reorder *peers[PEERS];
+  mp_pool_open(&pool, POOL);
+  memset(paths, 0, sizeof paths);
+  delivered_count = 0;
+  use_path(0, 10 * MS);
+  for (uint32_t peer = 0; peer < PEERS; peer++)
+    REQUIRE((peers[peer] = mp_reorder_open(&pool, POOL, note, NULL)));
+  for (uint32_t seq = 2; seq < 2 * POOL; seq += 2)
+    for (uint32_t peer = 0; peer < PEERS; peer++) {
+      struct mp_packet *packet = mp_pool_take(&pool);
+      REQUIRE(packet);
+      packet->length = seq;
+      mp_reorder_insert(peers[peer], 0, seq, packet, paths, 0);
+      CHECK(mp_reorder_stats(peers[peer])->held > 0);
+    }
+  CHECK(pool.limit - pool.taken >= POOL / (PEERS + 1));
+  for (uint32_t peer = 0; peer < PEERS; peer++) {
+    CHECK(mp_reorder_stats(peers[peer])->held >= POOL / (PEERS + 1) / 2);
+    mp_reorder_close(peers[peer]);
+  }
+  CHECK_EQ(pool.taken, 0);
+  mp_pool_close(&pool);
+}
+
 static void without_a_limit_nothing_waits(void)
 {
   open_reorder(0);
@@ -367,6 +395,7 @@ int main(void)
   RUN(what_is_too_far_ahead_releases_the_oldest_gap);
   RUN(growth_loses_nothing);
   RUN(the_limit_releases_what_has_stood_longest);
+  RUN(what_some_hold_leaves_room_for_others);
   RUN(without_a_limit_nothing_waits);
   RUN(sparse_buckets_release_rather_than_grow);
   RUN(closing_gives_back_what_waits);
