@@ -27,13 +27,18 @@ afterEach(async () => {
 })
 
 describe.each([
-  { client: true, server: true, seed: 1 },
-  { client: true, server: false, seed: 3 },
-  { client: false, server: true, seed: 5 },
-  { client: false, server: false, seed: 7 },
-])('offloads at the client: $client, at the server: $server', ({ client, server, seed }) => {
+  { mode: 'balance-rr', client: true, server: true, seed: 1 },
+  { mode: 'balance-rr', client: true, server: false, seed: 3 },
+  { mode: 'balance-rr', client: false, server: true, seed: 5 },
+  { mode: 'balance-rr', client: false, server: false, seed: 7 },
+  { mode: 'adaptive', client: true, server: true, seed: 2 },
+  { mode: 'adaptive', client: true, server: false, seed: 4 },
+  { mode: 'adaptive', client: false, server: true, seed: 6 },
+  { mode: 'adaptive', client: false, server: false, seed: 8 },
+])('$mode, offloads at the client: $client, at the server: $server', (cell) => {
+  const { mode, client, server, seed } = cell
   it('carries what is odd and drops what has no length', async () => {
-    const words = (offload: boolean) => (offload ? [] : ['--no-offload'])
+    const words = (offload: boolean) => ['--mode', mode, ...(offload ? [] : ['--no-offload'])]
     hosts = await ThreeHosts.open('odd')
     const tunnel = await openTunnel(hosts, {
       clientWords: words(client),
