@@ -144,8 +144,8 @@ static uint8_t slowest_with_place(const struct mp_peer *peer, uint16_t paths)
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_lane *lane = &peer->adaptive->lanes[id];
-    const uint64_t pipe = mp_pump_capacity(&lane->window) *
-                          mp_window_min_rtt_us(&lane->window) / 1000000;
+    const uint64_t pipe =
+        mp_window_rate(&lane->window) * mp_window_min_rtt_us(&lane->window) / 1000000;
     if (lane->flight.inflight_bytes < pipe && mp_pump_delay_us(peer, id) <= most_us &&
         (slowest == MP_CROSSING_NO_PATH ||
          mp_pump_delay_us(peer, id) > mp_pump_delay_us(peer, slowest)))
