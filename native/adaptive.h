@@ -85,6 +85,8 @@ struct mp_adaptive {
   struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */
   uint8_t reports_on;          /* the path that reports should come on: the quickest towards us */
   uint32_t detour_us;          /* how much later the newest one came, if on another */
+  uint64_t straight_us;        /* when one last came there */
+  bool detours;                /* and none is to be expected there */
   bool delay_any;
   uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
   uint64_t wide_backlog_us;    /* since when wide packets have waited without a pause; 0: none */

@@ -168,7 +168,8 @@ uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
     return FIRST_PTO_US;
   return srtt_us + (spread_us > SPREAD_LEAST_US ? spread_us : SPREAD_LEAST_US) +
          mp_report_interval_us(peer) + LATE_US +
-         (id == peer->adaptive->reports_on ? 0 : peer->adaptive->detour_us);
+         (id == peer->adaptive->reports_on && !peer->adaptive->detours ? 0
+                                                                       : peer->adaptive->detour_us);
 }
 
 static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,

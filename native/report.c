@@ -38,6 +38,10 @@
 /* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
 #define DISORDER 3u
 
+/* Without a report on the quickest path for so long, none is to be expected there: one in four goes on a
+ * second path even when all is well. */
+#define DETOUR_USUAL_US 100000u
+
 #define DELAY_BITS 24
 
 /* ---- What a wide flow may queue ----
@@ -253,8 +257,9 @@ static unsigned gaps_of(const struct mp_feedback_path *told, uint64_t newest,
   return told->gap_count;
 }
 
-/* How much later than on the quickest path a report on this one came to us. */
-static void note_detour(struct mp_peer *peer, uint8_t id)
+/* How much later than on the quickest path a report on this one came to us, and whether that is the
+ * rule: our peer may have reason not to use that path. */
+static void note_detour(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   uint8_t quickest = id;
   for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
@@ -263,6 +268,10 @@ static void note_detour(struct mp_peer *peer, uint8_t id)
         peer->paths[other].owd.mean_us < peer->paths[quickest].owd.mean_us)
       quickest = other;
   }
+  struct mp_adaptive *adaptive = peer->adaptive;
+  if (quickest == id || adaptive->reports_on != quickest)
+    adaptive->straight_us = tunnel->now_us;
+  adaptive->detours = tunnel->now_us - adaptive->straight_us >= DETOUR_USUAL_US;
   peer->adaptive->reports_on = quickest;
   peer->adaptive->detour_us =
       (uint32_t)(peer->paths[id].owd.mean_us - peer->paths[quickest].owd.mean_us);
@@ -343,7 +352,7 @@ bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct
     return false;
   if (!peer->adaptive)
     return true; /* of data sent under a plan that is no more */
-  note_detour(peer, packet->path);
+  note_detour(tunnel, peer, packet->path);
   uint32_t offset = MP_FEEDBACK_BYTES;
   while (offset < packet->length) {
     struct mp_feedback_path told;
