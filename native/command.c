@@ -151,6 +151,7 @@ static bool plan_publish(struct mp_tunnel *tunnel, struct mp_peer *peer, const u
   /* The peer must know of a new path before packets that overtake those on it arrive. */
   if (peer->sending && before != peer->schedule.carrying)
     mp_health_probe_all(tunnel, peer);
+  mp_wake_by(tunnel, peer, tunnel->now_us); /* what rests, and what does not, may be others now */
   return true;
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "35c48977adeab750"
+#define MP_CONTRACT_DIGEST "cd5f47e0c4b0024e"
 
 /* The wire. */
 
@@ -368,7 +368,8 @@ enum {
   MP_PLAN_CARRYING = 2, /* u16: bit p: path p carries data under this plan; others of `order` only when none of these works */
   MP_PLAN_SLOTS = 4, /* u16: entries of the table of kinds slots and arrival, else 0 */
   MP_PLAN_ORDER = 6, /* bytes: paths of the plan, best first, then those in reserve, then noPath: the way out when the table names none that works */
-  MP_PLAN_BYTES = 22,
+  MP_PLAN_RESTING = 22, /* u16: bit p: while others work path p is probed as rarely as an idle one */
+  MP_PLAN_BYTES = 24,
 };
 
 enum {
@@ -388,7 +389,7 @@ enum {
 };
 
 enum {
-  MP_PLAN_PATH_FLAG_METERED = 1, /* costs money: no copies, and probes only while it carries */
+  MP_PLAN_PATH_FLAG_METERED = 1, /* costs money: no copies, and probes only every five seconds */
   MP_PLAN_PATH_FLAG_DUPLICATE = 2, /* thin packets go on this path too, as copies, when the best is in doubt */
 };
 

@@ -234,6 +234,9 @@ void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path
 void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* How often a path is probed while its peer is in use. */
+uint32_t mp_health_interval_us(const struct mp_peer *peer, uint8_t path);
+
 /* Runs the timers of one peer; returns when it wants to be run again. */
 uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
 

@@ -175,14 +175,14 @@ uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
 static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
                       uint64_t since_us)
 {
-  const uint64_t lately_us = tunnel->now_us - peer->probe_us - LATELY_US;
-  if (lately_us < since_us)
-    since_us = lately_us;
   for (uint16_t left = peer->usable & (uint16_t)~mp_path_bit(id); left;
        left &= (uint16_t)(left - 1)) {
     const uint8_t other = (uint8_t)__builtin_ctz(left);
     const struct mp_lane *lane = &peer->adaptive->lanes[other];
-    if (!lane->suspect && !lane->late && peer->paths[other].last_rx_us > since_us)
+    const uint64_t lately_us = mp_health_interval_us(peer, other) + LATELY_US;
+    const uint64_t heard_us = peer->paths[other].last_rx_us;
+    if (!lane->suspect && !lane->late &&
+        (heard_us > since_us || tunnel->now_us - heard_us < lately_us))
       return true;
   }
   return false;

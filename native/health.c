@@ -18,6 +18,32 @@
 #define IDLE_RETRY_US 500000u
 #define IDLE_SILENCE_US 3000000u
 
+/* A metered path that carries is asked so often, by the side that has not heard it for so long. The
+ * initiator comes first, and the other side finds that it has been heard. */
+#define METERED_PROBE_US 5000000u
+#define METERED_TURN_US 1000000u
+
+/* While others work it is only kept alive; when none does, all are needed. */
+static bool rests(const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_schedule *schedule = &peer->schedule;
+  return schedule->resting & mp_path_bit(id) &&
+         (schedule->carrying == 0 || peer->usable & ~schedule->resting);
+}
+
+static bool is_metered(const struct mp_peer *peer, uint8_t id)
+{
+  return peer->adaptive && peer->adaptive->lanes[id].listed &&
+         peer->adaptive->lanes[id].flags & MP_PLAN_PATH_FLAG_METERED;
+}
+
+uint32_t mp_health_interval_us(const struct mp_peer *peer, uint8_t id)
+{
+  return rests(peer, id)        ? peer->keepalive_us
+         : is_metered(peer, id) ? METERED_PROBE_US + (peer->initiator ? 0 : METERED_TURN_US)
+                                : peer->probe_us;
+}
+
 static void tell_if_alive(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = (struct mp_path *)&peer->paths[id];
@@ -54,6 +80,17 @@ void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_wake_by(tunnel, peer, tunnel->now_us + peer->probe_us / 4);
 }
 
+static void probe_those_in_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    if (!peer->paths[id].exists || rests(peer, id))
+      continue;
+    mp_health_probe(tunnel, peer, id);
+    peer->paths[id].next_probe_us = tunnel->now_us + mp_health_interval_us(peer, id);
+  }
+  mp_wake_by(tunnel, peer, tunnel->now_us + peer->probe_us / 4);
+}
+
 static void enter_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   peer->in_use = true;
@@ -64,7 +101,7 @@ static void enter_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
     event->in_use = 1;
     mp_event_end(tunnel);
   }
-  mp_health_probe_all(tunnel, peer);
+  probe_those_in_use(tunnel, peer);
 }
 
 static void leave_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
@@ -90,6 +127,7 @@ void mp_health_session(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   peer->last_data_us = tunnel->now_us;
   enter_use(tunnel, peer);
+  mp_health_probe_all(tunnel, peer);
 }
 
 void mp_health_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
@@ -218,8 +256,30 @@ static uint64_t silence_us(const struct mp_tunnel *tunnel, const struct mp_peer 
 {
   const uint64_t first_word_us = peer->in_use_since_us + path->rtt.smoothed_us +
                                  4ull * path->rtt.var_us;
-  const uint64_t since_us = path->last_rx_us > first_word_us ? path->last_rx_us : first_word_us;
+  uint64_t since_us = path->last_rx_us > first_word_us ? path->last_rx_us : first_word_us;
+  if (path->watched_us > since_us)
+    since_us = path->watched_us;
   return tunnel->now_us > since_us ? tunnel->now_us - since_us : 0;
+}
+
+/* Asked rarely, so that silence counts from a question that was not answered. */
+static uint64_t tick_metered_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_path *path = &peer->paths[id];
+  if (path->heard && path->asked_us != 0 && tunnel->now_us >= path->asked_us + peer->silence_us) {
+    path->heard = false;
+    mp_health_lose(tunnel, peer, id, MP_PATH_LOST_SILENT, 0);
+    peer->order_paths[id].live = false;
+  }
+  const bool works = path->heard && path->heard_by_peer;
+  const uint32_t interval_us = mp_health_interval_us(peer, id);
+  if (works && path->asked_us == 0)
+    path->next_probe_us = path->last_rx_us + interval_us;
+  if (path->next_probe_us <= tunnel->now_us) {
+    mp_health_probe(tunnel, peer, id);
+    path->next_probe_us = tunnel->now_us + (works ? IDLE_RETRY_US : interval_us);
+  }
+  return path->next_probe_us;
 }
 
 static uint64_t tick_used_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
@@ -270,6 +330,21 @@ static uint64_t tick_idle_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
   return path->next_probe_us;
 }
 
+static uint64_t tick_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_path *path = &peer->paths[id];
+  const bool was_rested = path->rested;
+  path->rested = rests(peer, id);
+  if (was_rested && !path->rested) {
+    path->watched_us = tunnel->now_us;
+    path->next_probe_us = tunnel->now_us;
+  }
+  if (!peer->in_use || path->rested)
+    return tick_idle_path(tunnel, peer, id);
+  return is_metered(peer, id) ? tick_metered_path(tunnel, peer, id)
+                              : tick_used_path(tunnel, peer, id);
+}
+
 uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   if (!peer->sending)
@@ -281,8 +356,7 @@ uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     if (!peer->paths[id].exists)
       continue;
-    const uint64_t at_us = peer->in_use ? tick_used_path(tunnel, peer, id)
-                                        : tick_idle_path(tunnel, peer, id);
+    const uint64_t at_us = tick_path(tunnel, peer, id);
     if (at_us < next_us)
       next_us = at_us;
   }

@@ -94,6 +94,13 @@ static bool rests(const struct mp_peer *peer, uint8_t id)
   return peer->adaptive && !peer->adaptive->lanes[id].listed;
 }
 
+/* What goes there costs money, or soon may. */
+static bool is_dear(const struct mp_peer *peer, uint8_t id)
+{
+  return rests(peer, id) ||
+         (peer->adaptive && peer->adaptive->lanes[id].flags & MP_PLAN_PATH_FLAG_METERED);
+}
+
 /* How soon an answer on this path would be known to arrive; those that rest, and silent ones, last. */
 static uint64_t rank(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
@@ -150,7 +157,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   const bool both =
       (cheap && !is_many(reporting)) || reporting->turn++ % COPY_TURNS == 0;
   for (unsigned i = 0; i < (both ? 2 : 1); i++) {
-    if (chosen[i] == MP_CROSSING_NO_PATH || (i > 0 && rests(peer, chosen[i])))
+    if (chosen[i] == MP_CROSSING_NO_PATH || (i > 0 && is_dear(peer, chosen[i])))
       continue;
     if (mp_out_push(tunnel, peer, chosen[i], MP_MSG_FEEDBACK, 0, 0, body, length))
       reporting->sent_bytes += bytes;

@@ -86,6 +86,7 @@ bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint
   schedule->kind = kind;
   schedule->hash = hash;
   schedule->carrying = mp_load16(payload + MP_PLAN_CARRYING);
+  schedule->resting = mp_load16(payload + MP_PLAN_RESTING);
   schedule->slots = slots;
   schedule->named = (uint16_t)named;
   schedule->cursor = 0;

@@ -14,6 +14,7 @@ struct mp_schedule {
   uint8_t kind;      /* MP_PLAN_KIND_* */
   uint8_t hash;      /* MP_HASH_* */
   uint16_t carrying; /* bit p: path p may carry data under this plan */
+  uint16_t resting;  /* bit p: path p is for later */
   uint16_t slots;    /* of kind slots */
   uint16_t cursor;   /* next slot */
   uint16_t named;    /* bit p: path p is in the table */

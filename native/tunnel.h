@@ -122,6 +122,8 @@ struct mp_path {
   uint32_t probe_id;
   uint64_t next_probe_us;
   uint64_t asked_us;        /* first probe since we last heard the path; 0: none */
+  bool rested;              /* it is probed as rarely as an idle one */
+  uint64_t watched_us;      /* since when it is not: its silence counts from then on */
   uint64_t last_rx_us;
   uint64_t carrying_changed_us; /* sender's time */
   bool carrying;                /* in the peer's plan */

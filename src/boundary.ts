@@ -182,6 +182,11 @@ export const PLAN = [
     length: 16,
     doc: 'paths of the plan, best first, then those in reserve, then noPath: the way out when the table names none that works',
   },
+  {
+    name: 'resting',
+    type: 'u16',
+    doc: 'bit p: while others work path p is probed as rarely as an idle one',
+  },
 ] as const
 
 export const PLAN_KIND = {
@@ -209,7 +214,7 @@ export const PLAN_PATH = [
 ] as const
 
 export const PLAN_PATH_FLAG = {
-  metered: { value: 1, doc: 'costs money: no copies, and probes only while it carries' },
+  metered: { value: 1, doc: 'costs money: no copies, and probes only every five seconds' },
   duplicate: {
     value: 2,
     doc: 'thin packets go on this path too, as copies, when the best is in doubt',

@@ -330,7 +330,7 @@ const nextTimeoutUs = ({ pilot }: SimNode): number =>
 
 /** A plan payload of kind order or all; see PLAN in src/boundary.ts. */
 export function orderPlan(kind: number, paths: readonly number[]): Uint8Array {
-  const plan = new Uint8Array(22).fill(CROSSING.noPath.value, 6)
+  const plan = new Uint8Array(24).fill(CROSSING.noPath.value, 6, 22)
   const carrying = paths.reduce((bits, path) => bits | (1 << path), 0)
   plan.set([kind, 0, carrying & 0xff, carrying >> 8, 0, 0])
   plan.set(paths, 6)

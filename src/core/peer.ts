@@ -343,8 +343,24 @@ export class Peer {
     }
   }
 
+  /**
+   * Paths that carry nothing and need not be watched: a failure of the others would find them as they were
+   * some seconds ago. Metered ones everywhere; in the mode adaptive, where C finds out within a round trip
+   * whether a path works, all that work.
+   */
+  #resting(): number[] {
+    const isAdaptive = this.mode === 'adaptive'
+    return [...this.#paths]
+      .filter(([path]) => !this.#planner.carries(path))
+      .filter(
+        ([path, { life }]) =>
+          pathPolicy(this.#policy, path).metered || (isAdaptive && life.state === 'up'),
+      )
+      .map(([path]) => path)
+  }
+
   #publish(plan: Plan): void {
-    const payload = encodePlan(plan, this.#policy)
+    const payload = encodePlan(plan, this.#policy, this.#resting())
     if (this.#planBytes !== undefined && equal(this.#planBytes, payload)) return
     this.#planBytes = payload
     this.#context.command({ kind: 'planPublish', fields: { peer: this.id }, payload })

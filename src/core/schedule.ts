@@ -161,22 +161,31 @@ function arrivalTable(thin: readonly PathPolicy[], carriers: readonly number[]):
 
 const planCodec = new Codec(PLAN, 'packed')
 
+function maskOf(paths: readonly number[]): number {
+  return paths.reduce((mask, path) => mask | (1 << path), 0)
+}
+
 function entries({ kind, table }: Plan): number {
   if (kind === 'slots') return table.length
   return kind === 'arrival' ? table.length / planPathCodec.size : 0
 }
 
-/** The payload of the command planPublish. */
-export function encodePlan(plan: Plan, policy: Policy): Uint8Array {
+/** The payload of the command planPublish. @param resting paths that are kept alive and no more. */
+export function encodePlan(
+  plan: Plan,
+  policy: Policy,
+  resting: readonly number[] = [],
+): Uint8Array {
   const bytes = new Uint8Array(planCodec.size + plan.table.length)
   const order = new Uint8Array(LIMIT.paths.value).fill(CROSSING.noPath.value)
   order.set([...plan.carriers, ...plan.reserves])
   planCodec.encodeInto(bytes, {
     kind: PLAN_KIND[plan.kind].value,
     hash: XMIT_HASH[policy.mode === 'balance-xor' ? policy.hash : 'layer3+4'].value,
-    carrying: plan.carriers.reduce((mask, path) => mask | (1 << path), 0),
+    carrying: maskOf(plan.carriers),
     slots: entries(plan),
     order,
+    resting: maskOf(resting),
   })
   bytes.set(plan.table, planCodec.size)
   return bytes

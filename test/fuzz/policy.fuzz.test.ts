@@ -53,7 +53,7 @@ function expectPlans(bytes: Uint8Array): void {
   for (const { payload } of only(takeCommands(context), 'planPublish')) {
     const slots = payload![4]! | (payload![5]! << 8)
     expect(slots).toBeLessThanOrEqual(CROSSING.planSlots.value)
-    expect(payload).toHaveLength(22 + tableBytes(payload![0]!, slots))
+    expect(payload).toHaveLength(24 + tableBytes(payload![0]!, slots))
   }
 }
 

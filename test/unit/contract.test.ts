@@ -44,7 +44,7 @@ describe('native/contract.h', () => {
     ['MP_CMD_KEYS_INSTALL', 4],
     ['MP_EVENT_PATH_SEEN', 3],
     ['MP_PATH_LOST_UNHEARD', 1],
-    ['MP_PLAN_BYTES', 22],
+    ['MP_PLAN_BYTES', 24],
     ['MP_COUNTER_EVENTS_LOST', 40],
   ])('has %s = %d', (name, value) => {
     expect(CONSTANTS.get(name)).toBe(value)

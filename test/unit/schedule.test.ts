@@ -252,19 +252,19 @@ describe('a plan on its way to C', () => {
   const NONE = noPath.value
   const fill = (order: number[]) => [...order, ...new Array(16 - order.length).fill(NONE)]
 
-  it('is kind, hash, carrying, slots, order and table', () => {
+  it('is kind, hash, carrying, slots, order, those that rest, and table', () => {
     const members = weighted(1, 2).map((member) => ({ ...member, path: member.path + 8 }))
     const plan = compilePlan(RR, members, [], 8)
-    const expected = [0, 0, 0x00, 0x03, 3, 0, ...fill([9, 8]), 9, 8, 9]
-    expect([...encodePlan(plan, RR)]).toEqual(expected)
+    const expected = [0, 0, 0x00, 0x03, 3, 0, ...fill([9, 8]), 0x01, 0x80, 9, 8, 9]
+    expect([...encodePlan(plan, RR, [0, 15])]).toEqual(expected)
   })
 
   it('has the hash of the policy where flows stay on paths, and the finest elsewhere', () => {
     const hash = 'layer3'
     const xor = encodePlan(compilePlan(XOR, weighted(1), [], 0), { ...XOR, hash })
     expect([...xor.subarray(0, 6)]).toEqual([1, 1, 1, 0, 0, 0])
-    expect(xor).toHaveLength(22 + 4 * 1024)
-    expect([...xor.subarray(22, 26)]).toEqual([0, NONE, NONE, NONE])
+    expect(xor).toHaveLength(24 + 4 * 1024)
+    expect([...xor.subarray(24, 28)]).toEqual([0, NONE, NONE, NONE])
     expect(encodePlan(compilePlan(RR, weighted(1), [], 0), { ...RR, hash })[1]).toBe(0)
   })
 
@@ -272,10 +272,10 @@ describe('a plan on its way to C', () => {
     const policy = policyOf({ mode: 'broadcast' })
     const bytes = encodePlan(compilePlan(policy, weighted(...new Array(16).fill(1)), [], 0), policy)
     const order = Array.from({ length: 16 }, (_, path) => path)
-    expect([...bytes]).toEqual([3, 0, 0xff, 0xff, 0, 0, ...order])
+    expect([...bytes]).toEqual([3, 0, 0xff, 0xff, 0, 0, ...order, 0, 0])
   })
 
   it('can say that nothing carries', () => {
-    expect([...encodePlan(NOTHING_CARRIES, RR)]).toEqual([2, 0, 0, 0, 0, 0, ...fill([])])
+    expect([...encodePlan(NOTHING_CARRIES, RR)]).toEqual([2, 0, 0, 0, 0, 0, ...fill([]), 0, 0])
   })
 })
