@@ -271,6 +271,7 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
   load->since_us = tunnel->now_us;
   load->flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
   load->ecn_capable = is_ecn_capable(load->bytes);
+  load->patient = !load->ecn_capable && protocol_of(load->bytes) != PROTOCOL_TCP;
   struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
   classify(flow, load, tunnel->now_us);
   if (!flow->bulky && !mp_queue_holds(adaptive->queue, bucket) &&

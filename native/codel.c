@@ -4,6 +4,10 @@
  * section 5.5. */
 #define MEMORY_INTERVALS 16
 
+/* Intervals after which patience compares the next with the one before: a queue that grows for half a
+ * second has its greatest least wait in the third. */
+#define PATIENT_INTERVALS 3u
+
 /* 2^32 / sqrt(count), by Newton's iteration x' = x (3 - count x^2) / 2 from the power of two beside
  * it: the error is squared by each step, and 16 bits of 2^32 are right after the fifth. */
 static uint64_t inverse_sqrt(uint32_t count)
@@ -42,12 +46,9 @@ static void begin(struct mp_codel *codel, uint32_t interval_us, uint64_t now_us)
   codel->signalling = true;
 }
 
-bool mp_codel_above(struct mp_codel *codel, uint32_t interval_us, uint64_t now_us)
+/* A queue stands: whether this packet is to be a signal. */
+static bool signal(struct mp_codel *codel, uint32_t interval_us, uint64_t now_us)
 {
-  if (codel->first_above_us == 0)
-    codel->first_above_us = now_us + interval_us;
-  if (now_us < codel->first_above_us)
-    return false;
   if (!codel->signalling) {
     begin(codel, interval_us, now_us);
     return true;
@@ -57,4 +58,50 @@ bool mp_codel_above(struct mp_codel *codel, uint32_t interval_us, uint64_t now_u
   mp_codel_press(codel, 1);
   codel->next_us += control_law(interval_us, codel->count);
   return true;
+}
+
+bool mp_codel_above(struct mp_codel *codel, uint32_t interval_us, uint64_t now_us)
+{
+  if (codel->first_above_us == 0)
+    codel->first_above_us = now_us + interval_us;
+  return now_us >= codel->first_above_us && signal(codel, interval_us, now_us);
+}
+
+/* Looks at the end of each interval at how the least wait went on. */
+static bool stands(struct mp_codel *codel, uint32_t late_us)
+{
+  const bool is_late = codel->least_ms >= late_us / 1000;
+  const bool drains = codel->least_ms < codel->before_ms;
+  const bool is_new = codel->intervals < PATIENT_INTERVALS;
+  codel->before_ms = codel->least_ms;
+  codel->least_ms = UINT16_MAX;
+  if (is_new)
+    codel->intervals++;
+  return is_late || !(is_new || drains);
+}
+
+bool mp_codel_judge_patiently(struct mp_codel *codel, const struct mp_queue_law *law,
+                              uint32_t late_us, uint64_t waited_us, uint32_t left_bytes,
+                              uint64_t now_us)
+{
+  if (waited_us < law->target_us || left_bytes <= MP_CODEL_MTU_BYTES) {
+    codel->first_above_us = 0;
+    codel->signalling = false;
+    return false;
+  }
+  if (codel->first_above_us == 0) {
+    codel->first_above_us = now_us + law->interval_us;
+    codel->intervals = 0;
+    codel->least_ms = UINT16_MAX;
+  }
+  const uint64_t waited_ms = waited_us / 1000;
+  if (waited_ms < codel->least_ms)
+    codel->least_ms = (uint16_t)waited_ms;
+  if (now_us < codel->first_above_us)
+    return codel->signalling && signal(codel, law->interval_us, now_us);
+  codel->first_above_us = now_us + law->interval_us;
+  if (stands(codel, late_us))
+    return signal(codel, law->interval_us, now_us);
+  codel->signalling = false;
+  return false;
 }

@@ -22,6 +22,10 @@ struct mp_codel {
   uint32_t count;          /* signals since signalling began */
   uint32_t last_count;     /* what count began with then */
   bool signalling;         /* dropping_ of RFC 8289 */
+  /* Of patience: the intervals that were above, three at most, and the least wait of this one and of the
+   * one before. */
+  uint8_t intervals;
+  uint16_t least_ms, before_ms;
 };
 
 /* A packet is above the target, and more than an MTU is left behind it. */
@@ -37,6 +41,14 @@ static inline bool mp_codel_judge(struct mp_codel *codel, const struct mp_queue_
   codel->signalling = false;
   return false;
 }
+
+/* The same for senders that hear of congestion by losses alone, which they may be unable to make good,
+ * such as live video. It signals nothing in the first three intervals, nor while the least wait of each
+ * is less than that of the one before: such a queue began when a path was cut, or not yet known, and
+ * drains by itself. What waits for `late_us` all through an interval comes too late anyway. */
+bool mp_codel_judge_patiently(struct mp_codel *codel, const struct mp_queue_law *law,
+                              uint32_t late_us, uint64_t waited_us, uint32_t left_bytes,
+                              uint64_t now_us);
 
 /* So many packets were lost otherwise: the sender did not heed the signals so far. */
 void mp_codel_press(struct mp_codel *codel, uint32_t lost);

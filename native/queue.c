@@ -27,6 +27,11 @@ struct bucket {
 };
 _Static_assert(sizeof(struct bucket) == 64, "as small as a line of the cache");
 
+/* For what has no ECN and no TCP to send it again. The interval is longer than the tunnel's own bursts;
+ * half a second is what the receiver of a live stream can be expected to hold. */
+static const struct mp_queue_law PATIENT = {20000, 300000};
+#define LATE_US 500000u
+
 struct lane {
   struct mp_queue_law law;
   uint64_t bytes;
@@ -211,7 +216,12 @@ static bool passes(struct mp_queue *queue, struct bucket *bucket, uint64_t now_u
   const struct mp_queue_law *law = &queue->lanes[bucket->class].law;
   const uint64_t since_us = packet->load->since_us;
   const uint64_t waited_us = now_us > since_us ? now_us - since_us : 0;
-  if (!mp_codel_judge(&bucket->codel, law, waited_us, bucket->bytes, now_us))
+  const bool is_signal =
+      packet->load->patient
+          ? mp_codel_judge_patiently(&bucket->codel, &PATIENT, LATE_US, waited_us, bucket->bytes,
+                                     now_us)
+          : mp_codel_judge(&bucket->codel, law, waited_us, bucket->bytes, now_us);
+  if (!is_signal)
     return true;
   if (packet->load->ecn_capable) {
     queue->stats.marked++;

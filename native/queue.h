@@ -7,6 +7,7 @@
  *
  * A bulk flow behind a tunnel that reorders and sends again makes bursts of 30 to 70 ms that are no
  * standing queue: wide buckets are judged by a longer interval and a higher target than narrow ones.
+ * Loads that are `patient` have a law of their own, whatever their class (codel.h).
  *
  * O(1) a packet, but for the overflow, which is O(buckets in use) for many packets at once. */
 #ifndef MP_QUEUE_H

@@ -120,6 +120,45 @@ static void what_little_is_left_behind_is_no_standing_queue(void)
   CHECK(mp_codel_judge(&codel, &law, SECOND, MP_CODEL_MTU_BYTES + 1, 11 * SECOND));
 }
 
+/* Signals of a patient law, while the wait goes evenly from one length to another. */
+static unsigned patient_signals(struct mp_codel *codel, uint64_t wait_us, uint64_t last_wait_us,
+                                uint64_t from_us, uint64_t to_us)
+{
+  const struct mp_queue_law patient = {20 * MS, 300 * MS};
+  unsigned count = 0;
+  for (uint64_t now_us = from_us; now_us < to_us; now_us += MS) {
+    const double past = (double)(now_us - from_us) / (double)(to_us - from_us);
+    const double waited_us = (double)wait_us + ((double)last_wait_us - (double)wait_us) * past;
+    count += mp_codel_judge_patiently(codel, &patient, 500 * MS, (uint64_t)waited_us, ENOUGH, now_us);
+  }
+  return count;
+}
+
+/* A path is cut: what waits grows for half a second, and is gone two seconds later. */
+static void patience_leaves_alone_what_drains(void)
+{
+  struct mp_codel codel = {0};
+  CHECK_EQ(patient_signals(&codel, 20 * MS, 400 * MS, SECOND, 1500 * MS), 0);
+  CHECK_EQ(patient_signals(&codel, 400 * MS, 0, 1500 * MS, 3500 * MS), 0);
+}
+
+static void patience_ends_with_what_stands(void)
+{
+  struct mp_codel codel = {0};
+  CHECK_EQ(patient_signals(&codel, 100 * MS, 100 * MS, SECOND, 2200 * MS), 0);
+  CHECK(patient_signals(&codel, 100 * MS, 100 * MS, 2200 * MS, 4 * SECOND) > 3);
+  /* And begins again when the signals were heard. */
+  CHECK(patient_signals(&codel, 90 * MS, 60 * MS, 4 * SECOND, 5 * SECOND) <= 5);
+  CHECK_EQ(patient_signals(&codel, 60 * MS, 20 * MS, 5 * SECOND, 7 * SECOND), 0);
+}
+
+static void patience_ends_with_what_is_late_anyway(void)
+{
+  struct mp_codel codel = {0};
+  CHECK_EQ(patient_signals(&codel, 900 * MS, 800 * MS, SECOND, 1300 * MS), 0);
+  CHECK(patient_signals(&codel, 800 * MS, 700 * MS, 1300 * MS, 2 * SECOND) > 1);
+}
+
 static void losses_quicken_the_signals(void)
 {
   struct mp_codel codel = {0};
@@ -152,6 +191,9 @@ int main(void)
   RUN(the_rate_is_remembered_for_sixteen_intervals);
   RUN(the_memory_can_shrink);
   RUN(what_little_is_left_behind_is_no_standing_queue);
+  RUN(patience_leaves_alone_what_drains);
+  RUN(patience_ends_with_what_stands);
+  RUN(patience_ends_with_what_is_late_anyway);
   RUN(losses_quicken_the_signals);
   RUN(the_count_stays_where_it_cannot_grow);
   return test_end();
