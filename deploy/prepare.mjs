@@ -21,6 +21,7 @@ const LIBRARIES =
 const PROOF = {
   ethtool: 'ethtool',
   fastd: 'fastd',
+  ffmpeg: 'ffmpeg',
   gcc: 'gcc',
   iperf3: 'iperf3',
   iproute2: 'ip',
@@ -48,10 +49,20 @@ const PEERS = ['fastd', 'openssl', 'openvpn', 'wireguard-go', 'wireguard-tools']
 const PROFILES = {
   demo: [...RUN, 'iperf3', 'iputils-ping'],
   test: [
-    ...[...RUN, ...SEALING, 'ethtool', 'iperf3', 'iputils-ping', 'libssl3', 'systemd', 'tcpdump'],
+    ...[
+      ...RUN,
+      ...SEALING,
+      'ethtool',
+      'ffmpeg',
+      'iperf3',
+      'iputils-ping',
+      'libssl3',
+      'systemd',
+      'tcpdump',
+    ],
     'valgrind',
   ],
-  bench: [...RUN, ...SEALING, ...PEERS, 'iperf3', 'iputils-ping', 'libssl3', 'valgrind'],
+  bench: [...RUN, ...SEALING, ...PEERS, 'ffmpeg', 'iperf3', 'iputils-ping', 'libssl3', 'valgrind'],
 }
 
 function refuse(what, remedy) {

@@ -15,6 +15,7 @@ const END_MS = 10_000
 export const NAMESPACE_PREFIX = 'mplab'
 
 const PACKAGE_OF: Record<string, string> = {
+  ffmpeg: 'ffmpeg',
   gcc: 'gcc',
   ip: 'iproute2',
   nft: 'nftables',

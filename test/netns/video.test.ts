@@ -1,0 +1,35 @@
+/** Live video of a real ffmpeg while its uplinks are cut; bench/video measures the same at length. */
+
+import { describe, expect, it } from 'vitest'
+import { FRAMES_PER_S } from '../../bench/video/clip.js'
+import { measureVideo } from '../../bench/video/measure.js'
+import { videoScenario } from '../../bench/video/scenarios.js'
+
+const SECONDS = 10
+
+describe('live video over two uplinks of 6 Mbit/s, one of them cut every five seconds', () => {
+  it.each([
+    // One link carries it: a cut may last.
+    ['udp', 5, 2500],
+    // It needs both: what the link that is left cannot carry meanwhile has to wait.
+    ['srt', 8, 500],
+  ] as const)(
+    'arrives whole over %s at %d Mbit/s with cuts of %d ms',
+    async (transport, mbit, cutMs) => {
+      const measured = await measureVideo({
+        scenario: videoScenario(mbit, cutMs, SECONDS),
+        subject: { kind: 'mode', mode: 'adaptive' },
+        transport,
+        seed: 1,
+      })
+      console.log(JSON.stringify(measured)) // seen when an expectation is not met
+      expect(measured).toMatchObject({
+        intact: SECONDS * FRAMES_PER_S,
+        corrupt: 0,
+        missing: 0,
+        disordered: 0,
+      })
+      expect(measured.complaints).toBe(0)
+    },
+  )
+})
