@@ -5,7 +5,7 @@ import { FRAMES_PER_S } from '../../bench/video/clip.js'
 import { measureVideo } from '../../bench/video/measure.js'
 import { videoScenario } from '../../bench/video/scenarios.js'
 
-const SECONDS = 10
+const SECONDS = 8
 
 describe('live video over two uplinks of 6 Mbit/s, one of them cut every five seconds', () => {
   it.each([
