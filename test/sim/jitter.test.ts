@@ -1,0 +1,44 @@
+/** One stream where delays jitter, or where a round trip is long: what stands there is seldom a queue of ours. */
+import { describe, expect, it } from 'vitest'
+import { links, run, scenario } from './adaptive_fixture.js'
+
+const MBIT = 125_000
+const NETEM = ',queue=none,limit=1000,overhead=14'
+const STEADY = { fromSeconds: 8 } as const
+
+describe('links whose delays jitter', () => {
+  const rows: readonly [string, number][] = [
+    ['jit-20', 45],
+    ['lte-starlink', 55],
+    ['dual-lte', 50],
+    ['congested', 9],
+    ['lte-geo', 35],
+  ]
+  it.each(rows)('%s carries %i Mbit/s and more of CUBIC', async (id, leastMbit) => {
+    const { goodput } = await run(scenario(id), STEADY)
+    expect(goodput / MBIT).toBeGreaterThan(leastMbit)
+  })
+
+  it('alone carry most of what their order lets through', async () => {
+    const link = links(`rate=50,delay=20,jitter=20${NETEM}`)
+    for (const congestion of ['cubic', 'bbr'] as const) {
+      const { goodput } = await run(link, { ...STEADY, congestion })
+      expect(goodput / MBIT).toBeGreaterThan(18)
+    }
+  })
+})
+
+describe('long round trips', () => {
+  it('leave time for a repair', async () => {
+    const link = links('rate=10,delay=150,loss=1')
+    for (const transport of ['tcp', 'quic'] as const) {
+      const { goodput } = await run(link, { transport, seconds: 40, fromSeconds: 15 })
+      expect(goodput / MBIT).toBeGreaterThan(transport === 'tcp' ? 5 : 6)
+    }
+  })
+
+  it('leave time for the ingress queue to fill and empty', async () => {
+    const { goodput } = await run(links('rate=20,delay=320'), { seconds: 40, fromSeconds: 15 })
+    expect(goodput / MBIT).toBeGreaterThan(5)
+  })
+})
