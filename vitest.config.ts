@@ -23,6 +23,8 @@ export default defineConfig({
             'test/fuzz/**/*.test.ts',
             'bench/**/*.test.ts',
           ],
+          // Properties of many runs on a machine that is busy with other things.
+          testTimeout: 60_000,
         },
       },
       {

@@ -6,7 +6,7 @@
 
 import { Claims } from './demo/claims.js'
 import { type Cut, showCut } from './demo/cut.js'
-import { DSL, drawing, LINES, LINKS, LTE, uplinkWord } from './demo/place.js'
+import { DSL, drawing, LINES, LINKS, LTE } from './demo/place.js'
 import { Screen } from './demo/screen.js'
 import { showThroughput, type Throughput } from './demo/throughput.js'
 import { createLab, type Lab } from './lab/lab.js'
@@ -17,7 +17,7 @@ const secondsSince = (ms: number) => ((performance.now() - ms) / 1000).toFixed(1
 
 async function setUp(screen: Screen, lab: Lab): Promise<Tunnel> {
   screen.title('Setting up, as you would on two machines')
-  const uplinks = LINES.map(uplinkWord)
+  const uplinks = LINES.map(({ name }) => name)
   screen.command(`mptun server --listen ${SERVER_ENDPOINT}     # on the server`)
   screen.command('mptun invite home                         # prints one line, mptun://...')
   screen.command("mptun join 'mptun://...'                  # on the client")
@@ -27,8 +27,7 @@ async function setUp(screen: Screen, lab: Lab): Promise<Tunnel> {
   const { inner } = tunnel
   screen.line(`  both paths are up ${secondsSince(openedMs)} s after the server was started:`)
   screen.line(`  inside, the client is ${inner.client.ipv4} and the server ${inner.server.ipv4}`)
-  screen.line('  (round-robin by weight: 5 to 3, as the lines have 20 and 12 Mbit/s; finding')
-  screen.line('  the right share by itself is what the mode "adaptive" will be for)')
+  screen.line('  (nobody says what the lines can carry: the tunnel finds that out by itself)')
   return tunnel
 }
 

@@ -9,20 +9,16 @@ export interface Line {
   mbit: number
   /** One way. */
   delayMs: number
-  /** balance-rr shares by weight, which has to match the rates: 5 to 3 is 20 to 12. */
-  weight: number
 }
 
-export const DSL: Line = { name: 'dsl', title: 'DSL', mbit: 20, delayMs: 15, weight: 5 }
-export const LTE: Line = { name: 'lte', title: 'LTE', mbit: 12, delayMs: 40, weight: 3 }
+export const DSL: Line = { name: 'dsl', title: 'DSL', mbit: 20, delayMs: 15 }
+export const LTE: Line = { name: 'lte', title: 'LTE', mbit: 12, delayMs: 40 }
 export const LINES = [DSL, LTE]
 
 export const LINKS: readonly LabLink[] = LINES.map(({ name, mbit, delayMs }) => ({
   name,
   description: `rate=${mbit},delay=${delayMs}`,
 }))
-
-export const uplinkWord = ({ name, weight }: Line) => `${name},weight=${weight}`
 
 export function drawing(): string {
   const wire = ({ title, mbit, delayMs }: Line) =>

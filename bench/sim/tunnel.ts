@@ -78,6 +78,7 @@ export interface UplinkOptions extends UplinkPolicy {
 export interface PairOptions {
   readonly seed?: number
   readonly uplinks: readonly UplinkOptions[]
+  /** Of the simplest mode where none is named. */
   readonly policy?: Partial<Omit<Policy, 'paths' | 'primary'>>
   /** Index of an uplink. */
   readonly primary?: number
@@ -282,7 +283,7 @@ export class Pair {
         client.setUplink(nowUs, `uplink${i}`, wanted)
       })
       const name = primary === undefined ? undefined : `uplink${primary}`
-      client.setPolicy(nowUs, { ...DEFAULT_POLICY, ...policy }, name)
+      client.setPolicy(nowUs, { ...DEFAULT_POLICY, mode: 'balance-rr', ...policy }, name)
       client.setEndpoints(nowUs, [endpoint])
       uplinks.forEach((_, i) => {
         client.handleSocket(nowUs, `uplink${i}`, 4, 0)

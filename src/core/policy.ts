@@ -49,7 +49,7 @@ export interface Policy {
 
 /** What holds before the client has spoken. */
 export const DEFAULT_POLICY: Policy = {
-  mode: 'balance-rr',
+  mode: 'adaptive',
   hash: 'layer3+4',
   primary: undefined,
   reselect: 'always',

@@ -64,7 +64,7 @@ describe('a client', () => {
       { kind: 'peerAdd', fields: { peer: 0, everything: 1 } },
       {
         kind: 'probing',
-        fields: { peer: 0, intervalUs: 100 * MS, silenceUs: 250 * MS, initiator: 1 },
+        fields: { peer: 0, intervalUs: 100 * MS, silenceUs: 3 * SECOND, initiator: 1 },
       },
     ])
   })
@@ -454,6 +454,7 @@ describe('time', () => {
 
   it('is for samples four times as often where they decide which paths carry', () => {
     const client = aloneClient()
+    client.setPolicy(0, policyOf({ mode: 'balance-rr' }))
     const use = (inUse: number) => client.handleEvent(0, { kind: 'peerUse', peer: 0, inUse })
     use(1)
     expect(client.nextTimeout()).toBe(SECOND)

@@ -55,7 +55,12 @@ export function only<R extends { readonly kind: string }, K extends R['kind']>(
 export const weighted = (...weights: number[]): PathPolicy[] =>
   weights.map((weight, path) => ({ ...DEFAULT_PATH_POLICY, path, weight }))
 
-export const policyOf = (changes: Partial<Policy>): Policy => ({ ...DEFAULT_POLICY, ...changes })
+/** Of the simplest mode where the changes name none. */
+export const policyOf = (changes: Partial<Policy>): Policy => ({
+  ...DEFAULT_POLICY,
+  mode: 'balance-rr',
+  ...changes,
+})
 
 /** What C measured of a path; everything that is not given is zero, or as it is on a path that works. */
 export const pathSample = (changes: Partial<EventOf<'pathStats'>>): EventOf<'pathStats'> => ({

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_POLICY } from '../../src/core/policy.js'
 import type { PathSnapshot, PeerSnapshot } from '../../src/core/snapshot.js'
 import { reportCounts, reportPeer } from '../../src/daemon/report.js'
 import {
@@ -13,6 +12,7 @@ import {
   type StatusReport,
   type WindowReport,
 } from '../../src/status.js'
+import { policyOf } from './core_fixture.js'
 
 const MEASURED: PathMeasured = {
   rttMs: 48.2,
@@ -294,8 +294,8 @@ describe('a report', () => {
     aead: 'aes-256-gcm',
     sessionSinceUs: 2_000_000,
     inUse: true,
-    policy: DEFAULT_POLICY,
-    mode: DEFAULT_POLICY.mode,
+    policy: policyOf({}),
+    mode: 'balance-rr',
     paths: [path(0, 30), path(1, 10)],
     measurements: undefined,
   }
@@ -354,7 +354,7 @@ describe('a report', () => {
     }
     const adaptive: PeerSnapshot = { ...peer, mode: 'adaptive', measurements }
     const report = reportPeer(5_500_000, adaptive, [])
-    expect(report).toMatchObject({ mode: DEFAULT_POLICY.mode, modeInUse: 'adaptive' })
+    expect(report).toMatchObject({ mode: 'balance-rr', modeInUse: 'adaptive' })
     expect(report.order).toMatchObject({ txPackets: 1000, duplicates: 7 })
     expect(report.order).not.toHaveProperty('resent')
     expect(report.repair).toMatchObject({
