@@ -20,6 +20,9 @@
  * narrow; just before it measures anew, what it measures must be the round trip that it has. */
 #define LEVEL_US 9000000u
 #define WORTHWHILE_TURNS 3
+/* What a path carries within so long goes there together, where that is more than a packet: below 480
+ * Mbit/s a path is chosen for each. */
+#define RUN_US 50u
 /* Tries of one packet, the first included. */
 #define MOST_TRIES 4u
 /* What is older than this is of no use to its flow, which has sent it again by itself. At least so
@@ -341,6 +344,24 @@ static uint16_t worthwhile(const struct mp_tunnel *tunnel, const struct mp_peer 
   return some;
 }
 
+/* Sends a packet from the queue on a path, and those behind it that go together. */
+static void fly_run(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class,
+                    uint8_t id, struct mp_queued *packet)
+{
+  uint64_t left = mp_pump_capacity(&peer->adaptive->lanes[id].window) * RUN_US / 1000000;
+  bool goes_on;
+  do {
+    const uint32_t bytes = mp_segments_length(&packet->load->segments, packet->index);
+    fly_first(tunnel, peer, id, packet->load, packet->index, packet->congested);
+    mp_load_drop(&tunnel->loads, packet->load);
+    goes_on = left >= bytes + FULL_BYTES;
+    left -= bytes;
+    /* What was sealed before them may have been sent, and cost the path. */
+  } while (goes_on && peer->usable & mp_path_bit(id) &&
+           ready(tunnel, peer, mp_path_bit(id), 0) &&
+           mp_queue_take(peer->adaptive->queue, class, tunnel->now_us, packet));
+}
+
 static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
@@ -364,8 +385,7 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
     id = slowest_with_place(peer, able);
   if (id == MP_CROSSING_NO_PATH)
     id = quickest_of(tunnel, peer, able);
-  fly_first(tunnel, peer, id, packet.load, packet.index, packet.congested);
-  mp_load_drop(&tunnel->loads, packet.load);
+  fly_run(tunnel, peer, class, id, &packet);
   return true;
 }
 
