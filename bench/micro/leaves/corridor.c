@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../../native/adaptive.h"
 #include "../../../test/native/tunnel_fixture.h"
 #include "leaf.h"
 #include "seal_provider.h"
@@ -122,6 +123,38 @@ static bool open_pair(void)
 
 static void close_pair(void) { pair_close(&pair); }
 
+/* A plan of kind arrival with this one path, which is known to carry 16 Gbit/s: all that a run sends. */
+static bool open_adaptive(void)
+{
+  (void)open_pair();
+  uint8_t payload[MP_PLAN_BYTES + MP_PLAN_PATH_BYTES] = {0};
+  memset(payload + MP_PLAN_ORDER, 0xff, MP_LIMIT_PATHS);
+  payload[MP_PLAN_ORDER] = 0;
+  payload[MP_PLAN_KIND] = MP_PLAN_KIND_ARRIVAL;
+  payload[MP_PLAN_HASH] = MP_HASH_LAYER3_4;
+  mp_store16(payload + MP_PLAN_CARRYING, 1);
+  mp_store16(payload + MP_PLAN_SLOTS, 1);
+  const struct mp_cmd_plan_publish command = {.kind = MP_CMD_PLAN_PUBLISH};
+  fixture_command(&pair, &pair.client, &command, sizeof command, payload, sizeof payload);
+  struct mp_adaptive *adaptive = pair.client.tunnel->peers[0]->adaptive;
+  if (!adaptive)
+    return false;
+  adaptive->lanes[0].window.bytes = 1u << 20;
+  adaptive->lanes[0].window.rtt.smoothed_us = 500;
+  return true;
+}
+
+/* The peer has all of it. */
+static void report_all(void)
+{
+  struct mp_flight *flight = &pair.client.tunnel->peers[0]->adaptive->lanes[0].flight;
+  struct mp_flight_outcome outcome;
+  mp_flight_report(flight, &pair.client.tunnel->loads, flight->next - 1, NULL, 0, 0, &outcome, NULL,
+                   NULL);
+  if (flight->inflight_bytes > 0 || outcome.acked_bytes < PACKETS * LEAF_PACKET_BYTES)
+    abort();
+}
+
 static unsigned send_out(const struct mp_slice *slices, unsigned count)
 {
   pair.now_us += STEP_US;
@@ -134,6 +167,13 @@ static unsigned send_out(const struct mp_slice *slices, unsigned count)
 static unsigned run_out_singly(void) { return send_out(single, PACKETS); }
 
 static unsigned run_out_in_runs(void) { return send_out(run, SUPERS); }
+
+static unsigned run_out_adaptive(void)
+{
+  (void)send_out(run, SUPERS);
+  report_all();
+  return PACKETS;
+}
 
 static void fill_wire(void)
 {
@@ -168,6 +208,10 @@ static unsigned run_in_in_runs(void) { return take_in(SEGMENTS); }
 const struct leaf corridor_leaves[] = {
     {.name = "out, singly", .open = open_pair, .run = run_out_singly, .close = close_pair},
     {.name = "out, in runs", .open = open_pair, .run = run_out_in_runs, .close = close_pair},
+    {.name = "out and reported, adaptive, in runs",
+     .open = open_adaptive,
+     .run = run_out_adaptive,
+     .close = close_pair},
     {.name = "in, singly",
      .open = open_pair,
      .prepare = fill_wire,
