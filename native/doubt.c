@@ -57,6 +57,13 @@ static void hand_over(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
                       flight->inflight_bytes * (since_us + rtt_us) / since_us, tunnel->now_us);
 }
 
+/* What one packet takes at the path's rate. 0: not known. */
+static uint64_t packet_us(const struct mp_lane *lane)
+{
+  const uint64_t rate = mp_pump_capacity(&lane->window);
+  return rate ? MP_WINDOW_PACKET_BYTES * 1000000ull / rate + 1 : 0;
+}
+
 /* Everything under way goes on others too, first what was sent since then: what is older has come, as
  * far as we know. */
 static void spread(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t since_us)
@@ -79,7 +86,7 @@ void mp_doubt_leave(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
    * was on its way for half a round trip. */
   const uint64_t away_us =
       tunnel->now_us - lane->progress_us + peer->paths[peer->adaptive->reports_on].rtt.min_us / 2;
-  spread(tunnel, peer, id, lane->heard.reach_us + away_us - GUESS_US);
+  spread(tunnel, peer, id, lane->heard.reach_us + away_us - GUESS_US - 2 * packet_us(lane));
 }
 
 void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
@@ -99,12 +106,12 @@ void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
  * links pause as a matter of routine. */
 static uint32_t patience_us(const struct mp_lane *lane, uint64_t now_us)
 {
-  const uint64_t rate = mp_pump_capacity(&lane->window);
   const int64_t usual_us = -mp_lowest_of(&lane->heard.latest, USUAL_WINDOW_US, now_us);
   uint64_t least_us = LATE_LEAST_US;
   if (usual_us > 0 && usual_us * 3 / 2 > LATE_LEAST_US)
     least_us = (uint64_t)usual_us * 3 / 2;
-  return rate ? (uint32_t)(least_us + 2ull * MP_WINDOW_PACKET_BYTES * 1000000 / rate) : UINT32_MAX;
+  const uint64_t own_us = packet_us(lane);
+  return own_us ? (uint32_t)(least_us + own_us) : UINT32_MAX;
 }
 
 static void learn(struct mp_tunnel *tunnel, struct mp_lane *lane, uint32_t late_us)

@@ -1,0 +1,178 @@
+/**
+ * The mode adaptive when links are cut, pulled out and given back: nothing is lost, nothing out of order, and the
+ * pause is as long as it takes to find out and to send again.
+ */
+import { describe, expect, it } from 'vitest'
+import { Pair, SECOND } from './tunnel.js'
+
+const MS = 1000
+const MBIT = 125_000
+
+interface Rated {
+  readonly mbit: number
+  readonly delayMs: number
+}
+
+const SETS: Readonly<Record<string, readonly Rated[]>> = {
+  'equal links': [
+    { mbit: 20, delayMs: 10 },
+    { mbit: 20, delayMs: 10 },
+  ],
+  'unequal links': [
+    { mbit: 20, delayMs: 10 },
+    { mbit: 20, delayMs: 40 },
+  ],
+  'three links': [
+    { mbit: 20, delayMs: 10 },
+    { mbit: 10, delayMs: 30 },
+    { mbit: 5, delayMs: 50 },
+  ],
+}
+const LOADS = ['tcp', 'udp', 'mix'] as const
+const FAILURES = ['cut', 'unplug'] as const
+type Failure = (typeof FAILURES)[number]
+
+/** After a round trip of the best link that is left: blind, or told by the device. */
+const MARGIN_US: Readonly<Record<Failure, number>> = { cut: 30 * MS, unplug: 10 * MS }
+/** Bulk lets the other flow's packets go first, and those that they lost: 2 x 4 of 20 Mbit/s for so long. */
+const BESIDE_US = 5 * MS
+const FLOW = { packetsPerSecond: 500, payloadBytes: 1000 }
+/** Of a full TCP segment, and with all that is around it on a link. */
+const PAYLOAD_BYTES = 1368
+const WIRE_BYTES = 1420 + 60
+const FLOW_MBIT = (FLOW.packetsPerSecond * (FLOW.payloadBytes + 28 + 60)) / MBIT
+
+const open = (links: readonly Rated[]) =>
+  Pair.open({
+    uplinks: links.map(({ mbit, delayMs }) => ({
+      link: { rateBytesPerS: mbit * MBIT, delayUs: delayMs * MS, queueUs: 300 * MS },
+    })),
+    policy: { mode: 'adaptive' },
+  })
+
+const fail = (pair: Pair, uplink: number, failure: Failure) =>
+  failure === 'cut' ? pair.cut(uplink) : pair.unplug(uplink)
+const mend = (pair: Pair, uplink: number, failure: Failure) =>
+  failure === 'cut' ? pair.restore(uplink) : pair.plug(uplink)
+
+function peerStats(pair: Pair) {
+  const found = pair.client.node.stats().find((event) => event.kind === 'peerStats')
+  if (found?.kind === 'peerStats') return found
+  throw new Error('the client has no peer')
+}
+
+const without = (links: readonly Rated[], uplink: number) => links.filter((_, i) => i !== uplink)
+const mbitOf = (links: readonly Rated[]) => links.reduce((sum, { mbit }) => sum + mbit, 0)
+
+const cases = Object.entries(SETS).flatMap(([set, links]) =>
+  LOADS.flatMap((load) =>
+    FAILURES.flatMap((failure) =>
+      links.map((_, uplink) => ({ set, links, load, failure, uplink })),
+    ),
+  ),
+)
+
+describe.each(cases)(
+  '$load over $set, $failure of link $uplink',
+  ({ links, load, failure, uplink }) => {
+    it('loses nothing, keeps order, pauses no longer than it must and uses what is left', async () => {
+      const pair = await open(links)
+      const stream = load === 'udp' ? undefined : pair.stream({ congestion: 'cubic' })
+      const flow = load === 'tcp' ? undefined : pair.flow(FLOW)
+      pair.runFor(8 * SECOND)
+      stream?.restart()
+      flow?.restart()
+      const before = stream?.stats().arrivals ?? 0
+      fail(pair, uplink, failure)
+      pair.runFor(SECOND)
+      const left = without(links, uplink)
+      const boundUs = 2 * Math.min(...left.map(({ delayMs }) => delayMs)) * MS + MARGIN_US[failure]
+      if (flow !== undefined) expect(flow.stats().longestGapUs).toBeLessThanOrEqual(boundUs)
+      if (stream !== undefined) {
+        const besideUs = load === 'mix' ? BESIDE_US : 0
+        expect(stream.stats().longestPauseUs).toBeLessThanOrEqual(boundUs + besideUs)
+        const mbit = mbitOf(left) - (load === 'mix' ? FLOW_MBIT : 0)
+        // At the TUN: what the application gets also waits for what the queue dropped to slow CUBIC down.
+        const carried = (stream.stats().arrivals - before) * PAYLOAD_BYTES
+        expect(carried).toBeGreaterThanOrEqual(0.9 * mbit * MBIT * (PAYLOAD_BYTES / WIRE_BYTES))
+      }
+      pair.runFor(3 * SECOND)
+      mend(pair, uplink, failure)
+      pair.runFor(4 * SECOND)
+      stream?.stop()
+      flow?.stop()
+      pair.runFor(3 * SECOND)
+
+      const { queueDropped, givenUp } = peerStats(pair)
+      const ofFlow = flow?.stats()
+      const ofStream = stream?.stats()
+      expect(givenUp).toBe(0)
+      // What the queue in front of the paths drops is a word to the flow, and no loss of the tunnel's.
+      const lost = (ofStream ? ofStream.transmissions - ofStream.arrivals : 0) + (ofFlow?.lost ?? 0)
+      expect(lost).toBe(queueDropped)
+      expect(ofFlow?.lost ?? 0).toBe(0)
+      expect((ofStream?.reordered ?? 0) + (ofFlow?.reordered ?? 0)).toBe(0)
+      pair.close()
+    })
+  },
+)
+
+describe.each(
+  Object.entries(SETS).flatMap(([set, links]) =>
+    FAILURES.flatMap((failure) => links.map((_, uplink) => ({ set, links, failure, uplink }))),
+  ),
+)('link $uplink of $set, back from a $failure', ({ links, failure, uplink }) => {
+  it('carries nine tenths of its share again within a second', async () => {
+    const pair = await open(links)
+    const octets = 1000 + 28 + 60
+    const packetsPerSecond = Math.round((0.97 * mbitOf(links) * MBIT) / octets)
+    pair.flow({ packetsPerSecond, payloadBytes: 1000 })
+    const carriedIn = (us: number) => {
+      const before = pair.links[uplink]!.counters('forward').acceptedBytes
+      pair.runFor(us)
+      return ((pair.links[uplink]!.counters('forward').acceptedBytes - before) * SECOND) / us
+    }
+    pair.runFor(8 * SECOND)
+    const share = carriedIn(2 * SECOND)
+    fail(pair, uplink, failure)
+    pair.runFor(4 * SECOND)
+    mend(pair, uplink, failure)
+    pair.runFor(700 * MS)
+    expect(carriedIn(300 * MS)).toBeGreaterThanOrEqual(0.9 * share)
+    pair.close()
+  })
+})
+
+describe('a link that flaps ten times', () => {
+  it.each([
+    { uplink: 0, goneMs: 100 },
+    { uplink: 1, goneMs: 100 },
+    { uplink: 0, goneMs: 500 },
+    { uplink: 1, goneMs: 500 },
+    { uplink: 0, goneMs: 4000 },
+  ])(
+    'link $uplink, $goneMs ms each time: loses nothing, and comes back each time',
+    async ({ uplink, goneMs }) => {
+      const pair = await open(SETS['unequal links']!)
+      const flow = pair.flow(FLOW)
+      pair.runFor(3 * SECOND)
+      for (let time = 0; time < 10; time++) {
+        pair.cut(uplink)
+        pair.runFor(goneMs * MS)
+        pair.restore(uplink)
+        pair.runFor(2 * SECOND)
+        expect(pair.up().client).toEqual([0, 1])
+      }
+      flow.stop()
+      pair.runFor(SECOND)
+      const { lost, reordered } = flow.stats()
+      expect({ lost, reordered }).toEqual({ lost: 0, reordered: 0 })
+      const downs = pair.client.factsOf('path-state').filter(({ from }) => from === 'up')
+      expect(downs.length).toBeLessThanOrEqual(goneMs >= 3000 ? 10 : 0)
+      expect(downs.every(({ path }) => path === uplink)).toBe(true)
+      const [first] = pair.client.node.pathStats().filter(({ path }) => path !== uplink)
+      expect(first!.suspicions).toBe(0)
+      pair.close()
+    },
+  )
+})
