@@ -153,6 +153,7 @@ export class Pair {
   flow(options: {
     readonly packetsPerSecond: number
     readonly payloadBytes?: number
+    readonly burst?: number
     readonly towards?: 'client' | 'server'
     readonly fromPort?: number
     readonly count?: number

@@ -1,0 +1,64 @@
+/** A live stream of datagrams, a frame's worth at a time, while the links of two phones are cut in turn. */
+import { afterEach, describe, expect, it } from 'vitest'
+import type { FlowStats } from '../../bench/sim/addon.js'
+import { Pair, SECOND } from './tunnel.js'
+
+const MS = 1000
+const MBIT = 125_000
+const PAYLOAD_BYTES = 1316
+const FRAMES_PER_S = 25
+
+let pair: Pair | undefined
+
+afterEach(() => {
+  pair?.close()
+  pair = undefined
+})
+
+const link = (delayMs: number) => ({
+  rateBytesPerS: 6 * MBIT,
+  delayUs: delayMs * MS,
+  jitterUs: 4 * MS,
+  queueUs: 300 * MS,
+})
+
+async function stream(mbit: number, cutMs: number): Promise<FlowStats> {
+  const uplinks = [{ link: link(35) }, { link: link(45) }]
+  pair = await Pair.open({ seed: 1, uplinks, policy: { mode: 'adaptive' } })
+  const packetsPerSecond = (mbit * MBIT) / PAYLOAD_BYTES
+  const flow = pair.flow({
+    packetsPerSecond,
+    payloadBytes: PAYLOAD_BYTES,
+    burst: Math.round(packetsPerSecond / FRAMES_PER_S),
+    count: Math.round(packetsPerSecond * 22),
+  })
+  pair.runFor(2 * SECOND)
+  for (const uplink of [0, 1, 0, 1]) {
+    pair.cut(uplink)
+    pair.runFor(cutMs * MS)
+    pair.restore(uplink)
+    pair.runFor(5 * SECOND - cutMs * MS)
+  }
+  pair.runFor(2 * SECOND)
+  return flow.stats()
+}
+
+describe('live video over two links, each cut in turn', () => {
+  it.each([
+    // One link carries it.
+    [5, 2500, 250],
+    // Both are needed: what does not fit through the other one meanwhile waits.
+    [8, 500, 350],
+  ])('of %d Mbit/s loses nothing by cuts of %d ms', async (mbit, cutMs, mostDelayMs) => {
+    const { sent, received, delayMaxUs } = await stream(mbit, cutMs)
+    expect(received).toBe(sent)
+    expect(delayMaxUs).toBeLessThan(mostDelayMs * MS)
+  })
+
+  it('drops when it would come too late anyway', async () => {
+    const { sent, received, delayMaxUs } = await stream(8, 2000)
+    expect(sent - received).toBeGreaterThan(0)
+    expect(sent - received).toBeLessThan(sent / 100)
+    expect(delayMaxUs).toBeLessThan(SECOND)
+  })
+})
