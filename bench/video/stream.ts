@@ -30,6 +30,11 @@ const PORT = 9000
 const PAYLOAD_BYTES = 1316
 /** What SRT holds back at the receiver, and the time it has to send again: what links of phones are given. */
 const SRT_LATENCY_MS = 1000
+/**
+ * At most a quarter more than the film's rate goes out, its own resends included (SRTO_MAXBW 0, SRTO_OHEADBW).
+ * Without a bound, which is the default, SRT answers a delay by sending all again and fills what it waits for.
+ */
+const SRT_PACE = 'maxbw=0&oheadbw=25'
 const LISTEN_POLL_MS = 50
 const LISTEN_POLLS = 100
 
@@ -48,7 +53,7 @@ const ADDRESSES: Readonly<Record<Transport, { send(address: string): string; rec
   srt: {
     // ffmpeg takes microseconds
     send: (address) =>
-      `srt://${address}:${PORT}?mode=caller&latency=${SRT_LATENCY_MS * 1000}&pkt_size=${PAYLOAD_BYTES}`,
+      `srt://${address}:${PORT}?mode=caller&latency=${SRT_LATENCY_MS * 1000}&pkt_size=${PAYLOAD_BYTES}&${SRT_PACE}`,
     receive: `srt://0.0.0.0:${PORT}?mode=listener&latency=${SRT_LATENCY_MS * 1000}`,
   },
 }
