@@ -9,10 +9,9 @@ const SECONDS = 8
 
 describe('live video over two uplinks of 6 Mbit/s, one of them cut every five seconds', () => {
   it.each([
-    // One link carries it: a cut may last.
+    // One link carries it; test/sim/live.test.ts has one that needs both.
     ['udp', 5, 2500],
-    // It needs both: what the link that is left cannot carry meanwhile has to wait.
-    ['srt', 8, 500],
+    ['srt', 5, 2500],
   ] as const)(
     'arrives whole over %s at %d Mbit/s with cuts of %d ms',
     async (transport, mbit, cutMs) => {
