@@ -32,7 +32,9 @@ describe('over two links of 20 Mbit/s and 10 ms', () => {
 
   beforeAll(async () => {
     lab = await createLab({ name: 'traffic', links: LINKS, seed: 5 })
-    tunnel = await openTunnel(lab)
+    // Where weights are what decides; bond.test.ts has the mode that measures.
+    const words = ['--mode', 'balance-rr']
+    tunnel = await openTunnel(lab, { clientWords: words, serverWords: words })
   })
 
   afterAll(async () => {
