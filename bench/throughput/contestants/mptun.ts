@@ -56,7 +56,7 @@ export const mptunChacha = sealed({
   words: ['--aead', 'chacha20-poly1305'],
 })
 
-/** Equal paths, in turn. */
+/** Equal paths. */
 export function mptunPaths(links: number): Contestant {
   return sealed({ id: `mptun-${links}-paths`, title: `mptun, ${links} paths`, cipher: AES, links })
 }
