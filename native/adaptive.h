@@ -5,6 +5,7 @@
  * pump.c      from the queue onto the paths
  * report.c    feedback, written for the peer and read from it
  * doubt.c     paths without progress
+ * twin.c      copies of thin packets while a path is in doubt
  *
  * scheduling: a flow is thin until it has shown otherwise. Thin packets are delivered on arrival, but
  * for TCP's: their receiver could do nothing with them before the missing one came, but take it for
@@ -61,6 +62,13 @@ struct mp_lane {
   uint32_t doubts;        /* how often in a row */
   uint64_t peer_octets, peer_datagrams; /* as reported, unwrapped */
   uint64_t lost, suspicions;
+  struct { /* of what was sent of late, see twin.c */
+    uint64_t since_us, bytes, lost_bytes;
+    uint32_t lost;
+  } fate;
+  struct { /* what copies of thin packets may still take */
+    uint64_t at_us, credit_bytes;
+  } copies;
 };
 
 /* Packets that were lost, in the order in which that was found out. */

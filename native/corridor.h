@@ -166,6 +166,17 @@ int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
 void mp_report_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
                     uint64_t asked_us);
 
+/* twin.c APIs: */
+
+/* Call for each path of a report: what it settled. */
+void mp_twin_settled(struct mp_lane *lane, uint64_t acked_bytes, uint64_t lost_bytes,
+                     uint32_t lost, uint64_t now_us);
+
+/* The path that a copy of a thin packet takes which went on `first`, and its price paid; or
+ * MP_CROSSING_NO_PATH: none is wanted, or it would cost too much. */
+uint8_t mp_twin_path(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t first,
+                     uint32_t bytes);
+
 /* doubt.c APIs: */
 
 /* Of one path, the newest that has come: its serial in the record of what is under way, and, where

@@ -209,6 +209,21 @@ static bool fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   return true;
 }
 
+/* Sends what has just gone on `first` on a second path too, without a record: it needs no second
+ * copy. */
+static void copy_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t first,
+                      const struct mp_flown *what)
+{
+  const uint32_t bytes =
+      mp_segments_largest(&what->load->segments) + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
+  const uint8_t second = mp_twin_path(tunnel, peer, first, bytes);
+  if (second == MP_CROSSING_NO_PATH)
+    return;
+  struct mp_flown copy = *what;
+  copy.flow |= MP_FLOW_DUPLICATE;
+  peer->adaptive->copied += push(tunnel, peer, second, &copy) > 0;
+}
+
 /* Sends one packet of a load for the first time. */
 static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                       struct mp_load *load, uint16_t index, bool congested)
@@ -230,6 +245,8 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
   peer->tx_packets++;
   if (!fly(tunnel, peer, id, &what))
     mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
+  else if (load->flow & MP_FLOW_UNORDERED)
+    copy_thin(tunnel, peer, id, &what);
 }
 
 static bool has_room(const struct mp_lane *lane, uint32_t extra)

@@ -310,6 +310,7 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   mp_flight_report(&lane->flight, &tunnel->loads, newest, gaps, gap_count, DISORDER, &outcome,
                    take_lost, &loss);
   lane->lost += outcome.lost;
+  mp_twin_settled(lane, outcome.acked_bytes, outcome.lost_bytes, outcome.lost, tunnel->now_us);
   if (outcome.lost > 0)
     peer->adaptive->lost_us = tunnel->now_us;
   lane->peer_octets = mp_unwrap(lane->peer_octets, told->octets, 32);

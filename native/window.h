@@ -154,6 +154,12 @@ static inline uint32_t mp_window_target_us(const struct mp_window *window)
   return window->target_us;
 }
 
+/* Mean deviation of the delay while nothing of ours is on the path. */
+static inline uint32_t mp_window_jitter_us(const struct mp_window *window)
+{
+  return window->standing.rest.spread_us;
+}
+
 /* Of the last 30 s. 0: unknown, as of the two below. */
 static inline uint32_t mp_window_min_rtt_us(const struct mp_window *window)
 {
