@@ -157,7 +157,7 @@ static uint64_t wide_octets(const struct mp_peer *peer, uint8_t best)
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     if (!(peer->usable & peer->schedule.carrying & mp_path_bit(id)))
       continue;
-    const int64_t above_us = mp_pump_delay_us(peer, id) - mp_pump_delay_us(peer, best);
+    const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
     if (above_us > skew_us)
       skew_us = above_us;
   }
@@ -193,7 +193,7 @@ static enum mp_queue_class class_of(struct mp_peer *peer, uint16_t bucket, uint6
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
-  const uint8_t best = mp_pump_quickest(peer);
+  const uint8_t best = mp_choice_quickest(peer);
   if (best == MP_CROSSING_NO_PATH)
     return flow->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
   if (mp_queue_holds(adaptive->queue, bucket)) {

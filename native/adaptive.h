@@ -3,6 +3,8 @@
  *
  * adaptive.c  opening, closing, and the way of a packet from the TUN into the queue
  * pump.c      from the queue onto the paths
+ * choice.c    which of them
+ * again.c     what is lost
  * report.c    feedback, written for the peer and read from it
  * doubt.c     paths without progress
  * twin.c      copies of thin packets while a path is in doubt

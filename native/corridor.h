@@ -104,19 +104,6 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer);
  * that could take it; else the reference is gone. */
 bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load *load);
 
-/* A packet sent on this path is lost: it goes again unless it is too old. Takes its reference. */
-void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
-                  const struct mp_flown *what);
-
-/* A packet that is under way on this path, under this serial of its record, goes on another as well,
- * if it has not come by then. Takes its reference. */
-void mp_pump_offer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint64_t serial,
-                   const struct mp_flown *what);
-
-/* The kernel did not take a datagram: what was in it goes again. */
-void mp_pump_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                     const struct mp_datagram *datagram);
-
 /* Sends a copy of what is under way on the same path, at once. */
 void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
                   const struct mp_flown *what);
@@ -125,12 +112,48 @@ void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
 void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
                         const struct mp_queued *packet);
 
+/* again.c APIs: */
+
+/* A packet sent on this path is lost: it goes again unless it is too old. Takes its reference. */
+void mp_again_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                  const struct mp_flown *what);
+
+/* A packet that is under way on this path, under this serial of its record, goes on another as well,
+ * if it has not come by then. Takes its reference. */
+void mp_again_offer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint64_t serial,
+                   const struct mp_flown *what);
+
+/* The kernel did not take a datagram: what was in it goes again. */
+void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                     const struct mp_datagram *datagram);
+
+/* choice.c APIs: */
+
+/* Paths that thin and narrow packets may take, and those for wide ones: the plan's, or when none of
+ * them works, what does. */
+uint16_t mp_choice_narrow(const struct mp_peer *peer);
+uint16_t mp_choice_wide(const struct mp_peer *peer);
+
 /* Bytes a second that a path would carry, as far as is known. */
-uint64_t mp_pump_capacity(const struct mp_window *window);
+uint64_t mp_choice_capacity(const struct mp_window *window);
 
 /* One-way delay of an empty path, and the path where it is least or MP_CROSSING_NO_PATH. */
-int64_t mp_pump_delay_us(const struct mp_peer *peer, uint8_t path);
-uint8_t mp_pump_quickest(const struct mp_peer *peer);
+int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t path);
+uint8_t mp_choice_quickest(const struct mp_peer *peer);
+
+/* When a packet sent on this path now would arrive, on the clock difference, and the path of those
+ * where that is soonest. */
+int64_t mp_choice_arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t path);
+uint8_t mp_choice_quickest_of(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                              uint16_t paths);
+
+/* The slowest of the paths that would send a packet on without a queue, for a flow that is as late as
+ * that anyway. */
+uint8_t mp_choice_slowest(const struct mp_peer *peer, uint16_t paths);
+
+/* Those of the able ones, out of all these paths, that are worth a wide packet. */
+uint16_t mp_choice_worthwhile(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                              uint16_t paths, uint16_t able);
 
 /* report.c APIs: */
 

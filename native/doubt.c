@@ -33,13 +33,13 @@ struct loss {
 static void take_lost(void *context, const struct mp_flown *what)
 {
   const struct loss *loss = context;
-  mp_pump_lost(loss->tunnel, loss->peer, loss->path, what);
+  mp_again_lost(loss->tunnel, loss->peer, loss->path, what);
 }
 
 static void take_offer(void *context, uint64_t serial, const struct mp_flown *what)
 {
   const struct loss *loss = context;
-  mp_pump_offer(loss->tunnel, loss->peer, loss->path, serial, what);
+  mp_again_offer(loss->tunnel, loss->peer, loss->path, serial, what);
 }
 
 /* What the path carried falls to the quickest of the others: what is under way, and as much again as
@@ -48,7 +48,7 @@ static void hand_over(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
 {
   const struct mp_flight *flight = &peer->adaptive->lanes[id].flight;
   const struct mp_flight_entry *oldest = mp_flight_oldest(flight);
-  const uint8_t heir = mp_pump_quickest(peer);
+  const uint8_t heir = mp_choice_quickest(peer);
   if (!oldest || heir == MP_CROSSING_NO_PATH || heir == id || tunnel->now_us <= oldest->sent_us)
     return;
   const uint64_t rtt_us = peer->paths[heir].rtt.smoothed_us;
@@ -60,7 +60,7 @@ static void hand_over(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
 /* What one packet takes at the path's rate. 0: not known. */
 static uint64_t packet_us(const struct mp_lane *lane)
 {
-  const uint64_t rate = mp_pump_capacity(&lane->window);
+  const uint64_t rate = mp_choice_capacity(&lane->window);
   return rate ? MP_WINDOW_PACKET_BYTES * 1000000ull / rate + 1 : 0;
 }
 

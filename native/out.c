@@ -229,7 +229,7 @@ static void refused(struct mp_tunnel *tunnel, const struct mp_datagram *datagram
     return; /* a handshake message belongs to no path */
   struct mp_peer *peer = tunnel->peers[datagram->peer];
   peer->paths[datagram->path].tx_errors++;
-  mp_pump_refused(tunnel, peer, datagram);
+  mp_again_refused(tunnel, peer, datagram);
   if (!full && error != EMSGSIZE)
     mp_health_lose(tunnel, peer, datagram->path, MP_PATH_LOST_ERROR, error);
 }

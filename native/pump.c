@@ -1,7 +1,5 @@
 /* From the queue onto the paths: what goes again first, then narrow flows on the quickest path, then
  * wide ones on any path with room. */
-#include <string.h>
-
 #include "adaptive.h"
 #include "checksum.h"
 #include "corridor.h"
@@ -11,151 +9,15 @@
 #define THIN_EXTRA_BYTES 3000u
 /* A flow keeps its path while another is quicker by less. */
 #define STICKY_US 3000
-/* What is asked of a path before a packet is taken from the queue. */
-#define FULL_BYTES 1500u
 /* A flow that has been wide for so long fills the slowest path first. Order makes all its packets as
  * late as that path's anyway, but for the few that find no slow one before them: from one of these BBR
  * would take the quickest path's round trip for its own, which is too short to fill the others. It
  * keeps the least one for ten seconds (tcp_bbr.c, bbr_min_rtt_win_sec), measured when the flow was
  * narrow; just before it measures anew, what it measures must be the round trip that it has. */
 #define LEVEL_US 9000000u
-#define WORTHWHILE_TURNS 3
 /* What a path carries within so long goes there together, where that is more than a packet: below 480
  * Mbit/s a path is chosen for each. */
 #define RUN_US 50u
-/* Tries of one packet, the first included. */
-#define MOST_TRIES 4u
-/* What is older than this is of no use to its flow, which has sent it again by itself. At least so
- * long, or a cut would lose packets: twice the time after which a path is doubted. */
-#define AGAIN_LEAST_US 400000u
-
-static uint16_t spared(const struct mp_peer *peer)
-{
-  uint16_t paths = peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    const struct mp_lane *lane = &peer->adaptive->lanes[id];
-    if (lane->suspect || lane->late)
-      paths &= (uint16_t)~mp_path_bit(id);
-  }
-  return paths;
-}
-
-static uint16_t listed(const struct mp_peer *peer, uint16_t paths)
-{
-  uint16_t some = 0;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    if (peer->adaptive->lanes[id].listed)
-      some |= mp_path_bit(id);
-  }
-  return some;
-}
-
-/* Paths that thin and narrow packets may take, and those for wide ones: the plan's, or when none of
- * them works, what does. */
-static uint16_t narrow_paths(const struct mp_peer *peer)
-{
-  const uint16_t paths = spared(peer), some = listed(peer, paths);
-  return some ? some : paths;
-}
-
-static uint16_t wide_paths(const struct mp_peer *peer)
-{
-  const uint16_t paths = spared(peer) & peer->schedule.carrying;
-  return paths ? paths : narrow_paths(peer);
-}
-
-int64_t mp_pump_delay_us(const struct mp_peer *peer, uint8_t id)
-{
-  const struct mp_lane *lane = &peer->adaptive->lanes[id];
-  if (mp_window_base_known(&lane->window))
-    return mp_window_base_us(&lane->window);
-  return mp_report_delay(peer->adaptive, peer->paths[id].tx_owd_us);
-}
-
-/* What the path would carry. A rate that was measured while nothing waited says how much was asked of
- * the path, not how much it can do: the window it was found worthy of says more. */
-uint64_t mp_pump_capacity(const struct mp_window *window)
-{
-  const uint32_t srtt_us = mp_window_srtt_us(window);
-  const uint64_t rate = mp_window_rate(window);
-  const uint64_t trusted = srtt_us ? mp_window_bytes(window) * 1000000 / srtt_us : 0;
-  return rate > trusted ? rate : trusted;
-}
-
-/* When a packet sent on this path would arrive, from now, on the clock difference. */
-static int64_t arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
-{
-  const struct mp_lane *lane = &peer->adaptive->lanes[id];
-  const struct mp_window *window = &lane->window;
-  int64_t at_us = mp_pump_delay_us(peer, id);
-  const uint64_t rate = mp_pump_capacity(window);
-  if (rate == 0)
-    return at_us;
-  const uint64_t due_us = mp_window_due(window, FULL_BYTES, tunnel->now_us);
-  if (due_us > tunnel->now_us)
-    at_us += (int64_t)(due_us - tunnel->now_us);
-  const uint64_t pipe = rate * mp_window_min_rtt_us(window) / 1000000;
-  const uint64_t ahead = lane->flight.inflight_bytes > pipe ? lane->flight.inflight_bytes - pipe : 0;
-  const uint64_t ahead_us = ahead * 1000000 / rate, queue_us = mp_window_queue_us(window);
-  return at_us + (int64_t)(ahead_us > queue_us ? ahead_us : queue_us) +
-         (int64_t)(FULL_BYTES * 1000000ull / rate);
-}
-
-static uint8_t quickest_of(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
-                           uint16_t paths)
-{
-  if ((paths & (paths - 1)) == 0)
-    return paths ? (uint8_t)__builtin_ctz(paths) : MP_CROSSING_NO_PATH;
-  uint8_t best = MP_CROSSING_NO_PATH;
-  int64_t best_us = INT64_MAX;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    const int64_t at_us = arrival_us(tunnel, peer, id);
-    if (at_us < best_us) {
-      best_us = at_us;
-      best = id;
-    }
-  }
-  return best;
-}
-
-uint8_t mp_pump_quickest(const struct mp_peer *peer)
-{
-  uint8_t best = MP_CROSSING_NO_PATH;
-  for (uint16_t left = narrow_paths(peer); left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    if (best == MP_CROSSING_NO_PATH || mp_pump_delay_us(peer, id) < mp_pump_delay_us(peer, best))
-      best = id;
-  }
-  return best;
-}
-
-/* The slowest path that would send a packet on without a queue, among those that do not make the
- * round trip more than three times as long: until BBR has measured the longer one it sends as much as
- * fits into two of the shorter (twice the round trip, its cwnd_gain), and a flow that loses more by
- * that than the slow path brings is better off without it. */
-static uint8_t slowest_with_place(const struct mp_peer *peer, uint16_t paths)
-{
-  const uint8_t best = mp_pump_quickest(peer);
-  if (best == MP_CROSSING_NO_PATH)
-    return best;
-  const int64_t most_us = mp_pump_delay_us(peer, best) +
-                          2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
-  uint8_t slowest = MP_CROSSING_NO_PATH;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    const struct mp_lane *lane = &peer->adaptive->lanes[id];
-    const uint64_t pipe =
-        mp_window_rate(&lane->window) * mp_window_min_rtt_us(&lane->window) / 1000000;
-    if (lane->flight.inflight_bytes < pipe && mp_pump_delay_us(peer, id) <= most_us &&
-        (slowest == MP_CROSSING_NO_PATH ||
-         mp_pump_delay_us(peer, id) > mp_pump_delay_us(peer, slowest)))
-      slowest = id;
-  }
-  return slowest;
-}
 
 /* ---- Sending ---- */
 
@@ -257,12 +119,12 @@ static bool has_room(const struct mp_lane *lane, uint32_t extra)
 
 bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load *load)
 {
-  const uint16_t paths = narrow_paths(peer);
+  const uint16_t paths = mp_choice_narrow(peer);
   struct mp_adaptive *adaptive = peer->adaptive;
-  uint8_t id = quickest_of(tunnel, peer, paths);
+  uint8_t id = mp_choice_quickest_of(tunnel, peer, paths);
   const uint8_t before = adaptive->flows[load->flow & (MP_LIMIT_BUCKETS - 1)].path;
   if (id != before && paths & mp_path_bit(before) &&
-      arrival_us(tunnel, peer, before) < arrival_us(tunnel, peer, id) + STICKY_US)
+      mp_choice_arrival_us(tunnel, peer, before) < mp_choice_arrival_us(tunnel, peer, id) + STICKY_US)
     id = before;
   if (id == MP_CROSSING_NO_PATH || !has_room(&adaptive->lanes[id], THIN_EXTRA_BYTES))
     return false;
@@ -286,7 +148,7 @@ static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t p
       lane->limited = true;
       continue;
     }
-    const uint64_t due_us = mp_window_due(&lane->window, FULL_BYTES, tunnel->now_us);
+    const uint64_t due_us = mp_window_due(&lane->window, MP_WINDOW_PACKET_BYTES, tunnel->now_us);
     if (due_us <= tunnel->now_us)
       some |= mp_path_bit(id);
     else if (due_us < peer->adaptive->pump_us)
@@ -310,16 +172,16 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   if (agains->head == agains->tail)
     return false;
   struct mp_again *again = &agains->slots[agains->head % MP_AGAIN_SLOTS];
-  uint16_t paths = wide_paths(peer);
+  uint16_t paths = mp_choice_wide(peer);
   if (paths & ~(1u << (again->avoids & 31)))
     paths &= (uint16_t)~(1u << (again->avoids & 31));
   const uint16_t able = ready(tunnel, peer, paths, THIN_EXTRA_BYTES);
-  uint8_t id = quickest_of(tunnel, peer, paths);
+  uint8_t id = mp_choice_quickest_of(tunnel, peer, paths);
   /* A place on a slow path is no use to those that wait behind it. */
   if (id != MP_CROSSING_NO_PATH && !(able & mp_path_bit(id))) {
     if (flows(tunnel, peer, id))
       return false;
-    id = quickest_of(tunnel, peer, able);
+    id = mp_choice_quickest_of(tunnel, peer, able);
   }
   if (id == MP_CROSSING_NO_PATH)
     return false;
@@ -335,43 +197,17 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   return true;
 }
 
-/* Those of the able paths on which a packet is not later than what waits is worth waiting for: so much
- * later than on the quickest path as the wide flows have been backlogged without a pause, and three of
- * its round trips. A backlog that comes and goes is a burst, and what comes of a fading link in a
- * second then holds up all that came since. Of four pairs of recorded radio links CUBIC gets 82 % of
- * the sum with this and 80 % without, BBR 85 and 83 %; with one round trip 83 and 83 %. */
-static uint16_t worthwhile(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint16_t paths,
-                           uint16_t able)
-{
-  const struct mp_adaptive *adaptive = peer->adaptive;
-  const uint8_t best = quickest_of(tunnel, peer, paths);
-  if (best == MP_CROSSING_NO_PATH || able == mp_path_bit(best))
-    return able;
-  const uint64_t since_us = adaptive->wide_backlog_us;
-  const uint64_t backlogged_us = since_us > 0 ? tunnel->now_us - since_us : 0;
-  const int64_t latest_us =
-      arrival_us(tunnel, peer, best) + (int64_t)backlogged_us +
-      WORTHWHILE_TURNS * (int64_t)mp_window_min_rtt_us(&adaptive->lanes[best].window);
-  uint16_t some = 0;
-  for (uint16_t left = able; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    if (arrival_us(tunnel, peer, id) <= latest_us)
-      some |= mp_path_bit(id);
-  }
-  return some;
-}
-
 /* Sends a packet from the queue on a path, and those behind it that go together. */
 static void fly_run(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class,
                     uint8_t id, struct mp_queued *packet)
 {
-  uint64_t left = mp_pump_capacity(&peer->adaptive->lanes[id].window) * RUN_US / 1000000;
+  uint64_t left = mp_choice_capacity(&peer->adaptive->lanes[id].window) * RUN_US / 1000000;
   bool goes_on;
   do {
     const uint32_t bytes = mp_segments_length(&packet->load->segments, packet->index);
     fly_first(tunnel, peer, id, packet->load, packet->index, packet->congested);
     mp_load_drop(&tunnel->loads, packet->load);
-    goes_on = left >= bytes + FULL_BYTES;
+    goes_on = left >= bytes + MP_WINDOW_PACKET_BYTES;
     left -= bytes;
     /* What was sealed before them may have been sent, and cost the path. */
   } while (goes_on && peer->usable & mp_path_bit(id) &&
@@ -384,14 +220,14 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   struct mp_adaptive *adaptive = peer->adaptive;
   if (!mp_queue_waits(adaptive->queue, class))
     return false;
-  uint16_t paths = wide_paths(peer);
+  uint16_t paths = mp_choice_wide(peer);
   if (class == MP_QUEUE_NARROW) {
-    const uint8_t best = quickest_of(tunnel, peer, narrow_paths(peer));
+    const uint8_t best = mp_choice_quickest_of(tunnel, peer, mp_choice_narrow(peer));
     paths = best == MP_CROSSING_NO_PATH ? 0 : mp_path_bit(best);
   }
   uint16_t able = ready(tunnel, peer, paths, 0);
   if (class == MP_QUEUE_WIDE)
-    able = worthwhile(tunnel, peer, paths, able);
+    able = mp_choice_worthwhile(tunnel, peer, paths, able);
   struct mp_queued packet;
   if (!able || !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
     return false;
@@ -399,9 +235,9 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
       &adaptive->flows[packet.load->flow & (MP_LIMIT_BUCKETS - 1)];
   uint8_t id = MP_CROSSING_NO_PATH;
   if (flow->wide_us && tunnel->now_us - flow->wide_us >= LEVEL_US)
-    id = slowest_with_place(peer, able);
+    id = mp_choice_slowest(peer, able);
   if (id == MP_CROSSING_NO_PATH)
-    id = quickest_of(tunnel, peer, able);
+    id = mp_choice_quickest_of(tunnel, peer, able);
   fly_run(tunnel, peer, class, id, &packet);
   return true;
 }
@@ -423,76 +259,7 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_wake_by(tunnel, peer, adaptive->pump_us);
 }
 
-/* ---- Again ---- */
-
-/* Takes the reference. False when there is no room. */
-static bool put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_again *again)
-{
-  struct mp_adaptive *adaptive = peer->adaptive;
-  const bool is_wide = adaptive->flows[again->what.flow & (MP_LIMIT_BUCKETS - 1)].wide_us != 0;
-  struct mp_agains *agains = &adaptive->again[is_wide ? MP_QUEUE_WIDE : MP_QUEUE_NARROW];
-  if (agains->tail - agains->head == MP_AGAIN_SLOTS) {
-    mp_load_drop(&tunnel->loads, again->what.load);
-    return false;
-  }
-  agains->slots[agains->tail++ % MP_AGAIN_SLOTS] = *again;
-  return true;
-}
-
-void mp_pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                  const struct mp_flown *what)
-{
-  struct mp_again again = {.what = *what, .avoids = MP_CROSSING_NO_PATH};
-  const uint64_t pto_us = 2 * mp_doubt_pto_us(peer, id);
-  const uint64_t age_us = tunnel->now_us - what->first_us;
-  if (what->tries >= MOST_TRIES || age_us > (pto_us > AGAIN_LEAST_US ? pto_us : AGAIN_LEAST_US)) {
-    peer->adaptive->given_up++;
-    mp_load_drop(&tunnel->loads, what->load);
-    return;
-  }
-  peer->adaptive->given_up += !put_again(tunnel, peer, &again);
-  if (what->tries != 2)
-    return;
-  /* The second try goes out twice: one try for each 50-80 ms of hold left 12 losses in 50 s of 2 %
-   * (simulation), enough to halve CUBIC. */
-  mp_load_keep(what->load);
-  again.avoids = id;
-  put_again(tunnel, peer, &again);
-}
-
-void mp_pump_offer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t serial,
-                   const struct mp_flown *what)
-{
-  put_again(tunnel, peer, &(struct mp_again){
-      .what = *what, .serial = serial, .avoids = id, .is_offer = true});
-}
-
-struct refusal {
-  struct mp_tunnel *tunnel;
-  struct mp_peer *peer;
-};
-
-/* It was never under way: that is no try. */
-static void take_refused(void *context, const struct mp_flown *what)
-{
-  const struct refusal *refusal = context;
-  struct mp_again again = {.what = *what, .avoids = MP_CROSSING_NO_PATH};
-  again.what.tries--;
-  refusal->peer->adaptive->given_up += !put_again(refusal->tunnel, refusal->peer, &again);
-}
-
-void mp_pump_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                     const struct mp_datagram *datagram)
-{
-  if (!peer->adaptive)
-    return;
-  struct mp_flight *flight = &peer->adaptive->lanes[datagram->path].flight;
-  struct refusal refusal = {tunnel, peer};
-  uint64_t serial;
-  if (mp_flight_serial(flight, mp_load16(datagram->bytes + MP_HEADER_RECEIVER),
-                       mp_load32(datagram->bytes + MP_HEADER_PATH_SEQ), &serial))
-    mp_flight_refused(flight, serial, take_refused, &refusal);
-}
+/* ---- Beside the queue ---- */
 
 void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                   const struct mp_flown *what)

@@ -260,7 +260,7 @@ struct loss {
 static void take_lost(void *context, const struct mp_flown *what)
 {
   const struct loss *loss = context;
-  mp_pump_lost(loss->tunnel, loss->peer, loss->path, what);
+  mp_again_lost(loss->tunnel, loss->peer, loss->path, what);
 }
 
 /* The gaps as serials, oldest first. */
@@ -360,7 +360,7 @@ static void tune_queue(const struct mp_tunnel *tunnel, struct mp_peer *peer)
     const uint32_t srtt_us = mp_window_srtt_us(&adaptive->lanes[__builtin_ctz(left)].window);
     turn_us = at_least(srtt_us, turn_us);
   }
-  const uint8_t quickest = mp_pump_quickest(peer);
+  const uint8_t quickest = mp_choice_quickest(peer);
   if (quickest != MP_CROSSING_NO_PATH)
     narrow_us = mp_window_srtt_us(&adaptive->lanes[quickest].window);
   if (tunnel->now_us - adaptive->lost_us < LOSSY_US) {

@@ -48,7 +48,7 @@ static uint8_t second_to(const struct mp_tunnel *tunnel, const struct mp_peer *p
     if (!lane->listed || !(lane->flags & MP_PLAN_PATH_FLAG_DUPLICATE) || lane->suspect ||
         lane->late || tunnel->now_us - peer->paths[id].last_rx_us > peer->silence_us)
       continue;
-    if (second == MP_CROSSING_NO_PATH || mp_pump_delay_us(peer, id) < mp_pump_delay_us(peer, second))
+    if (second == MP_CROSSING_NO_PATH || mp_choice_delay_us(peer, id) < mp_choice_delay_us(peer, second))
       second = id;
   }
   return second;
@@ -65,7 +65,7 @@ uint8_t mp_twin_path(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8
   struct mp_lane *lane = &peer->adaptive->lanes[second];
   const uint64_t past_us = tunnel->now_us - lane->copies.at_us;
   const uint64_t earned = past_us >= 1000000 ? BURST_BYTES
-                                             : mp_pump_capacity(&lane->window) * past_us / SHARE / 1000000;
+                                             : mp_choice_capacity(&lane->window) * past_us / SHARE / 1000000;
   if (earned > 0) {
     lane->copies.at_us = tunnel->now_us;
     lane->copies.credit_bytes += earned;

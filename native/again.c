@@ -1,0 +1,79 @@
+/* What has to be sent again: lost, refused by the kernel, or perhaps lost. It waits for the pump. */
+#include "adaptive.h"
+#include "corridor.h"
+#include "le.h"
+
+/* Tries of one packet, the first included. */
+#define MOST_TRIES 4u
+/* What is older than this is of no use to its flow, which has sent it again by itself. At least so
+ * long, or a cut would lose packets: twice the time after which a path is doubted. */
+#define AGAIN_LEAST_US 400000u
+
+/* Takes the reference. False when there is no room. */
+static bool put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_again *again)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  const bool is_wide = adaptive->flows[again->what.flow & (MP_LIMIT_BUCKETS - 1)].wide_us != 0;
+  struct mp_agains *agains = &adaptive->again[is_wide ? MP_QUEUE_WIDE : MP_QUEUE_NARROW];
+  if (agains->tail - agains->head == MP_AGAIN_SLOTS) {
+    mp_load_drop(&tunnel->loads, again->what.load);
+    return false;
+  }
+  agains->slots[agains->tail++ % MP_AGAIN_SLOTS] = *again;
+  return true;
+}
+
+void mp_again_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                  const struct mp_flown *what)
+{
+  struct mp_again again = {.what = *what, .avoids = MP_CROSSING_NO_PATH};
+  const uint64_t pto_us = 2 * mp_doubt_pto_us(peer, id);
+  const uint64_t age_us = tunnel->now_us - what->first_us;
+  if (what->tries >= MOST_TRIES || age_us > (pto_us > AGAIN_LEAST_US ? pto_us : AGAIN_LEAST_US)) {
+    peer->adaptive->given_up++;
+    mp_load_drop(&tunnel->loads, what->load);
+    return;
+  }
+  peer->adaptive->given_up += !put_again(tunnel, peer, &again);
+  if (what->tries != 2)
+    return;
+  /* The second try goes out twice: one try for each 50-80 ms of hold left 12 losses in 50 s of 2 %
+   * (simulation), enough to halve CUBIC. */
+  mp_load_keep(what->load);
+  again.avoids = id;
+  put_again(tunnel, peer, &again);
+}
+
+void mp_again_offer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t serial,
+                   const struct mp_flown *what)
+{
+  put_again(tunnel, peer, &(struct mp_again){
+      .what = *what, .serial = serial, .avoids = id, .is_offer = true});
+}
+
+struct refusal {
+  struct mp_tunnel *tunnel;
+  struct mp_peer *peer;
+};
+
+/* It was never under way: that is no try. */
+static void take_refused(void *context, const struct mp_flown *what)
+{
+  const struct refusal *refusal = context;
+  struct mp_again again = {.what = *what, .avoids = MP_CROSSING_NO_PATH};
+  again.what.tries--;
+  refusal->peer->adaptive->given_up += !put_again(refusal->tunnel, refusal->peer, &again);
+}
+
+void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                     const struct mp_datagram *datagram)
+{
+  if (!peer->adaptive)
+    return;
+  struct mp_flight *flight = &peer->adaptive->lanes[datagram->path].flight;
+  struct refusal refusal = {tunnel, peer};
+  uint64_t serial;
+  if (mp_flight_serial(flight, mp_load16(datagram->bytes + MP_HEADER_RECEIVER),
+                       mp_load32(datagram->bytes + MP_HEADER_PATH_SEQ), &serial))
+    mp_flight_refused(flight, serial, take_refused, &refusal);
+}

@@ -1,0 +1,156 @@
+/* Which path a packet takes: where it arrives first, of those that the plan allows and that work. */
+#include "adaptive.h"
+#include "corridor.h"
+
+#define WORTHWHILE_TURNS 3
+
+static uint16_t spared(const struct mp_peer *peer)
+{
+  uint16_t paths = peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const struct mp_lane *lane = &peer->adaptive->lanes[id];
+    if (lane->suspect || lane->late)
+      paths &= (uint16_t)~mp_path_bit(id);
+  }
+  return paths;
+}
+
+static uint16_t listed(const struct mp_peer *peer, uint16_t paths)
+{
+  uint16_t some = 0;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (peer->adaptive->lanes[id].listed)
+      some |= mp_path_bit(id);
+  }
+  return some;
+}
+
+uint16_t mp_choice_narrow(const struct mp_peer *peer)
+{
+  const uint16_t paths = spared(peer), some = listed(peer, paths);
+  return some ? some : paths;
+}
+
+uint16_t mp_choice_wide(const struct mp_peer *peer)
+{
+  const uint16_t paths = spared(peer) & peer->schedule.carrying;
+  return paths ? paths : mp_choice_narrow(peer);
+}
+
+int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if (mp_window_base_known(&lane->window))
+    return mp_window_base_us(&lane->window);
+  return mp_report_delay(peer->adaptive, peer->paths[id].tx_owd_us);
+}
+
+/* What the path would carry. A rate that was measured while nothing waited says how much was asked of
+ * the path, not how much it can do: the window it was found worthy of says more. */
+uint64_t mp_choice_capacity(const struct mp_window *window)
+{
+  const uint32_t srtt_us = mp_window_srtt_us(window);
+  const uint64_t rate = mp_window_rate(window);
+  const uint64_t trusted = srtt_us ? mp_window_bytes(window) * 1000000 / srtt_us : 0;
+  return rate > trusted ? rate : trusted;
+}
+
+int64_t mp_choice_arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const struct mp_window *window = &lane->window;
+  int64_t at_us = mp_choice_delay_us(peer, id);
+  const uint64_t rate = mp_choice_capacity(window);
+  if (rate == 0)
+    return at_us;
+  const uint64_t due_us = mp_window_due(window, MP_WINDOW_PACKET_BYTES, tunnel->now_us);
+  if (due_us > tunnel->now_us)
+    at_us += (int64_t)(due_us - tunnel->now_us);
+  const uint64_t pipe = rate * mp_window_min_rtt_us(window) / 1000000;
+  const uint64_t ahead = lane->flight.inflight_bytes > pipe ? lane->flight.inflight_bytes - pipe : 0;
+  const uint64_t ahead_us = ahead * 1000000 / rate, queue_us = mp_window_queue_us(window);
+  return at_us + (int64_t)(ahead_us > queue_us ? ahead_us : queue_us) +
+         (int64_t)(MP_WINDOW_PACKET_BYTES * 1000000ull / rate);
+}
+
+uint8_t mp_choice_quickest_of(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                           uint16_t paths)
+{
+  if ((paths & (paths - 1)) == 0)
+    return paths ? (uint8_t)__builtin_ctz(paths) : MP_CROSSING_NO_PATH;
+  uint8_t best = MP_CROSSING_NO_PATH;
+  int64_t best_us = INT64_MAX;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const int64_t at_us = mp_choice_arrival_us(tunnel, peer, id);
+    if (at_us < best_us) {
+      best_us = at_us;
+      best = id;
+    }
+  }
+  return best;
+}
+
+uint8_t mp_choice_quickest(const struct mp_peer *peer)
+{
+  uint8_t best = MP_CROSSING_NO_PATH;
+  for (uint16_t left = mp_choice_narrow(peer); left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (best == MP_CROSSING_NO_PATH || mp_choice_delay_us(peer, id) < mp_choice_delay_us(peer, best))
+      best = id;
+  }
+  return best;
+}
+
+/* The slowest path that would send a packet on without a queue, among those that do not make the
+ * round trip more than three times as long: until BBR has measured the longer one it sends as much as
+ * fits into two of the shorter (twice the round trip, its cwnd_gain), and a flow that loses more by
+ * that than the slow path brings is better off without it. */
+uint8_t mp_choice_slowest(const struct mp_peer *peer, uint16_t paths)
+{
+  const uint8_t best = mp_choice_quickest(peer);
+  if (best == MP_CROSSING_NO_PATH)
+    return best;
+  const int64_t most_us = mp_choice_delay_us(peer, best) +
+                          2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
+  uint8_t slowest = MP_CROSSING_NO_PATH;
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const struct mp_lane *lane = &peer->adaptive->lanes[id];
+    const uint64_t pipe =
+        mp_window_rate(&lane->window) * mp_window_min_rtt_us(&lane->window) / 1000000;
+    if (lane->flight.inflight_bytes < pipe && mp_choice_delay_us(peer, id) <= most_us &&
+        (slowest == MP_CROSSING_NO_PATH ||
+         mp_choice_delay_us(peer, id) > mp_choice_delay_us(peer, slowest)))
+      slowest = id;
+  }
+  return slowest;
+}
+
+/* Those of the able paths on which a packet is not later than what waits is worth waiting for: so much
+ * later than on the quickest path as the wide flows have been backlogged without a pause, and three of
+ * its round trips. A backlog that comes and goes is a burst, and what comes of a fading link in a
+ * second then holds up all that came since. Of four pairs of recorded radio links CUBIC gets 82 % of
+ * the sum with this and 80 % without, BBR 85 and 83 %; with one round trip 83 and 83 %. */
+uint16_t mp_choice_worthwhile(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint16_t paths,
+                           uint16_t able)
+{
+  const struct mp_adaptive *adaptive = peer->adaptive;
+  const uint8_t best = mp_choice_quickest_of(tunnel, peer, paths);
+  if (best == MP_CROSSING_NO_PATH || able == mp_path_bit(best))
+    return able;
+  const uint64_t since_us = adaptive->wide_backlog_us;
+  const uint64_t backlogged_us = since_us > 0 ? tunnel->now_us - since_us : 0;
+  const int64_t latest_us =
+      mp_choice_arrival_us(tunnel, peer, best) + (int64_t)backlogged_us +
+      WORTHWHILE_TURNS * (int64_t)mp_window_min_rtt_us(&adaptive->lanes[best].window);
+  uint16_t some = 0;
+  for (uint16_t left = able; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (mp_choice_arrival_us(tunnel, peer, id) <= latest_us)
+      some |= mp_path_bit(id);
+  }
+  return some;
+}
