@@ -62,7 +62,7 @@ export const SUITES: readonly Suite[] = [
   },
   {
     id: 'paths',
-    contestants: [mptun, mptunPaths(2), mptunPaths(4), mptunPaths(8)],
+    contestants: [mptunPaths(1), mptunPaths(2), mptunPaths(4), mptunPaths(8)],
     cases: [
       named(TCP1, 'tcp1-paths', 'one TCP stream over more paths'),
       named(LOAD, 'load-paths', LOAD.title),

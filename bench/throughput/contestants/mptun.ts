@@ -56,9 +56,15 @@ export const mptunChacha = sealed({
   words: ['--aead', 'chacha20-poly1305'],
 })
 
-/** Equal paths. */
+/** Equal paths that all carry: adaptive needs no second one where the first is not full. */
 export function mptunPaths(links: number): Contestant {
-  return sealed({ id: `mptun-${links}-paths`, title: `mptun, ${links} paths`, cipher: AES, links })
+  return sealed({
+    id: `mptun-${links}-paths`,
+    title: `mptun, ${links === 1 ? '1 path' : `${links} paths in turn`}`,
+    cipher: AES,
+    links,
+    words: ['--mode', 'balance-rr'],
+  })
 }
 
 /** In a mode that is told, whatever the default is. */
