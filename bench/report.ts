@@ -6,7 +6,7 @@
  *   npm run bench -- --quick                     one short round of the most telling cases: under 2 minutes
  *   npm run bench -- --only mptun,wireguard-go   these contestants
  *   npm run bench -- --cases tcp1,idle           these cases
- *   npm run bench -- --rounds 9 --seconds 4      other lengths than 5 rounds of 1.5 seconds
+ *   npm run bench -- --rounds 9 --seconds 4      other lengths than 5 rounds of one second
  *   npm run bench -- --list                      what --only and --cases accept
  *
  * A whole run writes bench/results/ and the figures in README.md, any other build/bench/. Exit codes:
@@ -56,7 +56,7 @@ function readSettings(args: readonly string[]): Settings {
   return {
     suites,
     rounds: readNumber('rounds', values.rounds ?? (quick ? '1' : '5'), 1, 99),
-    seconds: readNumber('seconds', values.seconds ?? (quick ? '1' : '1.5'), 1, 60),
+    seconds: readNumber('seconds', values.seconds ?? '1', 1, 60),
     isWhole: !quick && values.only === undefined && values.cases === undefined,
   }
 }

@@ -81,7 +81,7 @@ paths.forEach(({ port, remote, remotePort }, path) => {
     fields: { peer: 0, path, port, family, remotePort, remote: octets(remote) },
   })
 })
-const plan = new Uint8Array(22).fill(255, 6)
+const plan = new Uint8Array(24).fill(255, 6, 22)
 plan.set([PLAN_KIND.order.value, 0, 3, 0, 0, 0, 0, 1])
 engine.command({ kind: 'planPublish', fields: { peer: 0 }, payload: plan })
 
