@@ -15,6 +15,10 @@
 #define THIN_OCTETS 8192u
 #define THIN_PACKETS 25u
 #define THIN_CALM_US 500000u
+/* A thin flow's packets go unordered from then on: before, it may be the beginning of a stream that
+ * needs both paths at once (the first frame of live video overtook itself). */
+#define LOOSE_US 1000000u
+#define PAUSE_US 10000000u
 
 /* What makes a flow wide. Either a backlog of so long, when it has sent more than the quickest path
  * would carry before the slowest brings its first; or that it presses on the quickest path for so
@@ -222,10 +226,14 @@ static enum mp_queue_class class_of(struct mp_peer *peer, uint16_t bucket, uint6
 static void classify(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t now_us)
 {
   const uint64_t calm_us = now_us - flow->seen_us;
+  if (flow->seen_us == 0 || calm_us >= PAUSE_US)
+    flow->began_us = now_us;
   fade(flow, now_us);
   if (flow->bulky && calm_us >= THIN_CALM_US && flow->recent_octets < THIN_OCTETS &&
-      flow->recent_packets < THIN_PACKETS)
+      flow->recent_packets < THIN_PACKETS) {
     flow->bulky = false;
+    flow->began_us = now_us;
+  }
   const uint32_t octets = payload_octets(load);
   if (octets > 0) {
     flow->recent_octets += octets;
@@ -233,7 +241,8 @@ static void classify(struct mp_adaptive_flow *flow, struct mp_load *load, uint64
     if (flow->recent_octets > BULKY_OCTETS || flow->recent_packets > BULKY_PACKETS)
       flow->bulky = true;
   }
-  if (!flow->bulky && (octets == 0 || protocol_of(load->bytes) != PROTOCOL_TCP))
+  const bool is_settled = now_us - flow->began_us >= LOOSE_US;
+  if (!flow->bulky && (octets == 0 || (is_settled && protocol_of(load->bytes) != PROTOCOL_TCP)))
     load->flow |= MP_FLOW_UNORDERED;
 }
 

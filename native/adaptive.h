@@ -9,10 +9,10 @@
  * doubt.c     paths without progress
  * twin.c      copies of thin packets while a path is in doubt
  *
- * scheduling: a flow is thin until it has shown otherwise. Thin packets are delivered on arrival, but
- * for TCP's: their receiver could do nothing with them before the missing one came, but take it for
- * lost. All others are put in order by the far end; a narrow flow takes the quickest path alone, a
- * wide one all. */
+ * scheduling: a flow is thin until it has shown otherwise. When it has been so for a while its packets
+ * are delivered on arrival, but for TCP's: their receiver could do nothing with them before the missing
+ * one came, but take it for lost. All others are put in order by the far end; a narrow flow takes the
+ * quickest path alone, a wide one all. */
 #ifndef MP_ADAPTIVE_H
 #define MP_ADAPTIVE_H
 
@@ -36,6 +36,7 @@ struct mp_adaptive_flow {
   uint64_t pressed_us;    /* when it last made a queue there */
   uint64_t wide_us;       /* since when it takes all paths; 0: narrow */
   uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
+  uint64_t began_us;      /* its first packet, or the first after a long pause or as thin again */
   bool bulky;             /* has shown that it is not thin */
   uint8_t path;           /* of its last narrow packet */
 };
