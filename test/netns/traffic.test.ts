@@ -167,7 +167,10 @@ describe('over two links of 20 Mbit/s and 10 ms', () => {
       say(
         `10 and 40 ms: ${outOfOrder} of ${sent} out of order (RFC 4737), ${lost} lost, delay p50 ${delayUs.p50 / 1000} ms, max ${delayUs.max / 1000} ms; since the start ${heldTotal} waited, ${provedLost} gaps proved, ${deadlinePassed} timed out`,
       )
-      expect({ lost, duplicates, outOfOrder }).toEqual({ lost: 0, duplicates: 0, outOfOrder: 0 })
+      expect({ lost, duplicates }).toEqual({ lost: 0, duplicates: 0 })
+      // Without order it is half of them. A machine that pauses for longer than links jitter lets a few
+      // gaps time out; in virtual time there are none (test/sim/modes.test.ts).
+      expect(outOfOrder).toBeLessThanOrEqual(sent / 500)
     }
     await lab.setLink('lte', 'delay=10')
   })
