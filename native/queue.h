@@ -48,6 +48,9 @@ void mp_queue_close(struct mp_queue *queue);
 void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law);
 void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes);
 
+/* What leaves the queue together, as far as is known: how long turns are. */
+void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s);
+
 /* Takes the reference over, and load->next until the last packet left; load->since_us becomes now_us,
  * from where CoDel counts. The bucket is load->flow modulo MP_LIMIT_BUCKETS. An empty bucket takes
  * this class; one where something waits keeps its own. For as long as the limit is exceeded, the

@@ -356,10 +356,13 @@ static void tune_queue(const struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   uint32_t turn_us = 0, narrow_us = 0;
+  uint64_t rate = 0;
   for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
-    const uint32_t srtt_us = mp_window_srtt_us(&adaptive->lanes[__builtin_ctz(left)].window);
-    turn_us = at_least(srtt_us, turn_us);
+    const struct mp_window *window = &adaptive->lanes[__builtin_ctz(left)].window;
+    turn_us = at_least(mp_window_srtt_us(window), turn_us);
+    rate += mp_window_rate(window);
   }
+  mp_queue_rate(adaptive->queue, rate);
   const uint8_t quickest = mp_choice_quickest(peer);
   if (quickest != MP_CROSSING_NO_PATH)
     narrow_us = mp_window_srtt_us(&adaptive->lanes[quickest].window);
