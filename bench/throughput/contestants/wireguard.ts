@@ -1,9 +1,10 @@
 /** WireGuard in userspace, keyed by wg(8). */
 
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../../lab/namespaces.js'
 import { Program, untilCarries, untilDevice } from '../program.js'
+import { until } from '../until.js'
 import { INNER_MTU_BYTES, type Wire } from '../wire.js'
 import type { Carrier, Contestant } from './contestant.js'
 import { packageVersion } from './version.js'
@@ -66,8 +67,10 @@ async function makeEnd(
   return { side, device, address, keyFile, publicKey: publicKey.trim() }
 }
 
+const socketOf = (device: string) => `/var/run/wireguard/${device}.sock`
+
 function start(wire: Wire, { side, device }: End): Program {
-  wire.atEnd(() => rmSync(`/var/run/wireguard/${device}.sock`, { force: true }))
+  wire.atEnd(() => rmSync(socketOf(device), { force: true }))
   return new Program(wire, side, ['wireguard-go', '-f', device], { LOG_LEVEL: 'error' })
 }
 
@@ -80,6 +83,7 @@ async function setUp(
   tell: () => string,
 ): Promise<void> {
   await untilDevice(wire, side, device, tell)
+  await until(socketOf(device), async () => existsSync(socketOf(device)), tell)
   await wire.exec(side, ['wg', 'set', device, 'private-key', keyFile, ...words])
   await wire.ip(
     side,
