@@ -28,9 +28,16 @@ export function renderFragment(results: Results): string {
     ...judge(results).map(
       ({ sentence, isMet }) => `- ${sentence}${isMet ? '' : ': **short of it**'}.`,
     ),
+    ...notMeasured(results),
     '',
     `![The same as bars](${CHART_PATH})`,
   ].join('\n')
+}
+
+/** The medians are of the other rounds. */
+function notMeasured({ failures }: Results): string[] {
+  const list = failures.map((each) => `${each.contestant}, ${each.case}, round ${each.round}`)
+  return list.length === 0 ? [] : [`- Could not be measured: ${list.join('; ')}.`]
 }
 
 /** What stands between the marks; undefined without marks. */
