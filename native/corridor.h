@@ -18,10 +18,7 @@ static inline void mp_count(struct mp_tunnel *tunnel, unsigned counter)
 /* The peer wants to be looked at by then. */
 static inline void mp_wake_by(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t at_us)
 {
-  if (at_us < peer->tick_us)
-    peer->tick_us = at_us;
-  if (at_us < tunnel->tick_us)
-    tunnel->tick_us = at_us;
+  mp_deadlines_by(&tunnel->deadlines, peer->id, at_us);
 }
 
 /* Every way in begins so: whose outbox it is, and what time. */

@@ -152,7 +152,6 @@ struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id)
     return NULL;
   }
   peer->id = id;
-  peer->tick_us = UINT64_MAX;
   peer->probe_us = DEFAULT_PROBE_US;
   peer->keepalive_us = DEFAULT_KEEPALIVE_US;
   peer->silence_us = DEFAULT_SILENCE_US;
@@ -167,6 +166,7 @@ void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
     mp_epoch_close(tunnel, peer, &peer->epochs[i]);
   mp_route_remove_peer(&tunnel->route, peer->id);
+  mp_deadlines_remove(&tunnel->deadlines, peer->id);
   mp_adaptive_close(tunnel, peer);
   mp_reorder_close(peer->reorder);
   for (uint16_t i = 0; i < tunnel->peer_count; i++)
@@ -179,23 +179,21 @@ void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
 void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us)
 {
   mp_enter(tunnel, outbox, now_us);
-  if (tunnel->now_us < tunnel->tick_us)
-    return;
-  tunnel->tick_us = UINT64_MAX;
-  for (uint16_t i = 0; i < tunnel->peer_count; i++) {
-    struct mp_peer *peer = tunnel->peers[tunnel->peer_ids[i]];
-    uint64_t next_us = peer->tick_us;
-    if (next_us <= tunnel->now_us) {
-      peer->tick_us = UINT64_MAX;
-      next_us = mp_health_tick(tunnel, peer);
-      mp_wake_by(tunnel, peer, mp_doubt_tick(tunnel, peer));
-      mp_in_settle(tunnel, peer);
-    }
-    mp_wake_by(tunnel, peer, next_us);
+  /* One may want to be looked at again at once: that is for the next time. */
+  uint16_t id;
+  for (uint16_t left = tunnel->peer_count;
+       left > 0 && mp_deadlines_take(&tunnel->deadlines, tunnel->now_us, &id); left--) {
+    struct mp_peer *peer = tunnel->peers[id];
+    mp_wake_by(tunnel, peer, mp_health_tick(tunnel, peer));
+    mp_wake_by(tunnel, peer, mp_doubt_tick(tunnel, peer));
+    mp_in_settle(tunnel, peer);
   }
 }
 
-uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel) { return tunnel->tick_us; }
+uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel)
+{
+  return mp_deadlines_next_us(&tunnel->deadlines);
+}
 
 struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *events,
                                  struct mp_pool *pool, uint64_t seed)
@@ -207,7 +205,7 @@ struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *e
   tunnel->events = events;
   tunnel->pool = pool;
   tunnel->seed = seed;
-  tunnel->tick_us = UINT64_MAX;
+  mp_deadlines_open(&tunnel->deadlines);
   mp_loads_open(&tunnel->loads, LOADS_BYTES);
   mp_route_open(&tunnel->route, seed);
   return tunnel;

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "deadlines.h"
 #include "contract.h"
 #include "feedback.h"
 #include "load.h"
@@ -134,7 +135,6 @@ struct mp_path {
 
 struct mp_peer {
   uint16_t id;
-  uint64_t tick_us;         /* nothing of it is due before */
   struct mp_epoch epochs[MP_CROSSING_EPOCHS];
   struct mp_epoch *sending; /* NULL: no session */
   struct mp_path paths[MP_LIMIT_PATHS];
@@ -163,7 +163,7 @@ struct mp_tunnel {
   struct mp_ring *events;
   struct mp_pool *pool;
   uint64_t now_us;
-  uint64_t tick_us;   /* no timer is due before */
+  struct mp_deadlines deadlines; /* when which peer's first timer is due */
   uint64_t seed;      /* of the flow hash */
   struct mp_peer *peers[MP_CROSSING_PEERS];
   uint16_t peer_count;
