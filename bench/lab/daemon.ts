@@ -178,7 +178,7 @@ export class Daemon {
 }
 
 /** What a user runs. */
-const MPTUN = [process.execPath, repositoryPath('dist', 'cli.js')]
+export const MPTUN = [process.execPath, repositoryPath('dist', 'cli.js')]
 
 /** What is printed must not depend on who looks: no colours, no journal, no options of a test runner. */
 function cleanEnvironment(): NodeJS.ProcessEnv {

@@ -141,55 +141,75 @@ export const IDLE: Case = {
   },
 }
 
-/** For all together: a good part of what one can carry, so that batches are as large as they are under load. */
-const LOAD_PER_S = 100_000
 const LOAD_BYTES = 1372
 
 /**
  * What a packet that was taken in costs when their number is given, from the server to its clients packet
  * by packet in turn: the worst order that there is, because no two for one client can share a buffer.
  */
-export const LOAD: Case = {
-  id: 'load',
-  title: `UDP at ${LOAD_PER_S / 1000} 000 packets/s of 1400 octets, to the clients in turn`,
-  async run({ wire, carrier, seconds }) {
-    const takenBefore = await carrier.packetsTaken?.()
-    const beforeS = cpuSeconds(carrier.pids)
-    const { received, loss } = await runFlood(wire, {
-      ...{ from: 'server', to: 'client', addresses: carrier.clients, payloadBytes: LOAD_BYTES },
-      ...{ packetsPerS: LOAD_PER_S, seconds },
-    })
-    const spentS = cpuSeconds(carrier.pids) - beforeS
-    const taken = await carrier.packetsTaken?.()
-    const packets =
-      taken === undefined || takenBefore === undefined ? received : taken - takenBefore
-    return {
-      cpuUsPerPacket: (spentS * 1e6) / packets,
-      loss,
-      residentBytes: residentBytes(carrier.pids),
-    }
-  },
+function load(id: string, packetsPerS: number): Case {
+  return {
+    id,
+    title: `UDP at ${packetsPerS / 1000} 000 packets/s of 1400 octets, to the clients in turn`,
+    async run({ wire, carrier, seconds }) {
+      const takenBefore = await carrier.packetsTaken?.()
+      const beforeS = cpuSeconds(carrier.pids)
+      const { received, loss } = await runFlood(wire, {
+        ...{ from: 'server', to: 'client', addresses: carrier.clients, payloadBytes: LOAD_BYTES },
+        ...{ packetsPerS, seconds },
+      })
+      const spentS = cpuSeconds(carrier.pids) - beforeS
+      const taken = await carrier.packetsTaken?.()
+      const packets =
+        taken === undefined || takenBefore === undefined ? received : taken - takenBefore
+      return {
+        cpuUsPerPacket: (spentS * 1e6) / packets,
+        loss,
+        residentBytes: residentBytes(carrier.pids),
+      }
+    },
+  }
 }
+
+/** A good part of what one client can carry, so that batches are as large as they are under load. */
+export const LOAD_PATHS = load('load-paths', 100_000)
+
+/** As much as a hundred clients on one core can take: each packet wakes another of them. */
+const CLIENTS_PER_S = 10_000
+export const LOAD_CLIENTS = load('load-clients', CLIENTS_PER_S)
 
 /** Of an inner packet of TCP with time stamps: IPv4 and TCP headers. */
 const TCP_HEADERS_BYTES = 52
+const TCP_PAYLOAD_BYTES = INNER_MTU_BYTES - TCP_HEADERS_BYTES
 
-/** The same octets as TCP sends them: in bursts for one client, which are runs again. */
-export const DOWNLOADS: Case = {
-  id: 'downloads',
-  title: 'a TCP download for each client, the same rate in sum',
-  async run({ wire, carrier, seconds }) {
-    const { clients, clientDevices = [], server: address } = carrier
-    const payloadBytes = INNER_MTU_BYTES - TCP_HEADERS_BYTES
-    const beforeS = cpuSeconds(carrier.pids)
-    const { bytes } = await runDownloads(wire, {
-      ...{ address, seconds, bytesPerS: (LOAD_PER_S * payloadBytes) / clients.length },
-      clients: clients.map((client, i) => ({ address: client, device: clientDevices[i] ?? '' })),
-    })
-    const spentS = cpuSeconds(carrier.pids) - beforeS
-    return {
-      mbit: (bytes * 8) / seconds / 1e6,
-      cpuUsPerPacket: (spentS * 1e6) / (bytes / payloadBytes),
-    }
-  },
+function downloads(id: string, title: string, bytesPerS: (clients: number) => number): Case {
+  return {
+    id,
+    title,
+    async run({ wire, carrier, seconds }) {
+      const { clients, clientDevices = [], server: address } = carrier
+      const beforeS = cpuSeconds(carrier.pids)
+      const { bytes } = await runDownloads(wire, {
+        ...{ address, seconds, bytesPerS: bytesPerS(clients.length) },
+        clients: clients.map((client, i) => ({ address: client, device: clientDevices[i] ?? '' })),
+      })
+      const spentS = cpuSeconds(carrier.pids) - beforeS
+      return {
+        mbit: (bytes * 8) / seconds / 1e6,
+        cpuUsPerPacket: (spentS * 1e6) / (bytes / TCP_PAYLOAD_BYTES),
+      }
+    },
+  }
 }
+
+/** What the kernel hands over at once shrinks with the rate of a stream: tcp_tso_autosize (tcp_output.c). */
+export const DOWNLOADS_SUM = downloads(
+  'downloads-sum',
+  'a TCP download for each client, the same rate in sum',
+  (clients) => (CLIENTS_PER_S * TCP_PAYLOAD_BYTES) / clients,
+)
+export const DOWNLOADS_EACH = downloads(
+  'downloads-each',
+  'a TCP download of 1 Mbit/s for each client',
+  () => 125_000,
+)

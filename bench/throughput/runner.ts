@@ -98,7 +98,8 @@ export async function runSuite(
 
 async function open(suite: Suite, contestant: Contestant): Promise<Running> {
   const { id: name, links } = contestant
-  const wire = await Wire.open({ name, links, cpus: suite.cpus })
+  const { cpus, serverCpus } = suite
+  const wire = await Wire.open({ name, links, cpus, serverCpus })
   try {
     return { contestant, wire, carrier: await contestant.open(wire) }
   } catch (error) {

@@ -2,9 +2,11 @@
 
 import {
   type Case,
-  DOWNLOADS,
+  DOWNLOADS_EACH,
+  DOWNLOADS_SUM,
   IDLE,
-  LOAD,
+  LOAD_CLIENTS,
+  LOAD_PATHS,
   named,
   TCP_500,
   TCP_BOTH,
@@ -36,8 +38,9 @@ export interface Suite {
   readonly cases: readonly Case[]
   /** Cases that not all of them do, by id. */
   readonly only?: Readonly<Record<string, readonly Contestant[]>>
-  /** As after `taskset -c`. */
+  /** As after `taskset -c`, for all that runs; of the server's daemon alone, where it stands apart. */
   readonly cpus?: string
+  readonly serverCpus?: string
 }
 
 const PEERS = [wireguardGo, openvpn, fastd]
@@ -63,10 +66,7 @@ export const SUITES: readonly Suite[] = [
   {
     id: 'paths',
     contestants: [mptunPaths(1), mptunPaths(2), mptunPaths(4), mptunPaths(8)],
-    cases: [
-      named(TCP1, 'tcp1-paths', 'one TCP stream over more paths'),
-      named(LOAD, 'load-paths', LOAD.title),
-    ],
+    cases: [named(TCP1, 'tcp1-paths', 'one TCP stream over more paths'), LOAD_PATHS],
   },
   {
     id: 'modes',
@@ -81,7 +81,9 @@ export const SUITES: readonly Suite[] = [
   {
     id: 'clients',
     contestants: [fleet(1), fleet(10), fleet(100)],
-    cases: [named(LOAD, 'load-clients', LOAD.title), DOWNLOADS],
+    cases: [LOAD_CLIENTS, DOWNLOADS_SUM, DOWNLOADS_EACH],
+    cpus: '0',
+    serverCpus: '1',
   },
 ]
 

@@ -7,7 +7,7 @@
  * Each contestant has a wire of its own.
  */
 
-import { addNamespace, ipBatch, run } from '../lab/namespaces.js'
+import { addNamespace, inNamespace, ipBatch, run } from '../lab/namespaces.js'
 import { NamespaceSite, type Side } from '../lab/site.js'
 import { HOST_SYSCTLS, SERVER_ADDRESS } from '../lab/topology.js'
 import { until } from './until.js'
@@ -23,6 +23,8 @@ export interface WireOptions {
   readonly links: number
   /** As after `taskset -c`, for everything that runs here; absent: all of the machine's. */
   readonly cpus?: string | undefined
+  /** The same for the server's daemon, which then shares them with nobody; see `apart`. */
+  readonly serverCpus?: string | undefined
 }
 
 export interface WireLink {
@@ -35,11 +37,13 @@ export class Wire extends NamespaceSite {
   /** By the name of the device, the same on both sides. */
   readonly links: ReadonlyMap<string, WireLink>
   readonly #cpus: string | undefined
+  readonly #serverCpus: string | undefined
   readonly #atEnd: (() => void)[] = []
 
-  private constructor({ name, links, cpus }: WireOptions) {
+  private constructor({ name, links, cpus, serverCpus }: WireOptions) {
     super(name)
     this.#cpus = cpus
+    this.#serverCpus = serverCpus
     this.links = new Map(
       Array.from({ length: links }, (_, index) => {
         const device = `wan${index}`
@@ -100,6 +104,27 @@ export class Wire extends NamespaceSite {
         return !stdout.includes('NO-CARRIER')
       })
     }
+    if (this.#serverCpus !== undefined) {
+      await this.#receiveOn('client', this.#cpus)
+      await this.#receiveOn('server', this.#serverCpus)
+    }
+  }
+
+  /**
+   * A veth hands a packet to the far socket, and wakes who waits there, in the time of whoever sends it. As
+   * behind a card, that is the receiver's own affair then: networking/scaling.rst, RPS.
+   */
+  async #receiveOn(side: Side, cpus = ''): Promise<void> {
+    const mask = cpus.split(',').reduce((bits, cpu) => bits | (1 << Number(cpu)), 0)
+    for (const { device } of this.links.values()) {
+      const file = `/sys/class/net/${device}/queues/rx-0/rps_cpus`
+      await run(inNamespace(this.namespace(side), ['tee', file]), { input: mask.toString(16) })
+    }
+  }
+
+  /** Before the words of the server's daemon. */
+  get apart(): readonly string[] {
+    return this.#serverCpus === undefined ? [] : ['taskset', '-c', this.#serverCpus]
   }
 
   protected override namespaces(): readonly string[] {

@@ -6,7 +6,8 @@
 import { basename, join } from 'node:path'
 import { openStore, ownKey } from '#mptun/commands/state.js'
 import { addressAt, formatAddress, parseCidr } from '#mptun/net/address.js'
-import { Daemon } from '../../lab/daemon.js'
+import { Daemon, MPTUN } from '../../lab/daemon.js'
+import { run } from '../../lab/namespaces.js'
 import { repositoryPath } from '../../lab/repository.js'
 import { SERVER_ADDRESS } from '../../lab/topology.js'
 import { SERVER_ENDPOINT } from '../../lab/tunnel.js'
@@ -36,6 +37,7 @@ async function open(wire: Wire, count: number): Promise<Carrier> {
   const server = new Daemon(wire, {
     role: 'server',
     tun: 'mps0',
+    program: [...wire.apart, ...MPTUN],
     words: ['--listen', SERVER_ENDPOINT, ...MTU_WORDS],
   })
   const addresses = await enrolAll(wire, server, count)
@@ -57,9 +59,14 @@ async function open(wire: Wire, count: number): Promise<Carrier> {
     },
     () => `found ${inUse}\n${clients.said}\n${server.logs()}`,
   )
+  const devices = addresses.map((_, index) => basename(clientDir(wire, index)))
+  await until('the addresses of all clients', async () => {
+    const { stdout } = await run(['ip', '-n', wire.namespace('client'), '-o', '-4', 'address'])
+    return addresses.every((address) => stdout.includes(` ${address}/`))
+  })
   return {
     clients: addresses,
-    clientDevices: addresses.map((_, index) => basename(clientDir(wire, index))),
+    clientDevices: devices,
     packetsTaken: async () => (await server.status()).counters.tunReadPackets ?? 0,
     server: formatAddress(addressAt(POOL, 1n)),
     pids: [server.pid!],
