@@ -23,11 +23,13 @@ static bool put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, const stru
   return true;
 }
 
-void mp_again_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                  const struct mp_flown *what)
+void mp_again_lost(void *place, const struct mp_flown *what)
 {
+  const struct mp_place *on = place;
+  struct mp_tunnel *tunnel = on->tunnel;
+  struct mp_peer *peer = on->peer;
   struct mp_again again = {.what = *what, .avoids = MP_CROSSING_NO_PATH};
-  const uint64_t pto_us = 2 * mp_doubt_pto_us(peer, id);
+  const uint64_t pto_us = 2 * mp_doubt_pto_us(peer, on->path);
   const uint64_t age_us = tunnel->now_us - what->first_us;
   if (what->tries >= MOST_TRIES || age_us > (pto_us > AGAIN_LEAST_US ? pto_us : AGAIN_LEAST_US)) {
     peer->adaptive->given_up++;
@@ -40,29 +42,24 @@ void mp_again_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   /* The second try goes out twice: one try for each 50-80 ms of hold left 12 losses in 50 s of 2 %
    * (simulation), enough to halve CUBIC. */
   mp_load_keep(what->load);
-  again.avoids = id;
+  again.avoids = on->path;
   put_again(tunnel, peer, &again);
 }
 
-void mp_again_offer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t serial,
-                   const struct mp_flown *what)
+void mp_again_offer(void *place, uint64_t serial, const struct mp_flown *what)
 {
-  put_again(tunnel, peer, &(struct mp_again){
-      .what = *what, .serial = serial, .avoids = id, .is_offer = true});
+  const struct mp_place *on = place;
+  put_again(on->tunnel, on->peer, &(struct mp_again){
+      .what = *what, .serial = serial, .avoids = on->path, .is_offer = true});
 }
 
-struct refusal {
-  struct mp_tunnel *tunnel;
-  struct mp_peer *peer;
-};
-
 /* It was never under way: that is no try. */
-static void take_refused(void *context, const struct mp_flown *what)
+static void take_refused(void *place, const struct mp_flown *what)
 {
-  const struct refusal *refusal = context;
+  const struct mp_place *on = place;
   struct mp_again again = {.what = *what, .avoids = MP_CROSSING_NO_PATH};
   again.what.tries--;
-  refusal->peer->adaptive->given_up += !put_again(refusal->tunnel, refusal->peer, &again);
+  on->peer->adaptive->given_up += !put_again(on->tunnel, on->peer, &again);
 }
 
 void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
@@ -71,9 +68,9 @@ void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
   if (!peer->adaptive)
     return;
   struct mp_flight *flight = &peer->adaptive->lanes[datagram->path].flight;
-  struct refusal refusal = {tunnel, peer};
+  struct mp_place place = {tunnel, peer, datagram->path};
   uint64_t serial;
   if (mp_flight_serial(flight, mp_load16(datagram->bytes + MP_HEADER_RECEIVER),
                        mp_load32(datagram->bytes + MP_HEADER_PATH_SEQ), &serial))
-    mp_flight_refused(flight, serial, take_refused, &refusal);
+    mp_flight_refused(flight, serial, take_refused, &place);
 }

@@ -111,14 +111,19 @@ void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
 
 /* again.c APIs: */
 
-/* A packet sent on this path is lost: it goes again unless it is too old. Takes its reference. */
-void mp_again_lost(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
-                  const struct mp_flown *what);
+/* Whose record of what is under way (flight.h) calls the two below. */
+struct mp_place {
+  struct mp_tunnel *tunnel;
+  struct mp_peer *peer;
+  uint8_t path;
+};
 
-/* A packet that is under way on this path, under this serial of its record, goes on another as well,
- * if it has not come by then. Takes its reference. */
-void mp_again_offer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint64_t serial,
-                   const struct mp_flown *what);
+/* A packet sent in this place is lost: it goes again unless it is too old. Takes its reference. */
+void mp_again_lost(void *place, const struct mp_flown *what);
+
+/* A packet that is under way there, under this serial of its record, goes on another path as well, if
+ * it has not come by then. Takes its reference. */
+void mp_again_offer(void *place, uint64_t serial, const struct mp_flown *what);
 
 /* The kernel did not take a datagram: what was in it goes again. */
 void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,

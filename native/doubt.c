@@ -24,24 +24,6 @@
 /* The only path is not put aside: its tail goes again, each time after twice as long. */
 #define DOUBTS_MOST 6u
 
-struct loss {
-  struct mp_tunnel *tunnel;
-  struct mp_peer *peer;
-  uint8_t path;
-};
-
-static void take_lost(void *context, const struct mp_flown *what)
-{
-  const struct loss *loss = context;
-  mp_again_lost(loss->tunnel, loss->peer, loss->path, what);
-}
-
-static void take_offer(void *context, uint64_t serial, const struct mp_flown *what)
-{
-  const struct loss *loss = context;
-  mp_again_offer(loss->tunnel, loss->peer, loss->path, serial, what);
-}
-
 /* What the path carried falls to the quickest of the others: what is under way, and as much again as
  * was sent there in the time that a round trip of that one takes. */
 static void hand_over(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
@@ -69,10 +51,10 @@ static uint64_t packet_us(const struct mp_lane *lane)
 static void spread(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t since_us)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[id];
-  struct loss loss = {tunnel, peer, id};
+  struct mp_place place = {tunnel, peer, id};
   hand_over(tunnel, peer, id);
-  mp_flight_copy(&lane->flight, since_us, take_offer, &loss);
-  mp_flight_copy(&lane->flight, 0, take_offer, &loss);
+  mp_flight_copy(&lane->flight, since_us, mp_again_offer, &place);
+  mp_flight_copy(&lane->flight, 0, mp_again_offer, &place);
   peer->adaptive->wanted = true;
   mp_wake_by(tunnel, peer, tunnel->now_us);
 }
@@ -94,9 +76,9 @@ void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
   if (!peer->adaptive)
     return;
   struct mp_lane *lane = &peer->adaptive->lanes[id];
-  struct loss loss = {tunnel, peer, id};
+  struct mp_place place = {tunnel, peer, id};
   hand_over(tunnel, peer, id);
-  lane->lost += mp_flight_abandon(&lane->flight, &tunnel->loads, take_lost, &loss);
+  lane->lost += mp_flight_abandon(&lane->flight, &tunnel->loads, mp_again_lost, &place);
   mp_window_suspect(&lane->window, tunnel->now_us);
   peer->adaptive->wanted = true;
   mp_wake_by(tunnel, peer, tunnel->now_us);

@@ -251,18 +251,6 @@ void mp_report_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
                  lane->flight.inflight_bytes, tunnel->now_us);
 }
 
-struct loss {
-  struct mp_tunnel *tunnel;
-  struct mp_peer *peer;
-  uint8_t path;
-};
-
-static void take_lost(void *context, const struct mp_flown *what)
-{
-  const struct loss *loss = context;
-  mp_again_lost(loss->tunnel, loss->peer, loss->path, what);
-}
-
 /* The gaps as serials, oldest first. */
 static unsigned gaps_of(const struct mp_feedback_path *told, uint64_t newest,
                         struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS])
@@ -306,9 +294,9 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS];
   const unsigned gap_count = gaps_of(told, newest, gaps);
   struct mp_flight_outcome outcome;
-  struct loss loss = {tunnel, peer, told->path};
+  struct mp_place place = {tunnel, peer, told->path};
   mp_flight_report(&lane->flight, &tunnel->loads, newest, gaps, gap_count, DISORDER, &outcome,
-                   take_lost, &loss);
+                   mp_again_lost, &place);
   lane->lost += outcome.lost;
   mp_twin_settled(lane, outcome.acked_bytes, outcome.lost_bytes, outcome.lost, tunnel->now_us);
   if (outcome.lost > 0)
