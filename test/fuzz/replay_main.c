@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../native/random.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Called by the sanitizers before the process ends: sanitizer/common_interface_defs.h. */
 void __sanitizer_set_death_callback(void (*callback)(void));
@@ -33,22 +35,6 @@ struct input {
 static struct input corpus[CORPUS_LIMIT_FILES];
 static size_t corpus_count;
 static struct input current;
-
-/* splitmix64 (Steele, Lea, Flood 2014): one word of state, any seed is good. */
-static uint64_t random_state;
-
-static uint64_t random_next(void)
-{
-  uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
-static size_t random_below(size_t limit)
-{
-  return (size_t)(random_next() % limit);
-}
 
 static void keep_current_input(void)
 {

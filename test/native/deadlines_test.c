@@ -1,14 +1,7 @@
 /* Deadlines beside an array that is searched. */
 #include "deadlines.h"
+#include "random.h"
 #include "test.h"
-
-static uint64_t random_state = 1;
-
-static uint64_t draw(uint64_t below)
-{
-  random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-  return (random_state >> 33) % below;
-}
 
 static void nobody_waits_in_an_empty_one(void)
 {
@@ -61,21 +54,21 @@ static void it_agrees_with_a_search(void)
   uint64_t now_us = 0;
   for (int step = 0; step < 100000; step++) {
     /* Few at first and then all, so that every size of the heap is seen. */
-    const uint16_t member = (uint16_t)draw(step < 50000 ? 5 : MP_DEADLINES_MEMBERS);
-    const uint64_t by_us = now_us + draw(2000);
-    switch (draw(3)) {
+    const uint16_t member = (uint16_t)random_below(step < 50000 ? 5 : MP_DEADLINES_MEMBERS);
+    const uint64_t by_us = now_us + random_below(2000);
+    switch (random_below(3)) {
     case 0:
       mp_deadlines_by(&deadlines, member, by_us);
       at_us[member] = by_us < at_us[member] ? by_us : at_us[member];
       break;
     case 1:
-      if (draw(4) == 0) {
+      if (random_below(4) == 0) {
         mp_deadlines_remove(&deadlines, member);
         at_us[member] = UINT64_MAX;
       }
       break;
     default: {
-      now_us += draw(30);
+      now_us += random_below(30);
       uint16_t due;
       while (mp_deadlines_take(&deadlines, now_us, &due)) {
         CHECK(at_us[due] <= now_us);

@@ -1,16 +1,9 @@
 /* The windowed minimum (native/lowest.h) beside a list of everything that was seen. */
 #include "lowest.h"
+#include "random.h"
 #include "test.h"
 
 #define WINDOW_US 8000u
-
-static uint64_t random_state = 1;
-
-static uint64_t draw(uint64_t below)
-{
-  random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-  return (random_state >> 33) % below;
-}
 
 static void nothing_seen_is_nothing_known(void)
 {
@@ -37,9 +30,9 @@ static void it_agrees_with_a_list(void)
   struct mp_lowest lowest = {0};
   uint64_t now_us = 1000000;
   for (int i = 0; i < COUNT; i++) {
-    now_us += draw(50) == 0 ? draw(2 * WINDOW_US) : draw(300);
+    now_us += random_below(50) == 0 ? random_below(2 * WINDOW_US) : random_below(300);
     seen[i].at_us = now_us;
-    seen[i].value = (int64_t)draw(100000) - 50000;
+    seen[i].value = (int64_t)random_below(100000) - 50000;
     mp_lowest_note(&lowest, seen[i].value, WINDOW_US, now_us);
     int64_t least_young = INT64_MAX, least_all = INT64_MAX;
     for (int k = i; k >= 0 && now_us - seen[k].at_us < WINDOW_US * 9 / 8; k--) {

@@ -1,34 +1,24 @@
 /* The ingress queue (native/queue.h) against its model, whatever is done to it. */
 #include "queue_model.h"
+#include "random.h"
 #include "test.h"
 
 enum { RUNS = 60, CALLS = 4000, KEPT = 64 };
 
-static uint64_t random_state;
+static uint32_t below(uint32_t limit) { return (uint32_t)random_below(limit); }
 
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t random_next(void)
-{
-  uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
-static uint32_t random_below(uint32_t limit) { return (uint32_t)(random_next() % limit); }
-
-static bool one_in(uint32_t count) { return random_below(count) == 0; }
+static bool one_in(uint32_t count) { return below(count) == 0; }
 
 /* A packet, or a super-packet of any size that the kernel might make. */
 static struct mp_load *any_load(uint32_t name)
 {
-  const uint32_t bytes = one_in(3) ? 41 + random_below(1900) : one_in(2) ? 100 : 1500;
+  const uint32_t bytes = one_in(3) ? 41 + below(1900) : one_in(2) ? 100 : 1500;
   const uint32_t payload = bytes - HEADER_BYTES;
   const uint32_t most = (65535 - HEADER_BYTES) / payload;
   uint32_t count = 1;
   if (one_in(4))
-    count = 2 + random_below(most - 1) % (one_in(20) ? 700 : 45);
-  struct mp_load *load = load_of(0, name, count, bytes, HEADER_BYTES + 1 + random_below(payload));
+    count = 2 + below(most - 1) % (one_in(20) ? 700 : 45);
+  struct mp_load *load = load_of(0, name, count, bytes, HEADER_BYTES + 1 + below(payload));
   load->ecn_capable = one_in(3);
   return load;
 }
@@ -43,7 +33,7 @@ static struct mp_queued kept[KEPT];
 
 static void keep(const struct mp_queued *packet)
 {
-  struct mp_queued *slot = &kept[random_below(KEPT)];
+  struct mp_queued *slot = &kept[below(KEPT)];
   if (slot->load)
     give(slot);
   *slot = *packet;
@@ -60,23 +50,23 @@ static void keep_none(void)
 static const char *call(struct twin *twin, uint64_t now_us, uint32_t load_in_eight,
                         struct sums *sums)
 {
-  const uint16_t at = (uint16_t)random_below(MODEL_BUCKETS);
-  const enum mp_queue_class class = random_below(MP_QUEUE_CLASSES);
+  const uint16_t at = (uint16_t)below(MODEL_BUCKETS);
+  const enum mp_queue_class class = below(MP_QUEUE_CLASSES);
   if (one_in(100)) {
-    twin_tune(twin, class, (struct mp_queue_law){random_below(20000), random_below(50000)});
+    twin_tune(twin, class, (struct mp_queue_law){below(20000), below(50000)});
     return NULL;
   }
   if (one_in(200))
-    return twin_limit(twin, one_in(4) ? random_below(3000) : random_below(400000));
+    return twin_limit(twin, one_in(4) ? below(3000) : below(400000));
   if (one_in(20))
     return twin_move(twin, at, class);
-  if (random_below(8) < load_in_eight) {
+  if (below(8) < load_in_eight) {
     struct mp_load *load = any_load(twin->names++);
     sums->put += load->segments.count;
     return twin_put(twin, at, load, class, now_us);
   }
   /* In bursts, as a path has room for them. */
-  for (uint32_t left = 1 + random_below(40); left > 0; left--) {
+  for (uint32_t left = 1 + below(40); left > 0; left--) {
     struct mp_queued packet;
     const char *difference = twin_take(twin, class, now_us, &packet);
     if (packet.load)
@@ -99,12 +89,12 @@ static void the_queue_agrees_with_its_model(void)
     twin_limit(twin, 300000);
     for (int class = 0; class < MP_QUEUE_CLASSES; class++)
       twin_tune(twin, class,
-                (struct mp_queue_law){1 + random_below(10000), 1 + random_below(50000)});
-    const uint32_t load_in_eight = 1 + random_below(7);
+                (struct mp_queue_law){1 + below(10000), 1 + below(50000)});
+    const uint32_t load_in_eight = 1 + below(7);
     uint64_t now_us = SECOND;
     const char *difference = NULL;
     for (int i = 0; i < CALLS && !difference; i++) {
-      now_us += one_in(4) ? random_below(2000) : 0;
+      now_us += one_in(4) ? below(2000) : 0;
       difference = call(twin, now_us, load_in_eight, &sums);
     }
     if (difference)

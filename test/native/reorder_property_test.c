@@ -1,27 +1,12 @@
 /* What holds for reorder (native/reorder.h) whatever comes: seeded random traffic over first-in
  * first-out paths in virtual time, and random calls against the model. */
+#include "random.h"
 #include "reorder_model.h"
 #include "test.h"
 
 #define MS 1000u
 
 enum { PACKETS = 1500, BUCKETS = 4, PATHS_MOST = 5 };
-
-static uint64_t random_state;
-
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t random_next(void)
-{
-  uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-  return random_next() % limit;
-}
 
 static int64_t random_between(int64_t low, int64_t high)
 {

@@ -1,5 +1,6 @@
 /* A sender that sends again what was lost (PROTOCOL.md, "Order"), first-in first-out paths of which one
  * may be cut, and reorder (native/reorder.h): whatever the seed, everything is delivered, in order. */
+#include "random.h"
 #include "reorder_fixture.h"
 
 enum {
@@ -9,17 +10,6 @@ enum {
   REPORT_US = 5000,       /* from an arrival to its report */
   THREE_LATER_US = 15000, /* until three later datagrams of the path have come */
 };
-
-static uint64_t random_state;
-
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t random_below(uint64_t limit)
-{
-  uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return (z ^ (z >> 31)) % limit;
-}
 
 /* A datagram, or one to come: its path is chosen when it is sent. Sender's clock. */
 struct sending {
