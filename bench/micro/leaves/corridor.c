@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../native/adaptive.h"
-#include "../../../test/native/tunnel_fixture.h"
+#include "adaptive.h"
 #include "leaf.h"
-#include "seal_provider.h"
+#include "pair.h"
 
 enum {
   PAYLOAD_BYTES = LEAF_PACKET_BYTES - 40,
@@ -24,35 +23,6 @@ static struct mp_slice single[PACKETS], run[SUPERS];
 static uint8_t wire[PACKETS][SEALED_BYTES]; /* back to back, as the kernel joins them */
 static unsigned on_wire;
 
-static bool leave_alone(struct mp_seal_context *context, const uint8_t *nonce,
-                        const uint8_t *clear, size_t clear_bytes, uint8_t *at, size_t bytes)
-{
-  (void)context, (void)nonce, (void)clear, (void)clear_bytes, (void)at, (void)bytes;
-  return true;
-}
-
-static void close_nothing(struct mp_seal_context *context) { free(context); }
-
-const struct mp_seal_provider leaf_no_sealing = {
-    .close = close_nothing, .seal = leave_alone, .unseal = leave_alone};
-const struct mp_seal_provider *leaf_sealing;
-
-static struct mp_seal_context *open_sealing(bool for_sealing)
-{
-  const uint8_t key[MP_SEAL_KEY_BYTES] = {9};
-  struct mp_seal_context *context;
-  if (leaf_sealing) {
-    context = malloc(sizeof *context);
-    if (context)
-      context->provider = leaf_sealing;
-  } else {
-    context = mp_seal_open(MP_AEAD_AES_256_GCM, key, for_sealing);
-  }
-  if (!context)
-    abort();
-  return context;
-}
-
 static void put_on_wire(void *context, struct mp_outbox *outbox)
 {
   (void)context;
@@ -62,32 +32,6 @@ static void put_on_wire(void *context, struct mp_outbox *outbox)
     if (on_wire < PACKETS && datagram->length == SEALED_BYTES)
       memcpy(wire[on_wire++], datagram->bytes, SEALED_BYTES);
   }
-}
-
-static void take_datagrams(void *context, struct mp_outbox *outbox)
-{
-  (void)context;
-  for (unsigned i = 0; i < outbox->count; i++)
-    outbox->datagrams[i].error = 0;
-}
-
-static unsigned take_packets(void *context, struct mp_packet *const *taken, unsigned count)
-{
-  (void)context, (void)taken;
-  return count;
-}
-
-static void seal_anew(void)
-{
-  struct mp_epoch *client = pair.client.tunnel->peers[0]->sending;
-  struct mp_epoch *server = pair.server.tunnel->peers[0]->epochs;
-  while (!server->present)
-    server++;
-  mp_seal_close(client->seal);
-  mp_seal_close(server->unseal);
-  client->seal = open_sealing(true);
-  server->unseal = open_sealing(false);
-  client->features = server->features = MP_FEATURE_PARTIAL_CHECKSUM;
 }
 
 static void make_packets(void)
@@ -113,11 +57,7 @@ static void make_packets(void)
 static bool open_pair(void)
 {
   make_packets();
-  pair_open_carrying(&pair, 1);
-  pair.client.tunnel->ports.udp_send = take_datagrams;
-  pair.server.tunnel->ports.udp_send = take_datagrams;
-  pair.server.tunnel->ports.tun_write = take_packets;
-  seal_anew();
+  leaf_pair_open(&pair, 1);
   return true;
 }
 
@@ -127,18 +67,8 @@ static void close_pair(void) { pair_close(&pair); }
 static bool open_adaptive(void)
 {
   (void)open_pair();
-  uint8_t payload[MP_PLAN_BYTES + MP_PLAN_PATH_BYTES] = {0};
-  memset(payload + MP_PLAN_ORDER, 0xff, MP_LIMIT_PATHS);
-  payload[MP_PLAN_ORDER] = 0;
-  payload[MP_PLAN_KIND] = MP_PLAN_KIND_ARRIVAL;
-  payload[MP_PLAN_HASH] = MP_HASH_LAYER3_4;
-  mp_store16(payload + MP_PLAN_CARRYING, 1);
-  mp_store16(payload + MP_PLAN_SLOTS, 1);
-  const struct mp_cmd_plan_publish command = {.kind = MP_CMD_PLAN_PUBLISH};
-  fixture_command(&pair, &pair.client, &command, sizeof command, payload, sizeof payload);
+  leaf_pair_adaptive(&pair, &pair.client, 1);
   struct mp_adaptive *adaptive = pair.client.tunnel->peers[0]->adaptive;
-  if (!adaptive)
-    return false;
   adaptive->lanes[0].window.bytes = 1u << 20;
   adaptive->lanes[0].window.rtt.smoothed_us = 500;
   return true;

@@ -1,0 +1,89 @@
+#include "pair.h"
+
+#include "leaf.h"
+#include "seal_provider.h"
+
+static bool leave_alone(struct mp_seal_context *context, const uint8_t *nonce,
+                        const uint8_t *clear, size_t clear_bytes, uint8_t *at, size_t bytes)
+{
+  (void)context, (void)nonce, (void)clear, (void)clear_bytes, (void)at, (void)bytes;
+  return true;
+}
+
+static void close_nothing(struct mp_seal_context *context) { free(context); }
+
+const struct mp_seal_provider leaf_no_sealing = {
+    .close = close_nothing, .seal = leave_alone, .unseal = leave_alone};
+const struct mp_seal_provider *leaf_sealing;
+
+static struct mp_seal_context *open_sealing(bool for_sealing)
+{
+  const uint8_t key[MP_SEAL_KEY_BYTES] = {9};
+  struct mp_seal_context *context;
+  if (leaf_sealing) {
+    context = malloc(sizeof *context);
+    if (context)
+      context->provider = leaf_sealing;
+  } else {
+    context = mp_seal_open(MP_AEAD_AES_256_GCM, key, for_sealing);
+  }
+  if (!context)
+    abort();
+  return context;
+}
+
+/* One key for both directions: nothing is secret here. */
+static void seal_anew(struct mp_tunnel *tunnel)
+{
+  struct mp_epoch *epoch = tunnel->peers[0]->epochs;
+  while (!epoch->present)
+    epoch++;
+  mp_seal_close(epoch->seal);
+  mp_seal_close(epoch->unseal);
+  epoch->seal = open_sealing(true);
+  epoch->unseal = open_sealing(false);
+  epoch->features = MP_FEATURE_PARTIAL_CHECKSUM;
+}
+
+static void take_datagrams(void *context, struct mp_outbox *outbox)
+{
+  (void)context;
+  for (unsigned i = 0; i < outbox->count; i++)
+    outbox->datagrams[i].error = 0;
+}
+
+static unsigned take_packets(void *context, struct mp_packet *const *taken, unsigned count)
+{
+  (void)context, (void)taken;
+  return count;
+}
+
+void leaf_pair_open(struct pair *pair, uint8_t paths)
+{
+  pair_open_carrying(pair, paths);
+  struct mp_tunnel *tunnels[] = {pair->client.tunnel, pair->server.tunnel};
+  for (unsigned i = 0; i < 2; i++) {
+    tunnels[i]->ports.udp_send = take_datagrams;
+    tunnels[i]->ports.tun_write = take_packets;
+    seal_anew(tunnels[i]);
+  }
+}
+
+void leaf_pair_adaptive(struct pair *pair, struct end *end, uint8_t paths)
+{
+  uint8_t payload[MP_PLAN_BYTES + MP_LIMIT_PATHS * MP_PLAN_PATH_BYTES] = {0};
+  memset(payload + MP_PLAN_ORDER, 0xff, MP_LIMIT_PATHS);
+  for (uint8_t path = 0; path < paths; path++) {
+    payload[MP_PLAN_ORDER + path] = path;
+    payload[MP_PLAN_BYTES + path * MP_PLAN_PATH_BYTES + MP_PLAN_PATH_PATH] = path;
+  }
+  payload[MP_PLAN_KIND] = MP_PLAN_KIND_ARRIVAL;
+  payload[MP_PLAN_HASH] = MP_HASH_LAYER3_4;
+  mp_store16(payload + MP_PLAN_CARRYING, (uint16_t)((1u << paths) - 1));
+  mp_store16(payload + MP_PLAN_SLOTS, paths);
+  const struct mp_cmd_plan_publish command = {.kind = MP_CMD_PLAN_PUBLISH};
+  fixture_command(pair, end, &command, sizeof command, payload,
+                  MP_PLAN_BYTES + (uint32_t)paths * MP_PLAN_PATH_BYTES);
+  if (!end->tunnel->peers[0]->adaptive)
+    abort();
+}

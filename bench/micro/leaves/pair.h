@@ -1,0 +1,13 @@
+/* Two tunnels that seal with leaf_sealing, for leaves of the corridors. */
+#ifndef MP_LEAF_PAIR_H
+#define MP_LEAF_PAIR_H
+
+#include "../../../test/native/tunnel_fixture.h"
+
+/* As pair_open_carrying, but what either end sends or delivers goes nowhere. */
+void leaf_pair_open(struct pair *pair, uint8_t paths);
+
+/* Publishes a plan of kind arrival with so many paths. */
+void leaf_pair_adaptive(struct pair *pair, struct end *end, uint8_t paths);
+
+#endif

@@ -1,0 +1,170 @@
+/* The whole way by mode: super-packets of one TCP stream of 4.5 Gbit/s, out at one end, in at the
+ * other, and what comes back for it. Both ends are counted. */
+#include "leaf.h"
+#include "pair.h"
+
+enum {
+  PAYLOAD_BYTES = LEAF_PACKET_BYTES - 40,
+  SEGMENTS = 40,
+  SUPERS = 3,     /* of a read */
+  READ_STEPS = 3, /* from one read to the next */
+  READS = 100,
+  STEP_US = 100, /* also what a datagram takes */
+  ARRIVAL_MOST_BYTES = 65000,
+  BOX_SLOTS = 4096,
+};
+
+/* What one end has sent, to arrive at the next step. */
+struct box {
+  struct end *to;
+  unsigned count;
+  uint8_t path[BOX_SLOTS];
+  uint32_t length[BOX_SLOTS];
+  uint32_t bytes;
+  uint8_t octets[BOX_SLOTS * MP_DATAGRAM_BYTES];
+};
+
+static struct pair pair;
+static struct box out[2], back[2]; /* one is filled while the other arrives */
+static unsigned filled;
+static uint8_t supers[SUPERS][40 + SEGMENTS * PAYLOAD_BYTES];
+static struct mp_slice read_at_once[SUPERS];
+static uint32_t number;
+
+static void post(struct box *box, struct mp_outbox *outbox)
+{
+  for (unsigned i = 0; i < outbox->count; i++) {
+    struct mp_datagram *datagram = &outbox->datagrams[i];
+    datagram->error = 0;
+    if (box->count == BOX_SLOTS)
+      abort();
+    memcpy(box->octets + box->bytes, datagram->bytes, datagram->length);
+    box->bytes += datagram->length;
+    box->path[box->count] = datagram->path;
+    box->length[box->count++] = datagram->length;
+  }
+}
+
+static void post_out(void *context, struct mp_outbox *outbox)
+{
+  (void)context;
+  post(&out[filled], outbox);
+}
+
+static void post_back(void *context, struct mp_outbox *outbox)
+{
+  (void)context;
+  post(&back[filled], outbox);
+}
+
+static void settle(struct end *end)
+{
+  if (mp_tunnel_send(end->tunnel, &end->outbox))
+    abort();
+  mp_tunnel_write(end->tunnel);
+}
+
+/* Joined as the kernel would: what is alike and came on one path. */
+static void arrive(struct box *box, struct end *at)
+{
+  static struct mp_arrival arrivals[BOX_SLOTS];
+  unsigned count = 0;
+  uint8_t *bytes = box->octets;
+  for (unsigned i = 0; i < box->count; bytes += box->length[i++]) {
+    struct mp_arrival *last = count ? &arrivals[count - 1] : NULL;
+    if (last && last->from.port == box->path[i] && last->segment_bytes == box->length[i] &&
+        last->length + box->length[i] <= ARRIVAL_MOST_BYTES)
+      last->length += box->length[i];
+    else
+      arrivals[count++] = (struct mp_arrival){.bytes = bytes,
+                                              .length = box->length[i],
+                                              .segment_bytes = box->length[i],
+                                              .from = fixture_endpoint(at->other, box->path[i])};
+  }
+  if (count > 0)
+    mp_tunnel_on_udp(at->tunnel, &at->outbox, arrivals, count, pair.now_us);
+  mp_tunnel_on_tick(at->tunnel, &at->outbox, pair.now_us);
+  settle(at);
+  box->count = box->bytes = 0;
+}
+
+static void read_supers(void)
+{
+  for (unsigned i = 0; i < SUPERS; i++, number += SEGMENTS * PAYLOAD_BYTES)
+    leaf_packet(supers[i], 4, sizeof supers[i], 0, number);
+  mp_tunnel_on_tun(pair.client.tunnel, &pair.client.outbox, read_at_once, SUPERS, pair.now_us);
+  settle(&pair.client);
+}
+
+static unsigned go(void)
+{
+  for (unsigned step = 0; step < READS * READ_STEPS; step++) {
+    pair.now_us += STEP_US;
+    filled = 1 - filled;
+    arrive(&out[1 - filled], &pair.server);
+    arrive(&back[1 - filled], &pair.client);
+    if (step % READ_STEPS == 0)
+      read_supers();
+  }
+  return READS * SUPERS * SEGMENTS;
+}
+
+static unsigned run(void)
+{
+  const uint64_t before = pair.server.tunnel->peers[0]->rx_packets;
+  const unsigned packets = go();
+  if (pair.server.tunnel->peers[0]->rx_packets - before != packets)
+    abort();
+  return packets;
+}
+
+static void open_by(uint8_t paths, bool adaptive)
+{
+  leaf_pair_open(&pair, paths);
+  pair.client.tunnel->ports.udp_send = post_out;
+  pair.server.tunnel->ports.udp_send = post_back;
+  for (unsigned i = 0; i < SUPERS; i++)
+    read_at_once[i] = (struct mp_slice){.bytes = supers[i],
+                                        .length = sizeof supers[i],
+                                        .offload = {.partial = true,
+                                                    .gso = MP_GSO_TCP,
+                                                    .segment_bytes = PAYLOAD_BYTES,
+                                                    .transport = 20,
+                                                    .checksum = 16}};
+  if (adaptive) {
+    leaf_pair_adaptive(&pair, &pair.client, paths);
+    leaf_pair_adaptive(&pair, &pair.server, paths);
+  }
+  for (unsigned i = 0; i < 40; i++) /* 1.2 s: until windows have opened and the flow is wide */
+    (void)go();
+}
+
+static bool open_slots(void)
+{
+  open_by(1, false);
+  return true;
+}
+
+static bool open_adaptive(void)
+{
+  open_by(1, true);
+  return true;
+}
+
+static bool open_adaptive_on_two(void)
+{
+  open_by(2, true);
+  return true;
+}
+
+static void close_pair(void) { pair_close(&pair); }
+
+const struct leaf way_leaves[] = {
+    {.name = "whole way, slots", .open = open_slots, .run = run, .close = close_pair},
+    {.name = "whole way, adaptive", .open = open_adaptive, .run = run, .close = close_pair},
+    {.name = "whole way, adaptive on two paths",
+     .open = open_adaptive_on_two,
+     .run = run,
+     .close = close_pair},
+    {0},
+};
