@@ -23,13 +23,30 @@ void mp_pacer_sent(struct mp_pacer *pacer, uint64_t bytes, uint64_t now_us)
   pacer->paid_ns = (pacer->paid_ns > now_ns ? pacer->paid_ns : now_ns) + time_of(pacer, bytes);
 }
 
+/* What may be unpaid when `bytes` go. */
+static uint64_t spare_ns_of(const struct mp_pacer *pacer, uint64_t bytes)
+{
+  return time_of(pacer, pacer->burst_bytes > bytes ? pacer->burst_bytes - bytes : 0);
+}
+
 uint64_t mp_pacer_due(const struct mp_pacer *pacer, uint64_t bytes, uint64_t now_us)
 {
   if (pacer->rate_bytes_per_s == 0)
     return now_us;
-  const uint64_t spare_bytes = pacer->burst_bytes > bytes ? pacer->burst_bytes - bytes : 0;
-  const uint64_t spare_ns = time_of(pacer, spare_bytes);
+  const uint64_t spare_ns = spare_ns_of(pacer, bytes);
   if (pacer->paid_ns <= now_us * NS_PER_US + spare_ns)
     return now_us;
   return (pacer->paid_ns - spare_ns + NS_PER_US - 1) / NS_PER_US;
+}
+
+uint64_t mp_pacer_before(const struct mp_pacer *pacer, uint64_t bytes, uint64_t now_us)
+{
+  if (pacer->rate_bytes_per_s == 0)
+    return UINT64_MAX;
+  const uint64_t now_ns = now_us * NS_PER_US, spare_ns = spare_ns_of(pacer, bytes);
+  const uint64_t unpaid_ns = pacer->paid_ns > now_ns ? pacer->paid_ns - now_ns : 0;
+  if (unpaid_ns > spare_ns)
+    return 0;
+  /* The most whose time, rounded down, is no longer. */
+  return ((spare_ns - unpaid_ns + 1) * pacer->rate_bytes_per_s - 1) / NS_PER_S;
 }

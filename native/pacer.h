@@ -23,4 +23,7 @@ void mp_pacer_sent(struct mp_pacer *pacer, uint64_t bytes, uint64_t now_us);
  * nothing is unpaid. */
 uint64_t mp_pacer_due(const struct mp_pacer *pacer, uint64_t bytes, uint64_t now_us);
 
+/* How much may be sent now before `bytes` are due later than now. UINT64_MAX: as much as you like. */
+uint64_t mp_pacer_before(const struct mp_pacer *pacer, uint64_t bytes, uint64_t now_us);
+
 #endif

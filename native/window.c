@@ -188,6 +188,12 @@ uint64_t mp_window_due(const struct mp_window *w, uint32_t bytes, uint64_t now_u
   return mp_pacer_due(&w->pacer, bytes, now_us);
 }
 
+uint64_t mp_window_at_once(const struct mp_window *w, uint64_t inflight_bytes, uint64_t now_us)
+{
+  const uint64_t room = mp_window_room(w, inflight_bytes);
+  return room == 0 ? 0 : lesser(room - 1, mp_pacer_before(&w->pacer, PACKET, now_us));
+}
+
 uint64_t mp_window_pto_us(const struct mp_window *w)
 {
   if (w->rtt.smoothed_us == 0)

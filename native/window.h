@@ -103,6 +103,10 @@ uint64_t mp_window_room(const struct mp_window *window, uint64_t inflight_bytes)
 /* When pacing lets so many bytes go: now_us, or later. */
 uint64_t mp_window_due(const struct mp_window *window, uint32_t bytes, uint64_t now_us);
 
+/* Bytes that may go at once, now, before a packet behind them has to wait for room or for pacing. */
+uint64_t mp_window_at_once(const struct mp_window *window, uint64_t inflight_bytes,
+                           uint64_t now_us);
+
 void mp_window_report(struct mp_window *window, const struct mp_window_report *report);
 
 /* A probe that left at asked_us arrived after delay_us, told at now_us. Counts when nothing of ours can

@@ -70,6 +70,27 @@ static void what_exceeds_the_burst_goes_when_all_is_paid(void)
   CHECK_EQ(mp_pacer_due(&pacer, 60000, S), S + 40000);
 }
 
+/* What may go before others is the most after which those are still due now. */
+static void tells_how_much_may_go_before_others(void)
+{
+  struct mp_pacer unlimited = {0};
+  CHECK_EQ(mp_pacer_before(&unlimited, 1500, S), UINT64_MAX);
+  static const uint64_t rates[] = {1, 999, 37500, 2500000, 333333333, 1250000000};
+  for (int i = 0; i < 6; i++) {
+    for (uint32_t unpaid = 0; unpaid < 40000; unpaid += 1237) {
+      struct mp_pacer pacer = {0};
+      mp_pacer_set(&pacer, rates[i], 30000);
+      mp_pacer_sent(&pacer, unpaid, S);
+      const uint64_t most = mp_pacer_before(&pacer, 1500, S);
+      struct mp_pacer more = pacer;
+      mp_pacer_sent(&more, most, S);
+      CHECK_EQ(most > 0 && mp_pacer_due(&more, 1500, S) > S, 0);
+      mp_pacer_sent(&pacer, most + 1, S);
+      CHECK(mp_pacer_due(&pacer, 1500, S) > S);
+    }
+  }
+}
+
 int main(void)
 {
   RUN(without_a_rate_nothing_waits);
@@ -77,5 +98,6 @@ int main(void)
   RUN(a_burst_goes_at_once_and_is_paid_for);
   RUN(idle_time_earns_no_more_than_a_burst);
   RUN(what_exceeds_the_burst_goes_when_all_is_paid);
+  RUN(tells_how_much_may_go_before_others);
   return test_end();
 }

@@ -426,10 +426,26 @@ static int ride_traces(int count, char **paths)
   return 0;
 }
 
+/* Before a round trip is known only the window limits. */
+static void tells_how_much_may_go_at_once(void)
+{
+  struct mp_window window;
+  mp_window_open(&window, S);
+  CHECK_EQ(mp_window_at_once(&window, 0, S), MP_WINDOW_INITIAL_BYTES - 1);
+  CHECK_EQ(mp_window_at_once(&window, MP_WINDOW_INITIAL_BYTES - 1, S), 0);
+  CHECK_EQ(mp_window_at_once(&window, MP_WINDOW_INITIAL_BYTES, S), 0);
+  mp_window_limits(&window, 0, 100000);
+  CHECK_EQ(mp_window_due(&window, PACKET, S), S);
+  CHECK_EQ(mp_window_at_once(&window, 0, S), PACKET);
+  mp_window_sent(&window, PACKET, S);
+  CHECK_EQ(mp_window_at_once(&window, 0, S), 0);
+}
+
 int main(int argc, char **argv)
 {
   if (argc > 2 && strcmp(argv[1], "--trace") == 0)
     return ride_traces(argc - 2, argv + 2);
+  RUN(tells_how_much_may_go_at_once);
   RUN(a_steady_link_is_full_and_its_queue_short);
   RUN(a_local_network_is_not_held_back);
   RUN(a_buffer_shorter_than_the_target_is_lived_with);
