@@ -61,4 +61,16 @@ static inline void mp_load_keep(struct mp_load *load) { load->references++; }
 /* Gives one reference back. */
 void mp_load_drop(struct mp_loads *loads, struct mp_load *load);
 
+/* The same of several references at once. Precondition: count > 0. */
+static inline void mp_load_keep_more(struct mp_load *load, uint32_t count)
+{
+  load->references += count;
+}
+
+static inline void mp_load_drop_more(struct mp_loads *loads, struct mp_load *load, uint32_t count)
+{
+  load->references -= count - 1;
+  mp_load_drop(loads, load);
+}
+
 #endif

@@ -120,22 +120,31 @@ static void settle(struct mp_queue *queue, unsigned class)
   }
 }
 
-/* Hands out the first packet of a bucket that has one, with a reference: that of the queue when it
- * is the last of the load. Returns its octets. */
-static uint32_t pop(struct mp_queue *queue, struct bucket *bucket, struct mp_queued *packet)
+/* Takes packets of the first load off a bucket. Whether they were its last: then the queue has no use
+ * for its reference any more. */
+static bool take_off(struct mp_queue *queue, struct bucket *bucket, uint32_t count, uint32_t bytes)
 {
-  struct mp_load *load = bucket->head;
-  const uint32_t bytes = mp_segments_length(&load->segments, bucket->index);
-  *packet = (struct mp_queued){.load = load, .index = bucket->index};
-  if (++bucket->index < load->segments.count) {
-    mp_load_keep(load);
-  } else {
+  const struct mp_load *load = bucket->head;
+  bucket->index = (uint16_t)(bucket->index + count);
+  const bool is_last = bucket->index == load->segments.count;
+  if (is_last) {
     bucket->head = load->next;
     bucket->index = 0;
   }
   bucket->bytes -= bytes;
   queue->lanes[bucket->class].bytes -= bytes;
   settle(queue, bucket->class);
+  return is_last;
+}
+
+/* Hands out the first packet of a bucket that has one, with a reference. Returns its octets. */
+static uint32_t pop(struct mp_queue *queue, struct bucket *bucket, struct mp_queued *packet)
+{
+  struct mp_load *load = bucket->head;
+  const uint32_t bytes = mp_segments_length(&load->segments, bucket->index);
+  *packet = (struct mp_queued){.load = load, .index = bucket->index, .count = 1};
+  if (!take_off(queue, bucket, 1, bytes))
+    mp_load_keep(load);
   return bytes;
 }
 
@@ -223,19 +232,22 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
     shed(queue);
 }
 
+/* Whether CoDel takes a packet of this load, the last that was handed out, for a signal. */
+static bool is_signal(struct mp_queue *queue, struct bucket *bucket, const struct mp_load *load,
+                      uint64_t now_us)
+{
+  const struct mp_queue_law *law = &queue->lanes[bucket->class].law;
+  const uint64_t waited_us = now_us > load->since_us ? now_us - load->since_us : 0;
+  return load->patient ? mp_codel_judge_patiently(&bucket->codel, &PATIENT, LATE_US, waited_us,
+                                                  bucket->bytes, now_us)
+                       : mp_codel_judge(&bucket->codel, law, waited_us, bucket->bytes, now_us);
+}
+
 /* Whether a packet that was handed out may go; otherwise it is dropped. */
 static bool passes(struct mp_queue *queue, struct bucket *bucket, uint64_t now_us,
                    struct mp_queued *packet)
 {
-  const struct mp_queue_law *law = &queue->lanes[bucket->class].law;
-  const uint64_t since_us = packet->load->since_us;
-  const uint64_t waited_us = now_us > since_us ? now_us - since_us : 0;
-  const bool is_signal =
-      packet->load->patient
-          ? mp_codel_judge_patiently(&bucket->codel, &PATIENT, LATE_US, waited_us, bucket->bytes,
-                                     now_us)
-          : mp_codel_judge(&bucket->codel, law, waited_us, bucket->bytes, now_us);
-  if (!is_signal)
+  if (!is_signal(queue, bucket, packet->load, now_us))
     return true;
   if (packet->load->ecn_capable) {
     queue->stats.marked++;
@@ -273,6 +285,30 @@ bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t n
     }
   }
   return false;
+}
+
+static uint32_t lesser(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* What came together has waited as long: where one passed without a signal, CoDel has nothing to say
+ * of the next ones before time goes on. The last tells it what is left. */
+void mp_queue_take_more(struct mp_queue *queue, struct mp_queued *packets, uint32_t most,
+                        uint64_t now_us)
+{
+  struct mp_load *load = packets->load;
+  struct bucket *bucket = &queue->buckets[load->flow % MP_LIMIT_BUCKETS];
+  if (most == 0 || packets->congested || bucket->head != load || bucket->deficit <= 0)
+    return;
+  const uint32_t each = mp_segments_length(&load->segments, packets->index);
+  const uint32_t alike = mp_segments_alike(&load->segments, packets->index) - packets->count;
+  const uint32_t turn = ((uint32_t)bucket->deficit + each - 1) / each;
+  const uint32_t more = lesser(most, lesser(alike, turn));
+  if (more == 0)
+    return;
+  packets->count = (uint16_t)(packets->count + more);
+  bucket->deficit -= (int32_t)(more * each);
+  if (take_off(queue, bucket, more, more * each))
+    mp_load_drop(queue->loads, load);
+  (void)is_signal(queue, bucket, load, now_us);
 }
 
 bool mp_queue_waits(const struct mp_queue *queue, enum mp_queue_class class)

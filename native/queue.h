@@ -1,9 +1,10 @@
 /* The ingress queue of one peer, between the TUN and the paths: the only place where a packet is
  * dropped on purpose. FQ-CoDel (RFC 8290) over the flow buckets, with ECN (RFC 3168).
  *
- * Loads go in, single packets come out. Each bucket is of one class at a time: narrow ones wait for
- * the quickest path, wide ones take any path with room; whoever takes packets says which of the two he
- * can carry, and within a class buckets take turns by deficit round robin with new ones first.
+ * Loads go in, packets come out, one by one or those of a load in runs. Each bucket is of one class at
+ * a time: narrow ones wait for the quickest path, wide ones take any path with room; whoever takes
+ * packets says which of the two he can carry, and within a class buckets take turns by deficit round
+ * robin with new ones first.
  *
  * A bulk flow behind a tunnel that reorders and sends again makes bursts of 30 to 70 ms that are no
  * standing queue: wide buckets are judged by a longer interval and a higher target than narrow ones.
@@ -28,11 +29,12 @@ struct mp_queue_stats {
   uint64_t marked;           /* packets, instead of a drop */
 };
 
-/* A packet on its way out: `index` of the load's segments. The holder has one reference. */
+/* Packets on their way out: `count` of the load's segments from `index` on, all of one length. The
+ * holder has one reference. */
 struct mp_queued {
   struct mp_load *load;
-  uint16_t index;
-  bool congested; /* to be marked CE */
+  uint16_t index, count;
+  bool congested; /* to be marked CE; of a single one */
 };
 
 struct mp_queue;
@@ -63,6 +65,11 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
  * False when none waits. */
 bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t now_us,
                    struct mp_queued *packet);
+
+/* Adds to what was just taken, now, up to `most` packets of the same turn that would be taken next
+ * anyway, as far as they are of the same load, of the same length and not marked. */
+void mp_queue_take_more(struct mp_queue *queue, struct mp_queued *packets, uint32_t most,
+                        uint64_t now_us);
 
 /* Whether a packet of this class waits, or of this bucket. */
 bool mp_queue_waits(const struct mp_queue *queue, enum mp_queue_class class);

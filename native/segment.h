@@ -39,6 +39,15 @@ static inline uint32_t mp_segments_length(const struct mp_segments *segments, ui
   return segments->header_bytes + (left < segments->segment_bytes ? left : segments->segment_bytes);
 }
 
+/* How many segments from `index` on have its length: all but the last of a super-packet have one. */
+static inline uint32_t mp_segments_alike(const struct mp_segments *segments, uint32_t index)
+{
+  const uint32_t last = segments->count - 1;
+  const bool ends_alike =
+      mp_segments_length(segments, last) == mp_segments_length(segments, index);
+  return last - index + ends_alike;
+}
+
 /* Writes segment `index` and returns its length. */
 uint32_t mp_segments_write(const struct mp_segments *segments, uint32_t index, uint8_t *out);
 

@@ -91,12 +91,18 @@ static uint32_t split(uint32_t length, const struct mp_offload *offload)
   if (!mp_inner_parse(&inner, super_packet, length) ||
       !mp_segments_open(&segments, &inner, super_packet, length, offload))
     return 0;
-  for (uint32_t i = 0; i < segments.count; i++)
+  for (uint32_t i = 0; i < segments.count; i++) {
+    const uint32_t each = mp_segments_length(&segments, i);
+    uint32_t alike = 1;
+    while (i + alike < segments.count && mp_segments_length(&segments, i + alike) == each)
+      alike++;
+    CHECK_EQ(mp_segments_alike(&segments, i), alike);
     packets[i] = (struct mp_packet){.bytes = rooms[i],
                                     .length = mp_segments_write(&segments, i, rooms[i]),
                                     .partial = true,
                                     .transport = offload->transport,
                                     .checksum = offload->checksum};
+  }
   return segments.count;
 }
 
