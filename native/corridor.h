@@ -65,6 +65,17 @@ void mp_stats_answer(struct mp_tunnel *tunnel, uint32_t token);
 
 /* out.c APIs: */
 
+/* Sends what is in the outbox and deals with refusals. */
+void mp_out_flush(struct mp_tunnel *tunnel);
+
+/* For how many more datagrams the outbox has room, at least one: where it has none, it is sent. */
+static inline uint32_t mp_out_spare(struct mp_tunnel *tunnel)
+{
+  if (tunnel->outbox->count == MP_OUT_BATCH)
+    mp_out_flush(tunnel);
+  return MP_OUT_BATCH - tunnel->outbox->count;
+}
+
 /* Room for the body of one more datagram, behind its header. */
 uint8_t *mp_out_room(struct mp_tunnel *tunnel);
 
@@ -72,9 +83,6 @@ uint8_t *mp_out_room(struct mp_tunnel *tunnel);
  * of the outbox's next room. False without a session or a place to send it to. */
 bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint8_t type,
                  uint16_t flow, uint32_t flow_seq, const uint8_t *body, size_t body_bytes);
-
-/* Sends what is in the outbox and deals with refusals. */
-void mp_out_flush(struct mp_tunnel *tunnel);
 
 /* adaptive.c APIs: */
 

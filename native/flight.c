@@ -6,6 +6,9 @@
 #include "le.h"
 
 #define CAPACITY_LEAST 64u
+#define FLOW_SEQ_MASK 0xffffffu /* MP_HEADER_FLOW_SEQ has 24 bits */
+/* What was sent on the path before the first record has serials as well, and reports may tell of it. */
+#define FIRST_SERIAL (1ull << 40)
 
 static struct mp_flight_entry *entry_of(const struct mp_flight *flight, uint64_t serial)
 {
@@ -58,6 +61,8 @@ static const struct mp_flight_span *span_for(struct mp_flight *flight, uint16_t 
     return newest;
   if (newest->exists)
     flight->newest_span = (uint8_t)((flight->newest_span + 1) % MP_CROSSING_EPOCHS);
+  else
+    flight->first = flight->next = FIRST_SERIAL;
   newest = &flight->spans[flight->newest_span];
   *newest = (struct mp_flight_span){true, receiver, flight->next - path_seq};
   return newest;
@@ -70,19 +75,22 @@ static void forget_settled(struct mp_flight *flight)
 }
 
 bool mp_flight_add(struct mp_flight *flight, uint16_t receiver, uint64_t path_seq,
-                   const struct mp_flown *what, uint32_t bytes, uint64_t now_us)
+                   const struct mp_flown *first, uint32_t count, uint32_t bytes, uint64_t now_us)
 {
   const uint64_t serial = span_for(flight, receiver, path_seq)->base + path_seq;
   if (flight->first == flight->next)
     flight->first = flight->next = serial; /* nothing to remember of what is in between */
-  if (!grow(flight, serial - flight->first + 1))
+  if (!grow(flight, serial - flight->first + count))
     return false;
   for (; flight->next < serial; flight->next++)
     entry_of(flight, flight->next)->bytes = 0;
-  *entry_of(flight, serial) =
-      (struct mp_flight_entry){.what = *what, .sent_us = now_us, .bytes = (uint16_t)bytes};
-  flight->next = serial + 1;
-  flight->inflight_bytes += bytes;
+  struct mp_flight_entry entry = {.what = *first, .sent_us = now_us, .bytes = (uint16_t)bytes};
+  for (; flight->next < serial + count; flight->next++) {
+    *entry_of(flight, flight->next) = entry;
+    entry.what.index++;
+    entry.what.flow_seq = (entry.what.flow_seq + 1) & FLOW_SEQ_MASK;
+  }
+  flight->inflight_bytes += (uint64_t)count * bytes;
   return true;
 }
 
@@ -115,37 +123,67 @@ static struct mp_flown settle(struct mp_flight *flight, struct mp_flight_entry *
   return entry->what;
 }
 
+static uint64_t lesser(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* All from `serial` up to `to` has come. Returns where to go on. Packets of a load stand together: its
+ * references go back at once. */
+static uint64_t settle_come(struct mp_flight *flight, struct mp_loads *loads, uint64_t serial,
+                            uint64_t to, uint64_t newest, struct mp_flight_outcome *outcome)
+{
+  struct mp_load *load = NULL;
+  uint32_t references = 0;
+  uint64_t bytes = 0;
+  for (; serial < to; serial++) {
+    struct mp_flight_entry *entry = entry_of(flight, serial);
+    if (entry->bytes == 0)
+      continue;
+    if (entry->what.load != load && references > 0) {
+      mp_load_drop_more(loads, load, references);
+      references = 0;
+    }
+    load = entry->what.load;
+    references++;
+    bytes += entry->bytes;
+    entry->bytes = 0;
+    if (serial == newest) {
+      outcome->newest_acked = true;
+      outcome->newest_sent_us = entry->sent_us;
+    }
+  }
+  if (references > 0)
+    mp_load_drop_more(loads, load, references);
+  flight->inflight_bytes -= bytes;
+  outcome->acked_bytes += bytes;
+  return serial;
+}
+
+static void settle_missing(struct mp_flight *flight, struct mp_loads *loads, uint64_t serial,
+                           struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context)
+{
+  struct mp_flight_entry *entry = entry_of(flight, serial);
+  if (entry->bytes == 0)
+    return;
+  outcome->lost_bytes += entry->bytes;
+  outcome->lost++;
+  const struct mp_flown what = settle(flight, entry);
+  lose(loads, entry, &what, fate, context);
+}
+
 void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
                       const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
                       struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context)
 {
   *outcome = (struct mp_flight_outcome){0};
-  unsigned gap = 0;
   const uint64_t end = newest + 1 < flight->next ? newest + 1 : flight->next;
-  for (uint64_t serial = flight->first; serial < end; serial++) {
-    struct mp_flight_entry *entry = entry_of(flight, serial);
-    if (entry->bytes == 0)
-      continue;
-    while (gap < gap_count && serial >= gaps[gap].to)
-      gap++;
-    const bool missing = gap < gap_count && serial >= gaps[gap].from;
-    if (missing && newest - serial < disorder)
-      continue;
-    const uint32_t bytes = entry->bytes;
-    const struct mp_flown what = settle(flight, entry);
-    if (missing) {
-      outcome->lost_bytes += bytes;
-      outcome->lost++;
-      lose(loads, entry, &what, fate, context);
-      continue;
-    }
-    outcome->acked_bytes += bytes;
-    if (serial == newest) {
-      outcome->newest_acked = true;
-      outcome->newest_sent_us = entry->sent_us;
-    }
-    mp_load_drop(loads, what.load);
+  uint64_t serial = flight->first;
+  for (unsigned gap = 0; gap < gap_count && serial < end; gap++) {
+    serial = settle_come(flight, loads, serial, lesser(gaps[gap].from, end), newest, outcome);
+    const uint64_t to = lesser(gaps[gap].to, end);
+    for (; serial < to; serial++)
+      if (newest - serial >= disorder)
+        settle_missing(flight, loads, serial, outcome, fate, context);
   }
+  settle_come(flight, loads, serial, end, newest, outcome);
   forget_settled(flight);
 }
 

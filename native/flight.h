@@ -66,20 +66,28 @@ typedef void mp_flight_fate(void *context, const struct mp_flown *what);
 /* Erased with the drop of every reference. */
 void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads);
 
-/* Records a packet, with its reference, under the sequence that it was sent with. False, and nothing
- * recorded, when memory is gone or the ring is as large as it may be. Sequences of one receiver index
- * only grow, and an index that gave way to another does not come back. */
+/* Records `count` packets, with a reference each: `first` was sent as a datagram of `bytes` under this
+ * sequence, those that follow it in its load and its flow, alike, under the next ones. False, and
+ * nothing recorded, when memory is gone or the ring is as large as it may be. Sequences of one receiver
+ * index only grow, and an index that gave way to another does not come back. */
 bool mp_flight_add(struct mp_flight *flight, uint16_t receiver, uint64_t path_seq,
-                   const struct mp_flown *what, uint32_t bytes, uint64_t now_us);
+                   const struct mp_flown *first, uint32_t count, uint32_t bytes, uint64_t now_us);
 
 /* A path that holds so many records takes no more: 16 Ki full-size packets are 20 ms of 10 Gbit/s, 400
  * ms of 500 Mbit/s. */
 #define MP_FLIGHT_MOST 16384u
 
-static inline bool mp_flight_is_full(const struct mp_flight *flight)
+/* How many it still takes. */
+static inline uint32_t mp_flight_room(const struct mp_flight *flight)
 {
   /* Sequences that are not recorded, such as probes, take room as well. */
-  return flight->next - flight->first >= MP_FLIGHT_MOST - 64;
+  const uint64_t most = MP_FLIGHT_MOST - 64, taken = flight->next - flight->first;
+  return taken < most ? (uint32_t)(most - taken) : 0;
+}
+
+static inline bool mp_flight_is_full(const struct mp_flight *flight)
+{
+  return mp_flight_room(flight) == 0;
 }
 
 /* The serial that the low 32 bits of a reported sequence stand for. False when it is of no known

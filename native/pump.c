@@ -32,43 +32,57 @@ static void mark_congested(uint8_t *packet)
   }
 }
 
-/* Seals a packet into the outbox. Returns its length, 0 when the path is of no use. */
+/* Seals packets of a load into the outbox: `count` that follow each other, of which `first` is the
+ * first. Returns how many: fewer when the path is of no use. */
 static uint32_t push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                     const struct mp_flown *what)
+                     const struct mp_flown *first, uint32_t count)
 {
-  const struct mp_load *load = what->load;
-  uint8_t *room = mp_out_room(tunnel);
-  const uint32_t length = mp_segments_write(&load->segments, what->index, room);
-  if (load->offload.partial && !(what->flow & MP_FLOW_PARTIAL_CHECKSUM))
-    mp_checksum_complete(room, length, load->offload.transport, load->offload.checksum);
-  if (what->congested)
-    mark_congested(room);
-  return mp_out_push(tunnel, peer, id, MP_MSG_DATA, what->flow, what->flow_seq, room, length)
-             ? length
-             : 0;
+  const struct mp_load *load = first->load;
+  const bool is_whole = !load->offload.partial || first->flow & MP_FLOW_PARTIAL_CHECKSUM;
+  uint32_t pushed = 0;
+  for (; pushed < count; pushed++) {
+    uint8_t *room = mp_out_room(tunnel);
+    const uint32_t length = mp_segments_write(&load->segments, first->index + pushed, room);
+    if (!is_whole)
+      mp_checksum_complete(room, length, load->offload.transport, load->offload.checksum);
+    if (first->congested)
+      mark_congested(room);
+    if (!mp_out_push(tunnel, peer, id, MP_MSG_DATA, first->flow, first->flow_seq + pushed, room,
+                     length))
+      break;
+  }
+  return pushed;
 }
 
-/* Sends a packet on a path and records it there, with a reference of its own. */
-static bool fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                const struct mp_flown *what)
+static uint32_t datagram_bytes(uint32_t packet_bytes)
 {
-  struct mp_load *load = what->load;
-  const uint32_t length = push(tunnel, peer, id, what);
-  if (length == 0)
-    return false;
-  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  return packet_bytes + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
+}
+
+/* Sends packets of a load on a path, alike and no more than the outbox has room for, and records them
+ * there, with a reference for each. Returns how many. */
+static uint32_t fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                    const struct mp_flown *first, uint32_t count)
+{
+  struct mp_load *load = first->load;
+  const uint32_t each = datagram_bytes(mp_segments_length(&load->segments, first->index));
+  (void)mp_out_spare(tunnel); /* to make room for them may take a sequence, for a probe */
   const struct mp_epoch *epoch = peer->sending;
-  const uint32_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
-  struct mp_flown flown = *what;
+  const uint64_t path_seq = epoch->tx_seq[id];
+  const uint32_t sent = push(tunnel, peer, id, first, count);
+  if (sent == 0)
+    return 0;
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  struct mp_flown flown = *first;
   flown.tries++;
   if (lane->flight.inflight_bytes == 0)
     mp_wake_by(tunnel, peer, tunnel->now_us + mp_doubt_pto_us(peer, id));
-  mp_load_keep(load);
-  if (!mp_flight_add(&lane->flight, epoch->remote_index, epoch->tx_seq[id] - 1, &flown, bytes,
+  mp_load_keep_more(load, sent);
+  if (!mp_flight_add(&lane->flight, epoch->remote_index, path_seq, &flown, sent, each,
                      tunnel->now_us))
-    mp_load_drop(&tunnel->loads, load);
-  mp_window_sent(&lane->window, bytes, tunnel->now_us);
-  return true;
+    mp_load_drop_more(&tunnel->loads, load, sent);
+  mp_window_sent(&lane->window, sent * each, tunnel->now_us);
+  return sent;
 }
 
 /* Sends what has just gone on `first` on a second path too, without a record: it needs no second
@@ -83,32 +97,42 @@ static void copy_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t fi
     return;
   struct mp_flown copy = *what;
   copy.flow |= MP_FLOW_DUPLICATE;
-  peer->adaptive->copied += push(tunnel, peer, second, &copy) > 0;
+  peer->adaptive->copied += push(tunnel, peer, second, &copy, 1);
 }
 
-/* Sends one packet of a load for the first time. */
+/* Sends packets for the first time. */
 static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                      struct mp_load *load, uint16_t index, bool congested)
+                      const struct mp_queued *packets)
 {
+  struct mp_load *load = packets->load;
+  const bool is_unordered = load->flow & MP_FLOW_UNORDERED;
   const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
   struct mp_adaptive_flow *flow = &peer->adaptive->flows[bucket];
-  uint32_t *next =
-      load->flow & MP_FLOW_UNORDERED ? &flow->thin_seq : &peer->flow_seq[bucket];
-  const struct mp_flown what = {
+  uint32_t *next = is_unordered ? &flow->thin_seq : &peer->flow_seq[bucket];
+  struct mp_flown what = {
       .load = load,
       .first_us = tunnel->now_us,
-      .flow_seq = *next,
       .flow = (uint16_t)(load->flow | MP_FLOW_REPAIRED),
-      .index = index,
-      .congested = congested,
+      .index = packets->index,
+      .congested = packets->congested,
   };
-  *next = (*next + 1) & 0xffffff;
   flow->path = id;
-  peer->tx_packets++;
-  if (!fly(tunnel, peer, id, &what))
-    mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
-  else if (load->flow & MP_FLOW_UNORDERED)
-    copy_thin(tunnel, peer, id, &what);
+  peer->tx_packets += packets->count;
+  for (uint32_t left = packets->count; left > 0;) {
+    const uint32_t most = is_unordered ? 1 : mp_out_spare(tunnel);
+    const uint32_t count = left < most ? left : most;
+    what.flow_seq = *next;
+    uint32_t done = fly(tunnel, peer, id, &what, count);
+    if (done < count) {
+      mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
+      done++;
+    } else if (is_unordered) {
+      copy_thin(tunnel, peer, id, &what);
+    }
+    *next = (*next + done) & 0xffffff;
+    what.index = (uint16_t)(what.index + done);
+    left -= done;
+  }
 }
 
 static bool has_room(const struct mp_lane *lane, uint32_t extra)
@@ -128,8 +152,11 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
     id = before;
   if (id == MP_CROSSING_NO_PATH || !has_room(&adaptive->lanes[id], THIN_EXTRA_BYTES))
     return false;
-  for (uint32_t i = 0; i < load->segments.count; i++)
-    fly_first(tunnel, peer, id, load, (uint16_t)i, false);
+  struct mp_queued packets = {.load = load};
+  for (; packets.index < load->segments.count; packets.index += packets.count) {
+    packets.count = (uint16_t)mp_segments_alike(&load->segments, packets.index);
+    fly_first(tunnel, peer, id, &packets);
+  }
   mp_load_drop(&tunnel->loads, load);
   return true;
 }
@@ -188,7 +215,7 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   again->what.flow |= MP_FLOW_RESENT;
   const bool is_needed =
       !again->is_offer || mp_flight_take_copy(&adaptive->lanes[again->avoids].flight, again->serial);
-  if (is_needed && fly(tunnel, peer, id, &again->what)) {
+  if (is_needed && fly(tunnel, peer, id, &again->what, 1)) {
     adaptive->resent++;
     adaptive->resent_octets += mp_segments_largest(&again->what.load->segments);
   }
@@ -197,22 +224,44 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   return true;
 }
 
+static uint32_t least(uint64_t a, uint64_t b) { return (uint32_t)(a < b ? a : b); }
+
+/* How many packets of so many octets may go on a path at once behind one of them, when `left_bytes` are
+ * left of what goes there together. */
+static uint32_t followers(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
+                          uint32_t bytes, uint64_t left_bytes)
+{
+  if (left_bytes < bytes + MP_WINDOW_PACKET_BYTES)
+    return 0;
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const uint32_t out = mp_out_spare(tunnel) - 1, flight = mp_flight_room(&lane->flight);
+  if (flight == 0 || !(peer->usable & mp_path_bit(id)))
+    return 0;
+  const uint64_t room =
+      mp_window_at_once(&lane->window, lane->flight.inflight_bytes, tunnel->now_us);
+  return least(least((left_bytes - MP_WINDOW_PACKET_BYTES) / bytes, room / datagram_bytes(bytes)),
+               least(out, flight - 1));
+}
+
 /* Sends a packet from the queue on a path, and those behind it that go together. */
 static void fly_run(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class,
-                    uint8_t id, struct mp_queued *packet)
+                    uint8_t id, struct mp_queued *packets)
 {
+  struct mp_queue *queue = peer->adaptive->queue;
   uint64_t left = mp_choice_capacity(&peer->adaptive->lanes[id].window) * RUN_US / 1000000;
   bool goes_on;
   do {
-    const uint32_t bytes = mp_segments_length(&packet->load->segments, packet->index);
-    fly_first(tunnel, peer, id, packet->load, packet->index, packet->congested);
-    mp_load_drop(&tunnel->loads, packet->load);
-    goes_on = left >= bytes + MP_WINDOW_PACKET_BYTES;
-    left -= bytes;
+    const uint32_t bytes = mp_segments_length(&packets->load->segments, packets->index);
+    mp_queue_take_more(queue, packets, followers(tunnel, peer, id, bytes, left), tunnel->now_us);
+    fly_first(tunnel, peer, id, packets);
+    mp_load_drop(&tunnel->loads, packets->load);
+    const uint64_t sent = (uint64_t)packets->count * bytes;
+    goes_on = left >= sent + MP_WINDOW_PACKET_BYTES;
+    left -= sent;
     /* What was sealed before them may have been sent, and cost the path. */
   } while (goes_on && peer->usable & mp_path_bit(id) &&
            ready(tunnel, peer, mp_path_bit(id), 0) &&
-           mp_queue_take(peer->adaptive->queue, class, tunnel->now_us, packet));
+           mp_queue_take(queue, class, tunnel->now_us, packets));
 }
 
 static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class)
@@ -266,7 +315,7 @@ void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
 {
   struct mp_flown copy = *what;
   copy.flow |= MP_FLOW_RESENT;
-  if (fly(tunnel, peer, id, &copy))
+  if (fly(tunnel, peer, id, &copy, 1))
     peer->adaptive->copied++;
 }
 
@@ -283,5 +332,5 @@ void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
                                 .index = packet->index,
                                 .congested = packet->congested};
   peer->flow_seq[bucket] = (peer->flow_seq[bucket] + 1) & 0xffffff;
-  peer->tx_packets += push(tunnel, peer, id, &what) > 0;
+  peer->tx_packets += push(tunnel, peer, id, &what, 1);
 }

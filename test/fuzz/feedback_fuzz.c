@@ -29,7 +29,7 @@ static void fly(void)
   const struct mp_flown what = {.load = load, .tries = 1};
   for (uint64_t seq = 0; seq < SENT; seq++) {
     mp_load_keep(load);
-    REQUIRE(mp_flight_add(&flight, RECEIVER, seq, &what, DATAGRAM_BYTES, seq));
+    REQUIRE(mp_flight_add(&flight, RECEIVER, seq, &what, 1, DATAGRAM_BYTES, seq));
   }
   mp_load_drop(&loads, load);
 }

@@ -33,7 +33,7 @@ static void send_as(uint16_t receiver, uint64_t path_seq, uint32_t flow_seq)
 {
   const struct mp_flown what = {.load = mp_load_take(&loads, 100), .flow_seq = flow_seq, .tries = 1};
   REQUIRE(what.load);
-  REQUIRE(mp_flight_add(&flight, receiver, path_seq, &what, BYTES, 10 * path_seq));
+  REQUIRE(mp_flight_add(&flight, receiver, path_seq, &what, 1, BYTES, 10 * path_seq));
 }
 
 static struct mp_flight_outcome take_report(uint16_t receiver, uint32_t newest,
@@ -88,6 +88,23 @@ static void sequences_without_a_record_count_for_nothing(void)
   CHECK_EQ(outcome.acked_bytes, 2 * BYTES);
   CHECK(!outcome.newest_acked);
   CHECK_EQ(flight.inflight_bytes, 0);
+  finish();
+}
+
+/* Probes went before, some of which were lost, too. */
+static void a_report_may_tell_of_what_was_before_all_records(void)
+{
+  start();
+  for (uint32_t i = 10; i < 15; i++)
+    send_as(RECEIVER, i, i);
+  CHECK_EQ(take_report(RECEIVER, 7, NULL, 0).acked_bytes, 0);
+  uint64_t serial;
+  REQUIRE(mp_flight_serial(&flight, RECEIVER, 12, &serial));
+  const struct mp_flight_gap gap = {serial - 5, serial - 1};
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 13, &gap, 1);
+  CHECK_EQ(outcome.lost, 1);
+  CHECK_EQ(fated[0], 10);
+  CHECK_EQ(outcome.acked_bytes, 3 * BYTES);
   finish();
 }
 
@@ -188,7 +205,7 @@ static void grows_to_its_bound_and_no_further(void)
   bool taken = true;
   while (taken && seq < 2 * MP_FLIGHT_MOST) {
     mp_load_keep(what.load);
-    taken = mp_flight_add(&flight, RECEIVER, seq++, &what, BYTES, 0);
+    taken = mp_flight_add(&flight, RECEIVER, seq++, &what, 1, BYTES, 0);
   }
   CHECK(!taken);
   mp_load_drop(&loads, what.load);
@@ -201,6 +218,7 @@ int main(void)
   RUN(a_report_settles_what_it_covers);
   RUN(a_gap_is_lost_when_three_came_behind_it);
   RUN(sequences_without_a_record_count_for_nothing);
+  RUN(a_report_may_tell_of_what_was_before_all_records);
   RUN(epochs_follow_each_other);
   RUN(what_is_given_up_comes_back_oldest_first);
   RUN(what_is_offered_is_lost_only_while_nothing_else_carries_it);

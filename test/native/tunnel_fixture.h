@@ -274,6 +274,26 @@ static inline void publish_plan(struct pair *pair, struct end *end, uint8_t kind
   fixture_command(pair, end, &command, sizeof command, payload, MP_PLAN_BYTES + slots);
 }
 
+/* A plan of kind arrival; all of its paths are of use to every flow. */
+static inline void publish_arrival(struct pair *pair, struct end *end, uint16_t carrying)
+{
+  uint8_t payload[MP_PLAN_BYTES + MP_LIMIT_PATHS * MP_PLAN_PATH_BYTES] = {0};
+  uint8_t count = 0;
+  memset(payload + MP_PLAN_ORDER, 0xff, MP_LIMIT_PATHS);
+  payload[MP_PLAN_KIND] = MP_PLAN_KIND_ARRIVAL;
+  payload[MP_PLAN_HASH] = MP_HASH_LAYER3_4;
+  mp_store16(payload + MP_PLAN_CARRYING, carrying);
+  for (uint8_t path = 0; path < MP_LIMIT_PATHS; path++)
+    if (carrying & mp_path_bit(path)) {
+      payload[MP_PLAN_ORDER + count] = path;
+      payload[MP_PLAN_BYTES + count++ * MP_PLAN_PATH_BYTES + MP_PLAN_PATH_PATH] = path;
+    }
+  mp_store16(payload + MP_PLAN_SLOTS, count);
+  const struct mp_cmd_plan_publish command = {.kind = MP_CMD_PLAN_PUBLISH};
+  fixture_command(pair, end, &command, sizeof command, payload,
+                  MP_PLAN_BYTES + (uint32_t)count * MP_PLAN_PATH_BYTES);
+}
+
 static inline void allow(struct pair *pair, struct end *end, uint8_t path)
 {
   COMMAND(pair, end, (struct mp_cmd_path_allow){

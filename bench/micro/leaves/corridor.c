@@ -67,10 +67,11 @@ static void close_pair(void) { pair_close(&pair); }
 static bool open_adaptive(void)
 {
   (void)open_pair();
-  leaf_pair_adaptive(&pair, &pair.client, 1);
+  publish_arrival(&pair, &pair.client, 1);
   struct mp_adaptive *adaptive = pair.client.tunnel->peers[0]->adaptive;
   adaptive->lanes[0].window.bytes = 1u << 20;
   adaptive->lanes[0].window.rtt.smoothed_us = 500;
+  mp_queue_rate(adaptive->queue, (1u << 20) / 500 * 1000000ull);
   return true;
 }
 

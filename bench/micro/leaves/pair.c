@@ -68,22 +68,3 @@ void leaf_pair_open(struct pair *pair, uint8_t paths)
     seal_anew(tunnels[i]);
   }
 }
-
-void leaf_pair_adaptive(struct pair *pair, struct end *end, uint8_t paths)
-{
-  uint8_t payload[MP_PLAN_BYTES + MP_LIMIT_PATHS * MP_PLAN_PATH_BYTES] = {0};
-  memset(payload + MP_PLAN_ORDER, 0xff, MP_LIMIT_PATHS);
-  for (uint8_t path = 0; path < paths; path++) {
-    payload[MP_PLAN_ORDER + path] = path;
-    payload[MP_PLAN_BYTES + path * MP_PLAN_PATH_BYTES + MP_PLAN_PATH_PATH] = path;
-  }
-  payload[MP_PLAN_KIND] = MP_PLAN_KIND_ARRIVAL;
-  payload[MP_PLAN_HASH] = MP_HASH_LAYER3_4;
-  mp_store16(payload + MP_PLAN_CARRYING, (uint16_t)((1u << paths) - 1));
-  mp_store16(payload + MP_PLAN_SLOTS, paths);
-  const struct mp_cmd_plan_publish command = {.kind = MP_CMD_PLAN_PUBLISH};
-  fixture_command(pair, end, &command, sizeof command, payload,
-                  MP_PLAN_BYTES + (uint32_t)paths * MP_PLAN_PATH_BYTES);
-  if (!end->tunnel->peers[0]->adaptive)
-    abort();
-}

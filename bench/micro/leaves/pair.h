@@ -7,7 +7,4 @@
 /* As pair_open_carrying, but what either end sends or delivers goes nowhere. */
 void leaf_pair_open(struct pair *pair, uint8_t paths);
 
-/* Publishes a plan of kind arrival with so many paths. */
-void leaf_pair_adaptive(struct pair *pair, struct end *end, uint8_t paths);
-
 #endif

@@ -9,6 +9,7 @@ enum {
   SUPERS = 3,     /* of a read */
   READ_STEPS = 3, /* from one read to the next */
   READS = 100,
+  WARM_UP = 3,
   STEP_US = 100, /* also what a datagram takes */
   ARRIVAL_MOST_BYTES = 65000,
   BOX_SLOTS = 4096,
@@ -118,9 +119,9 @@ static unsigned run(void)
   return packets;
 }
 
-static void open_by(uint8_t paths, bool adaptive)
+static void open_by(bool adaptive)
 {
-  leaf_pair_open(&pair, paths);
+  leaf_pair_open(&pair, 1);
   pair.client.tunnel->ports.udp_send = post_out;
   pair.server.tunnel->ports.udp_send = post_back;
   for (unsigned i = 0; i < SUPERS; i++)
@@ -132,28 +133,24 @@ static void open_by(uint8_t paths, bool adaptive)
                                                     .transport = 20,
                                                     .checksum = 16}};
   if (adaptive) {
-    leaf_pair_adaptive(&pair, &pair.client, paths);
-    leaf_pair_adaptive(&pair, &pair.server, paths);
+    publish_arrival(&pair, &pair.client, 1);
+    publish_arrival(&pair, &pair.server, 1);
+    /* It would open by itself, in more time than callgrind has for it. */
+    pair.client.tunnel->peers[0]->adaptive->lanes[0].window.bytes = 4u << 20;
   }
-  for (unsigned i = 0; i < 40; i++) /* 1.2 s: until windows have opened and the flow is wide */
+  for (unsigned i = 0; i < WARM_UP; i++)
     (void)go();
 }
 
 static bool open_slots(void)
 {
-  open_by(1, false);
+  open_by(false);
   return true;
 }
 
 static bool open_adaptive(void)
 {
-  open_by(1, true);
-  return true;
-}
-
-static bool open_adaptive_on_two(void)
-{
-  open_by(2, true);
+  open_by(true);
   return true;
 }
 
@@ -162,9 +159,5 @@ static void close_pair(void) { pair_close(&pair); }
 const struct leaf way_leaves[] = {
     {.name = "whole way, slots", .open = open_slots, .run = run, .close = close_pair},
     {.name = "whole way, adaptive", .open = open_adaptive, .run = run, .close = close_pair},
-    {.name = "whole way, adaptive on two paths",
-     .open = open_adaptive_on_two,
-     .run = run,
-     .close = close_pair},
     {0},
 };
