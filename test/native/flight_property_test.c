@@ -1,6 +1,7 @@
 /* What is under way (native/flight.h) against its definition: a list of packets, and what a report
  * says of each. */
 #include "flight.h"
+#include "random.h"
 #include "test.h"
 
 #include <stdlib.h>
@@ -22,20 +23,10 @@ static struct model_packet packets[MOST]; /* by path sequence, from `began` */
 static uint64_t began, next;
 static struct mp_flown fated[MOST], expected[MOST];
 static uint32_t fated_count, expected_count;
-static uint64_t random_state;
 
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t random_next(void)
-{
-  uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
+static uint32_t below(uint32_t limit) { return (uint32_t)random_below(limit); }
 
-static uint32_t random_below(uint32_t limit) { return (uint32_t)(random_next() % limit); }
-
-static bool one_in(uint32_t count) { return random_below(count) == 0; }
+static bool one_in(uint32_t count) { return below(count) == 0; }
 
 static void take_fate(void *context, const struct mp_flown *what)
 {
@@ -48,12 +39,12 @@ static struct model_packet *packet_of(uint64_t path_seq) { return &packets[path_
 
 static bool send_run(uint64_t now_us)
 {
-  next += one_in(5) ? random_below(4) : 0; /* probes */
-  const uint32_t count = one_in(2) ? 1 : 1 + random_below(70), bytes = 100 + random_below(1400);
+  next += one_in(5) ? below(4) : 0; /* probes */
+  const uint32_t count = one_in(2) ? 1 : 1 + below(70), bytes = 100 + below(1400);
   const struct mp_flown first = {.load = mp_load_take(&loads, 100),
                                  .first_us = now_us,
                                  .flow_seq = (uint32_t)(random_next() & 0xffffff),
-                                 .index = (uint16_t)random_below(100),
+                                 .index = (uint16_t)below(100),
                                  .tries = 1};
   mp_load_keep_more(first.load, count);
   if (!mp_flight_add(&flight, RECEIVER, next, &first, count, bytes, now_us))
@@ -79,9 +70,9 @@ struct report {
 static struct report any_report(void)
 {
   uint64_t at = next - began > 150 ? next - 150 : began - 3;
-  struct report report = {.newest = at + random_below((uint32_t)(next - at))};
+  struct report report = {.newest = at + below((uint32_t)(next - at))};
   while (report.gap_count < GAPS_MOST) {
-    const uint64_t from = at + random_below(30), to = from + 1 + random_below(5);
+    const uint64_t from = at + below(30), to = from + 1 + below(5);
     if (to > report.newest)
       break;
     report.from[report.gap_count] = from;
@@ -149,7 +140,7 @@ static const char *take_report(void)
 
 static void refuse_one(void)
 {
-  const uint64_t path_seq = began + random_below((uint32_t)(next - began));
+  const uint64_t path_seq = began + below((uint32_t)(next - began));
   uint64_t serial;
   if (!mp_flight_serial(&flight, RECEIVER, (uint32_t)path_seq, &serial))
     return;
@@ -217,7 +208,7 @@ static void a_flight_is_what_its_packets_are(void)
     mp_loads_open(&loads, 64 << 20);
     flight = (struct mp_flight){0};
     memset(packets, 0, sizeof packets);
-    began = next = 100 + random_below(1000);
+    began = next = 100 + below(1000);
     fated_count = expected_count = 0;
     const char *difference = NULL;
     for (uint64_t i = 0; i < CALLS && !difference; i++)

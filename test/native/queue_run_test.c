@@ -1,25 +1,16 @@
 /* Runs of packets (mp_queue_take_more of native/queue.h) against a queue that hands out the same
  * packets one by one. */
 #include "queue_fixture.h"
+#include "random.h"
 #include "test.h"
 
 enum { RUNS = 60, CALLS = 4000, BUCKETS = 6 };
 
 static struct mp_queue *singly;
-static uint64_t random_state;
 
-/* splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t random_next(void)
-{
-  uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
+static uint32_t below(uint32_t limit) { return (uint32_t)random_below(limit); }
 
-static uint32_t random_below(uint32_t limit) { return (uint32_t)(random_next() % limit); }
-
-static bool one_in(uint32_t count) { return random_below(count) == 0; }
+static bool one_in(uint32_t count) { return below(count) == 0; }
 
 struct sums {
   uint64_t taken, runs, marked, dropped;
@@ -27,11 +18,11 @@ struct sums {
 
 static void put_in_both(uint32_t name, uint64_t now_us)
 {
-  const uint32_t bytes = one_in(3) ? 100 + random_below(1400) : 1500;
-  const uint32_t count = one_in(3) ? 1 : 2 + random_below(42);
-  const uint32_t last_bytes = one_in(2) ? bytes : HEADER_BYTES + 1 + random_below(60);
-  const uint16_t flow = (uint16_t)random_below(BUCKETS);
-  const enum mp_queue_class class = random_below(MP_QUEUE_CLASSES);
+  const uint32_t bytes = one_in(3) ? 100 + below(1400) : 1500;
+  const uint32_t count = one_in(3) ? 1 : 2 + below(42);
+  const uint32_t last_bytes = one_in(2) ? bytes : HEADER_BYTES + 1 + below(60);
+  const uint16_t flow = (uint16_t)below(BUCKETS);
+  const enum mp_queue_class class = below(MP_QUEUE_CLASSES);
   const bool ecn_capable = one_in(3), patient = one_in(3);
   for (int i = 0; i < 2; i++) {
     struct mp_load *load = load_of(flow, name, count, bytes, last_bytes);
@@ -60,7 +51,7 @@ static const char *take_run(enum mp_queue_class class, uint64_t now_us, struct s
   struct mp_queued run = {0}, single;
   if (!mp_queue_take(queue, class, now_us, &run))
     return mp_queue_take(singly, class, now_us, &single) ? "took nothing" : NULL;
-  const uint32_t most = one_in(4) ? 0 : one_in(2) ? random_below(20) : 1000;
+  const uint32_t most = one_in(4) ? 0 : one_in(2) ? below(20) : 1000;
   mp_queue_take_more(queue, &run, most, now_us);
   const char *difference = run.count > most + 1 ? "more than allowed" : NULL;
   for (uint16_t i = 0; i < run.count && !difference; i++) {
@@ -82,7 +73,7 @@ static const char *take_run(enum mp_queue_class class, uint64_t now_us, struct s
 
 static void tune_both(enum mp_queue_class class)
 {
-  const struct mp_queue_law law = {random_below(10000), 1 + random_below(50000)};
+  const struct mp_queue_law law = {below(10000), 1 + below(50000)};
   mp_queue_tune(queue, class, law);
   mp_queue_tune(singly, class, law);
 }
@@ -95,13 +86,13 @@ static void rate_both(uint64_t bytes_per_s)
 
 static const char *call(uint32_t name, uint64_t now_us, struct sums *sums)
 {
-  const enum mp_queue_class class = random_below(MP_QUEUE_CLASSES);
+  const enum mp_queue_class class = below(MP_QUEUE_CLASSES);
   if (one_in(100)) {
     tune_both(class);
   } else if (one_in(100)) {
-    rate_both(random_below(1000000000));
+    rate_both(below(1000000000));
   } else if (one_in(20)) {
-    const uint16_t at = (uint16_t)random_below(BUCKETS);
+    const uint16_t at = (uint16_t)below(BUCKETS);
     mp_queue_move(queue, at, class);
     mp_queue_move(singly, at, class);
   } else if (one_in(5)) {
@@ -125,11 +116,11 @@ static void runs_are_what_single_packets_would_be(void)
     mp_queue_limit(singly, 300000);
     for (int class = 0; class < MP_QUEUE_CLASSES; class++)
       tune_both(class);
-    rate_both(one_in(2) ? 0 : random_below(1000000000));
+    rate_both(one_in(2) ? 0 : below(1000000000));
     uint64_t now_us = SECOND;
     const char *difference = NULL;
     for (uint32_t i = 0; i < CALLS && !difference; i++) {
-      now_us += one_in(4) ? random_below(2000) : 0;
+      now_us += one_in(4) ? below(2000) : 0;
       difference = call(i, now_us, &sums);
     }
     if (difference)
