@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "cd5f47e0c4b0024e"
+#define MP_CONTRACT_DIGEST "29fd8381c16d6318"
 
 /* The wire. */
 
@@ -54,16 +54,11 @@ enum {
   MP_PROBE_TIME = 4, /* u64: the prober's clock when it sent the probe; an echo copies it */
   MP_PROBE_HOLD = 12, /* u32: echo: time between receiving the probe and sending the echo */
   MP_PROBE_OWD = 16, /* u32: echo: arrival of the probe on the clock of the echoing side minus `time`, modulo 2^32 */
-  MP_PROBE_FLAGS = 20, /* u8: PROBE_FLAG */
-  MP_PROBE_CARRYING = 21, /* u16: bit p: path p is in the sender's present plan, so that packets may be on it */
-  MP_PROBE_EXPECTED = 23, /* u32: datagrams the sender of this message should have received on this path, modulo 2^32 */
-  MP_PROBE_RECEIVED = 27, /* u32: datagrams it did receive and accept on this path, modulo 2^32 */
-  MP_PROBE_BYTES = 31,
-};
-
-enum {
-  MP_PROBE_FLAG_HEARD = 1, /* the sender hears the other side on this path */
-  MP_PROBE_FLAG_STANDBY = 2, /* the sender keeps this path for later */
+  MP_PROBE_HEARD = 20, /* u16: bit p: the sender hears the other side on path p */
+  MP_PROBE_CARRYING = 22, /* u16: bit p: path p is in the sender's present plan, so that packets may be on it */
+  MP_PROBE_EXPECTED = 24, /* u32: datagrams the sender of this message should have received on this path, modulo 2^32 */
+  MP_PROBE_RECEIVED = 28, /* u32: datagrams it did receive and accept on this path, modulo 2^32 */
+  MP_PROBE_BYTES = 32,
 };
 
 enum {

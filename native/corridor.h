@@ -225,6 +225,9 @@ struct mp_doubt_report {
  * it has come. */
 void mp_doubt_leave(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 
+/* The same, of a path that the peer does not hear us on any more; it said so at this time of its clock. */
+void mp_doubt_unheard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint64_t told_us);
+
 /* The same, for good: no report is waited for. */
 void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 

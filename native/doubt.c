@@ -71,6 +71,18 @@ void mp_doubt_leave(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
   spread(tunnel, peer, id, lane->heard.reach_us + away_us - GUESS_US - 2 * packet_us(lane));
 }
 
+void mp_doubt_unheard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint64_t told_us)
+{
+  if (!peer->adaptive)
+    return;
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  /* What should have come before the peer said so: sent as much earlier as the newest took that came. */
+  const int64_t away_us = lane->heard.delay_us -
+                          mp_report_delay(peer->adaptive, (uint32_t)(told_us - tunnel->now_us));
+  spread(tunnel, peer, id,
+         away_us > 0 ? tunnel->now_us - (uint64_t)away_us - GUESS_US - 2 * packet_us(lane) : 0);
+}
+
 void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   if (!peer->adaptive)

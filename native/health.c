@@ -53,13 +53,24 @@ static void tell_if_alive(struct mp_tunnel *tunnel, const struct mp_peer *peer, 
   mp_event_path(tunnel, MP_EVENT_PATH_ALIVE, peer, id);
 }
 
+static uint16_t heard_paths(const struct mp_peer *peer)
+{
+  uint16_t heard = 0;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    if (peer->paths[id].heard)
+      heard |= mp_path_bit(id);
+  }
+  return heard;
+}
+
 void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = &peer->paths[id];
   uint8_t body[MP_PROBE_BYTES] = {0};
   mp_store32(body + MP_PROBE_ID, path->probe_id++);
   mp_store64(body + MP_PROBE_TIME, tunnel->now_us);
-  body[MP_PROBE_FLAGS] = path->heard ? MP_PROBE_FLAG_HEARD : 0;
+  mp_store16(body + MP_PROBE_HEARD, heard_paths(peer));
   mp_store16(body + MP_PROBE_CARRYING, peer->schedule.carrying);
   mp_store32(body + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
   mp_store32(body + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
@@ -153,10 +164,16 @@ void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, 
   path->allowed = false;
   path->alive_told = false;
   path->refused = why == MP_PATH_LOST_ERROR;
-  if (why != MP_PATH_LOST_UNHEARD)
+  if (why != MP_PATH_LOST_UNHEARD) {
     path->heard = false;
+    peer->has_news = true;
+    mp_wake_by(tunnel, peer, tunnel->now_us);
+  }
   peer->usable &= (uint16_t)~mp_path_bit(id);
-  mp_doubt_leave(tunnel, peer, id);
+  if (why == MP_PATH_LOST_UNHEARD)
+    mp_doubt_unheard(tunnel, peer, id, peer->heard_told_us);
+  else
+    mp_doubt_leave(tunnel, peer, id);
   peer->order_paths[id].live = path->heard;
   struct mp_event_path_lost *event = mp_event_begin(tunnel, MP_EVENT_PATH_LOST);
   if (!event)
@@ -185,6 +202,25 @@ static void take_carrying(struct mp_peer *peer, uint16_t carrying, uint64_t sent
   }
 }
 
+/* The newest word on which paths the peer hears us on, whichever way it came: of a path that is gone
+ * the word comes on another. */
+static void take_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t heard,
+                       uint64_t sent_us)
+{
+  if (sent_us < peer->heard_told_us)
+    return;
+  peer->heard_told_us = sent_us;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    struct mp_path *path = &peer->paths[id];
+    const bool was_heard = path->heard_by_peer;
+    path->heard_by_peer = heard & mp_path_bit(id);
+    if (was_heard && !path->heard_by_peer)
+      mp_health_lose(tunnel, peer, id, MP_PATH_LOST_UNHEARD, 0);
+    tell_if_alive(tunnel, peer, id);
+  }
+}
+
 /* What probes and echoes say alike. */
 static void take_report(struct mp_tunnel *tunnel, struct mp_peer *peer,
                         const struct mp_packet *packet)
@@ -194,11 +230,7 @@ static void take_report(struct mp_tunnel *tunnel, struct mp_peer *peer,
   take_carrying(peer, mp_load16(body + MP_PROBE_CARRYING), packet->sent_us);
   path->peer_expected = mp_unwrap(path->peer_expected, mp_load32(body + MP_PROBE_EXPECTED), 32);
   path->peer_received = mp_unwrap(path->peer_received, mp_load32(body + MP_PROBE_RECEIVED), 32);
-  const bool was_heard = path->heard_by_peer;
-  path->heard_by_peer = body[MP_PROBE_FLAGS] & MP_PROBE_FLAG_HEARD;
-  if (was_heard && !path->heard_by_peer)
-    mp_health_lose(tunnel, peer, packet->path, MP_PATH_LOST_UNHEARD, 0);
-  tell_if_alive(tunnel, peer, packet->path);
+  take_heard(tunnel, peer, mp_load16(body + MP_PROBE_HEARD), packet->sent_us);
 }
 
 bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
@@ -215,7 +247,7 @@ bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
   mp_store32(answer + MP_PROBE_HOLD, 0);
   mp_store32(answer + MP_PROBE_OWD,
              (uint32_t)(tunnel->now_us - mp_load64(question + MP_PROBE_TIME)));
-  answer[MP_PROBE_FLAGS] = MP_PROBE_FLAG_HEARD;
+  mp_store16(answer + MP_PROBE_HEARD, heard_paths(peer));
   mp_store16(answer + MP_PROBE_CARRYING, peer->schedule.carrying);
   mp_store32(answer + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
   mp_store32(answer + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
@@ -345,10 +377,20 @@ static uint64_t tick_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
                               : tick_used_path(tunnel, peer, id);
 }
 
+/* That a path is gone is told at once on those that work. */
+static void tell_news(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  peer->has_news = false;
+  for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1))
+    mp_health_probe(tunnel, peer, (uint8_t)__builtin_ctz(left));
+}
+
 uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   if (!peer->sending)
     return UINT64_MAX;
+  if (peer->has_news)
+    tell_news(tunnel, peer);
   const uint64_t idle_at_us = peer->last_data_us + peer->idle_after_us;
   if (peer->in_use && tunnel->now_us >= idle_at_us)
     leave_use(tunnel, peer);

@@ -110,7 +110,7 @@ static bool begin_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
   peer->reports = false;
   peer->reporting = (struct mp_reporting){0};
   peer->clock_any = false;
-  peer->carrying_told_us = 0;
+  peer->carrying_told_us = peer->heard_told_us = 0;
   peer->usable = 0;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     path_forget_measurements(&peer->paths[id]);

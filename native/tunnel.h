@@ -151,6 +151,8 @@ struct mp_peer {
   bool clock_any;
   int64_t clock_offset_us;  /* sender's clock minus ours, of the newest datagram */
   uint64_t carrying_told_us;/* sender's time of the newest `carrying` */
+  uint64_t heard_told_us;   /* and of the newest `heard` */
+  bool has_news;            /* the peer should hear of a path that is gone */
   bool in_use;
   uint64_t in_use_since_us, last_data_us;
   uint32_t probe_us, keepalive_us, silence_us, idle_after_us;

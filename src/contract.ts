@@ -85,7 +85,6 @@ export function contractHeader(): string {
       .join('\n')}\n};\n`,
     constants('FLOW', wire.FLOW_FLAG),
     offsets('PROBE', wire.PROBE),
-    constants('PROBE_FLAG', wire.PROBE_FLAG),
     offsets('FEEDBACK', wire.FEEDBACK),
     offsets('FEEDBACK_PATH', wire.FEEDBACK_PATH),
     offsets('FEEDBACK_GAP', wire.FEEDBACK_GAP),

@@ -104,7 +104,11 @@ export const PROBE = [
     unit: 'us',
     doc: 'echo: arrival of the probe on the clock of the echoing side minus `time`, modulo 2^32',
   },
-  { name: 'flags', type: 'u8', doc: 'PROBE_FLAG' },
+  {
+    name: 'heard',
+    type: 'u16',
+    doc: 'bit p: the sender hears the other side on path p',
+  },
   {
     name: 'carrying',
     type: 'u16',
@@ -121,11 +125,6 @@ export const PROBE = [
     doc: 'datagrams it did receive and accept on this path, modulo 2^32',
   },
 ] as const
-
-export const PROBE_FLAG = {
-  heard: { value: 1, doc: 'the sender hears the other side on this path' },
-  standby: { value: 2, doc: 'the sender keeps this path for later' },
-} as const
 
 /** Body of a feedback message: this, then FEEDBACK_PATH and its FEEDBACK_GAPs for each path. */
 export const FEEDBACK = [

@@ -57,8 +57,7 @@ interface Path {
 }
 
 const WINDOW = 4096n
-const PROBE_OCTETS = 31
-const HEARD = 1
+const PROBE_OCTETS = 32
 const CONTROL = { ack: 1, policy: 2, close: 3 } as const
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n)
@@ -134,7 +133,7 @@ export class PeerClient {
     for (let attempt = 0; attempt < 20; attempt += 1) {
       const id = this.#paths[path]!.nextProbe++
       const echo = new Promise<Echo>((resolve) => this.#probes.set(`${path} ${id}`, resolve))
-      const question = this.#report(path, HEARD)
+      const question = this.#report(path)
       question.writeUInt32LE(id, 0)
       question.writeBigUInt64LE(BigInt(nowUs()), 4)
       void this.#send(path, TYPE.probe, question)
@@ -298,18 +297,19 @@ export class PeerClient {
     return true
   }
 
-  #report(path: number, flags: number): Buffer {
+  #report(path: number): Buffer {
     const { expected, received } = this.#paths[path]!
     const body = Buffer.alloc(PROBE_OCTETS)
-    body.writeUInt8(flags, 20)
-    body.writeUInt16LE(2 ** this.#paths.length - 1, 21)
-    body.writeUInt32LE(expected % 2 ** 32, 23)
-    body.writeUInt32LE(received % 2 ** 32, 27)
+    const all = 2 ** this.#paths.length - 1
+    body.writeUInt16LE(all, 20)
+    body.writeUInt16LE(all, 22)
+    body.writeUInt32LE(expected % 2 ** 32, 24)
+    body.writeUInt32LE(received % 2 ** 32, 28)
     return body
   }
 
   #answer(path: number, question: Buffer): void {
-    const answer = this.#report(path, HEARD)
+    const answer = this.#report(path)
     question.copy(answer, 0, 0, 12)
     answer.writeUInt32LE((nowUs() - Number(question.readBigUInt64LE(4))) >>> 0, 16)
     void this.#send(path, TYPE.echo, answer)
@@ -321,10 +321,10 @@ export class PeerClient {
     resolve?.({
       rttUs: nowUs() - Number(body.readBigUInt64LE(4)) - body.readUInt32LE(12),
       owd: body.readUInt32LE(16),
-      heard: (body.readUInt8(20) & HEARD) !== 0,
-      carrying: body.readUInt16LE(21),
-      expected: body.readUInt32LE(23),
-      received: body.readUInt32LE(27),
+      heard: (body.readUInt16LE(20) & (1 << path)) !== 0,
+      carrying: body.readUInt16LE(22),
+      expected: body.readUInt32LE(24),
+      received: body.readUInt32LE(28),
     })
   }
 

@@ -34,6 +34,8 @@ type Failure = (typeof FAILURES)[number]
 
 /** After a round trip of the best link that is left: blind, or told by the device. */
 const MARGIN_US: Readonly<Record<Failure, number>> = { cut: 30 * MS, unplug: 10 * MS }
+/** Of the word from the other side, behind what waits before it. */
+const TOLD_US = 5 * MS
 /** Bulk lets the other flow's packets go first, and those that they lost: 2 x 4 of 20 Mbit/s for so long. */
 const BESIDE_US = 5 * MS
 const FLOW = { packetsPerSecond: 500, payloadBytes: 1000 }
@@ -55,30 +57,39 @@ const fail = (pair: Pair, uplink: number, failure: Failure) =>
 const mend = (pair: Pair, uplink: number, failure: Failure) =>
   failure === 'cut' ? pair.restore(uplink) : pair.plug(uplink)
 
-function peerStats(pair: Pair) {
-  const found = pair.client.node.stats().find((event) => event.kind === 'peerStats')
+type Side = 'client' | 'server'
+/** Whose packets. That its device is gone is for the client to know, and to tell the server. */
+const WAYS = [
+  { towards: 'server', failures: FAILURES },
+  { towards: 'client', failures: ['unplug'] },
+] as const
+
+function peerStats(pair: Pair, sender: Side) {
+  const found = pair[sender].node.stats().find((event) => event.kind === 'peerStats')
   if (found?.kind === 'peerStats') return found
-  throw new Error('the client has no peer')
+  throw new Error(`the ${sender} has no peer`)
 }
 
 const without = (links: readonly Rated[], uplink: number) => links.filter((_, i) => i !== uplink)
 const mbitOf = (links: readonly Rated[]) => links.reduce((sum, { mbit }) => sum + mbit, 0)
 
-const cases = Object.entries(SETS).flatMap(([set, links]) =>
-  LOADS.flatMap((load) =>
-    FAILURES.flatMap((failure) =>
-      links.map((_, uplink) => ({ set, links, load, failure, uplink })),
+const cases = WAYS.flatMap(({ towards, failures }) =>
+  Object.entries(SETS).flatMap(([set, links]) =>
+    LOADS.flatMap((load) =>
+      failures.flatMap((failure) =>
+        links.map((_, uplink) => ({ towards, set, links, load, failure, uplink })),
+      ),
     ),
   ),
 )
 
 describe.each(cases)(
-  '$load over $set, $failure of link $uplink',
-  ({ links, load, failure, uplink }) => {
+  '$load to the $towards over $set, $failure of link $uplink',
+  ({ towards, links, load, failure, uplink }) => {
     it('loses nothing, keeps order, pauses no longer than it must and uses what is left', async () => {
       const pair = await open(links)
-      const stream = load === 'udp' ? undefined : pair.stream({ congestion: 'cubic' })
-      const flow = load === 'tcp' ? undefined : pair.flow(FLOW)
+      const stream = load === 'udp' ? undefined : pair.stream({ congestion: 'cubic', towards })
+      const flow = load === 'tcp' ? undefined : pair.flow({ ...FLOW, towards })
       pair.runFor(8 * SECOND)
       stream?.restart()
       flow?.restart()
@@ -86,7 +97,8 @@ describe.each(cases)(
       fail(pair, uplink, failure)
       pair.runFor(SECOND)
       const left = without(links, uplink)
-      const boundUs = 2 * Math.min(...left.map(({ delayMs }) => delayMs)) * MS + MARGIN_US[failure]
+      const marginUs = MARGIN_US[failure] + (towards === 'client' ? TOLD_US : 0)
+      const boundUs = 2 * Math.min(...left.map(({ delayMs }) => delayMs)) * MS + marginUs
       if (flow !== undefined) expect(flow.stats().longestGapUs).toBeLessThanOrEqual(boundUs)
       if (stream !== undefined) {
         const besideUs = load === 'mix' ? BESIDE_US : 0
@@ -103,7 +115,7 @@ describe.each(cases)(
       flow?.stop()
       pair.runFor(3 * SECOND)
 
-      const { queueDropped, givenUp } = peerStats(pair)
+      const { queueDropped, givenUp } = peerStats(pair, towards === 'server' ? 'client' : 'server')
       const ofFlow = flow?.stats()
       const ofStream = stream?.stats()
       expect(givenUp).toBe(0)

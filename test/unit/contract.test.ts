@@ -34,7 +34,7 @@ describe('native/contract.h', () => {
     ['MP_HEADER_FLOW_SEQ', 13],
     ['MP_HEADER_BYTES', 16],
     ['MP_SEAL_TAG_BYTES', 16],
-    ['MP_PROBE_BYTES', 31],
+    ['MP_PROBE_BYTES', 32],
     ['MP_CONTROL_BYTES', 5],
     ['MP_INITIATION_BYTES', 171],
     ['MP_RESPONSE_BYTES', 125],
@@ -76,7 +76,6 @@ describe('the contract', () => {
     ['AEAD', wire.AEAD],
     ['FEATURE', wire.FEATURE],
     ['FLOW_FLAG', wire.FLOW_FLAG],
-    ['PROBE_FLAG', wire.PROBE_FLAG],
   ])('gives each of %s a bit of its own', (_, flags) => {
     const values: number[] = Object.values(flags).map(({ value }) => value)
     for (const value of values) expect(value & (value - 1)).toBe(0)
