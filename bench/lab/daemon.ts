@@ -3,13 +3,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { askControl, type ControlRequest, controlPath } from '#mptun/control.js'
 import type { StatusReport } from '#mptun/status.js'
 import type { Finished } from './namespaces.js'
 import { repositoryPath } from './repository.js'
 import type { Side, Site } from './site.js'
 
-/** A whole CLI process starts within each try, so that this is polling at its own pace. */
-const POLL_MS = 50
+const POLL_MS = 20
 /** Above the longest time for which a path that comes and goes is held back, 20 s. */
 const WAIT_MS = 30_000
 /** A daemon that does not end by then hangs. */
@@ -117,14 +117,18 @@ export class Daemon {
     await this.#run(['set', '--tun', this.tun, '--run-dir', this.runDir, ...words])
   }
 
+  /**
+   * As `mptun status --json` prints it, from the same socket: whoever asks again and again takes none of
+   * the machine from what is measured there.
+   */
   async status(): Promise<StatusReport> {
-    const { stdout } = await this.#run([...this.#statusWords(), '--json'])
-    return JSON.parse(stdout)
+    return (await this.#ask({ verb: 'status' })) as StatusReport
   }
 
-  /** As a person sees it. */
-  async statusText(): Promise<string> {
-    return (await this.#run(this.#statusWords())).stdout
+  /** As a person sees it, or with `--json` a program, by the command line. */
+  async statusText(...words: string[]): Promise<string> {
+    const where = ['--tun', this.tun, '--run-dir', this.runDir]
+    return (await this.#run(['status', ...where, ...words])).stdout
   }
 
   /** Asks for the status until it is as wanted, or says what it was last. */
@@ -165,8 +169,17 @@ export class Daemon {
     return this.pid === undefined ? [] : readdirSync(`/proc/${this.pid}/task`)
   }
 
-  #statusWords(): string[] {
-    return ['status', '--tun', this.tun, '--run-dir', this.runDir]
+  async #ask(request: ControlRequest): Promise<unknown> {
+    let timer: NodeJS.Timeout | undefined
+    const isLate = new Promise((_, reject) => {
+      const error = new Error(`${this.tun} did not answer "${request.verb}" for ${COMMAND_MS} ms`)
+      timer = setTimeout(reject, COMMAND_MS, error)
+    })
+    try {
+      return await Promise.race([askControl(controlPath(this.runDir, this.tun), request), isLate])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   #run(words: readonly string[]): Promise<Finished> {

@@ -26,8 +26,10 @@ export interface Site {
   namespace(side: Side): string
   /** Runs a program to its end. Rejects on a non-zero exit unless `check` is false. */
   exec(side: Side, argv: readonly string[], options?: RunOptions): Promise<Finished>
-  /** Starts a program; `close` ends it, if it still runs, by SIGTERM, 2 s later by SIGKILL. */
+  /** Starts a program; `endPrograms` ends it, if it still runs. */
   spawn(side: Side, argv: readonly string[], options?: SpawnOptions): ChildProcess
+  /** By SIGTERM, 2 s later by SIGKILL. The site goes on. */
+  endPrograms(): Promise<void>
   /** Removes everything: programs, devices, namespaces, files. Safe to call twice. */
   close(): Promise<void>
 }
@@ -79,7 +81,7 @@ export abstract class NamespaceSite implements Site {
     this.closeNow()
   }
 
-  protected async endPrograms(): Promise<void> {
+  async endPrograms(): Promise<void> {
     await Promise.all([...this.#children].map(endChild))
   }
 

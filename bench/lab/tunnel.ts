@@ -1,5 +1,7 @@
 /** A tunnel in a lab: server and client as real processes, set up the way a user would. */
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Daemon, type Exit } from './daemon.js'
 import { footprint } from './footprint.js'
 import type { Lab } from './lab.js'
@@ -48,7 +50,10 @@ export interface Tunnel<L extends Linked = Lab> {
   close(): Promise<void>
 }
 
-/** Starts a server, invites and joins, starts a client, and waits until all its paths carry data. */
+/**
+ * Starts a server, invites and joins, starts a client, and waits until all its paths carry data. Another
+ * tunnel of the same site, after the first is closed, finds client and server knowing each other.
+ */
 export async function openTunnel<L extends Linked>(
   lab: L,
   options: TunnelOptions = {},
@@ -70,7 +75,7 @@ export async function openTunnel<L extends Linked>(
   const before = await Promise.all([footprint(lab, 'server'), footprint(lab, 'client')])
   server.start()
   await server.until('the server to run', () => true)
-  await enrol(server, client, 'home')
+  if (!existsSync(join(client.stateDir, 'server.json'))) await enrol(server, client, 'home')
   client.start()
   await client.untilPaths(paths)
   await server.untilPaths(paths)
