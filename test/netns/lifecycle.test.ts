@@ -20,6 +20,7 @@ import {
   SERVER_ENDPOINT,
   type Tunnel,
 } from '../../bench/lab/tunnel.js'
+import type { StatusReport } from '../../src/status.js'
 
 const LINKS = [
   { name: 'dsl', description: 'rate=20,delay=10' },
@@ -93,6 +94,16 @@ describe('one tunnel over its life', () => {
     const { client, server, inner } = tunnel
     for (const address of Object.values(inner.server)) await expectPings(lab, client, address)
     for (const address of Object.values(inner.client)) await expectPings(lab, server, address)
+  })
+
+  it('tells people and programs who is there', async () => {
+    const { client, server, inner } = tunnel
+    const told = JSON.parse(await client.statusText('--json')) as StatusReport
+    expect(told.peers.map(({ paths }) => paths.map(({ label }) => label))).toEqual([['dsl', 'lte']])
+    expect(told.addresses).toEqual((await client.status()).addresses)
+    const [atClient, atServer] = await Promise.all([client.statusText(), server.statusText()])
+    for (const word of ['dsl', 'lte']) expect(atClient).toContain(word)
+    for (const word of ['home', inner.client.ipv4]) expect(atServer).toContain(word)
   })
 
   it('changes modes, weights and delays under a stream without loss', async () => {
@@ -181,7 +192,8 @@ describe('one tunnel over its life', () => {
     const ping = await startPing(lab, up, { intervalMs: 50, device: client.tun })
     await pause(500)
     await server.restart(signal)
-    await Promise.all([client.untilPaths(2), server.untilPaths(2)])
+    await server.untilPaths(2) // the client may not have missed it yet
+    await client.untilPaths(2)
     await pause(500)
     const { answeredAtMs, duplicates } = await ping.end()
     const readyAtMs = startedAtMs(server)
@@ -194,7 +206,8 @@ describe('one tunnel over its life', () => {
   it('takes a client that was killed back under its old addresses', async () => {
     const { client, server, inner } = tunnel
     await client.restart('SIGKILL')
-    await Promise.all([client.untilPaths(2), server.untilPaths(2)])
+    await client.untilPaths(2) // the server may not have missed it yet
+    await server.untilPaths(2)
     expect(await innerOf(client)).toEqual(inner.client)
     await expectPings(lab, client, inner.server.ipv4)
   })

@@ -28,7 +28,7 @@ const CWR = 0x80
 /** Next headers of IPv6 that can be walked: RFC 8200, section 4.1, and RFC 4302. */
 const EXTENSIONS = [0, 43, 60, 51, 44, 59, 135, 139]
 
-/** xorshift32: the same seed, the same packets. */
+/** xorshift32: the same seed, the same packets. Odd ones differ: of nothing but zeros nothing would come. */
 export class Chance {
   #state: number
 

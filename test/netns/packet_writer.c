@@ -21,7 +21,7 @@
 
 #define HEADER_BYTES sizeof(struct virtio_net_hdr)
 
-/* A TUN drops what its queue of 500 packets does not take, without a word to the socket. */
+/* A TUN drops what its queue does not take, without a word to the socket. */
 #define BURST 32
 #define PAUSE_US 1000
 
