@@ -8,7 +8,7 @@ import { videoScenario } from '../../bench/video/scenarios.js'
 const SECONDS = 8
 
 describe('live video over two uplinks of 6 Mbit/s, one of them cut every five seconds', () => {
-  it.each([
+  it.concurrent.each([
     // One link carries it; test/sim/live.test.ts has one that needs both.
     ['udp', 5, 2500],
     ['srt', 5, 2500],
