@@ -21,6 +21,10 @@ import { publicOf } from '../peer/crypto.js'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SIDES = [`mplab.${process.pid}.peer-a`, `mplab.${process.pid}.peer-b`] as const
 const PORT = 5000
+/** Of a busy machine. */
+const PATIENCE_MS = 20_000
+/** Of a program that was waited for in vain. */
+const TOLD_LINES = 12
 
 type Line = Record<string, unknown>
 
@@ -39,16 +43,33 @@ class Program {
     })
   }
 
-  /** The first line after `from` that fits; waits for it as long as the test may last. */
+  /** The first line after `from` that fits. Rejects, with what it said last, when that takes too long. */
   async until(fits: (line: Line) => boolean, from = 0): Promise<Line> {
-    for (let at = from; ; at++) {
-      while (at >= this.lines.length) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve
-        })
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      this.#wake?.()
+    }, PATIENCE_MS)
+    try {
+      for (let at = from; ; at++) {
+        while (at >= this.lines.length) {
+          if (isLate) throw new Error(`waited in vain for ${fits}; last:\n${this.#said()}`)
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve
+          })
+        }
+        if (fits(this.lines[at]!)) return this.lines[at]!
       }
-      if (fits(this.lines[at]!)) return this.lines[at]!
+    } finally {
+      clearTimeout(timer)
     }
+  }
+
+  #said(): string {
+    return this.lines
+      .slice(-TOLD_LINES)
+      .map((line) => JSON.stringify(line))
+      .join('\n')
   }
 
   /** Writes a line and waits for the answer that fits. */
@@ -158,6 +179,7 @@ describe.each([
     // Every answer comes on both paths, as copies of one packet.
     const isPolicy = ({ done }: Line) => done === 'policy'
     await client.ask(['policy', MODE.broadcast.value], isPolicy)
+    await server.until(({ kind, mode }) => kind === 'policy' && mode === 'broadcast')
     const from = client.lines.length
     const first = await client.ask(['send', 0, echoRequest(1), 5], answers(1))
     const second = await client.until(
@@ -170,7 +192,7 @@ describe.each([
 
     // Every answer comes on the path that the client has named, whatever path the question took.
     await client.ask(['policy', MODE['active-backup'].value, 1], isPolicy)
-    await server.until((line) => line['kind'] === 'policy' && line['mode'] === 'active-backup')
+    await server.until(({ kind, mode }) => kind === 'policy' && mode === 'active-backup')
     const third = await client.ask(['send', 0, echoRequest(2), 5], answers(2))
     expect(third['path']).toBe(1)
 
