@@ -124,13 +124,12 @@ async function fuzz() {
   return built ? sum : add(sum, FAILED)
 }
 
-/** Runs one project of vitest.config.ts and counts from its JSON report. */
-async function vitest(project, args = []) {
-  const report = join(scratch, `${project}.json`)
+/** Runs projects of vitest.config.ts and counts from their JSON report. */
+async function vitest(...projects) {
+  const report = join(scratch, `${projects[0]}.json`)
   const code = await show('node_modules/.bin/vitest', [
-    ...['run', '--project', project, '--silent=passed-only'],
+    ...['run', ...projects.flatMap((project) => ['--project', project]), '--silent=passed-only'],
     ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-    ...args,
   ])
   if (!existsSync(report)) return FAILED
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
@@ -163,7 +162,7 @@ async function namespacesMissing() {
 
 async function netns() {
   const missing = await namespacesMissing()
-  if (missing === undefined) return vitest('netns', ['--no-file-parallelism'])
+  if (missing === undefined) return vitest('netns', 'netns-timeless')
   console.error(`  FAILED ${missing}`)
   return FAILED
 }
