@@ -21,7 +21,8 @@ const FIRST_PORT = 20_000
 const TO_PORT = 9
 const PACKETS = 10
 const PAYLOAD_BYTES = 1000
-const FLOW_BYTES = PACKETS * PAYLOAD_BYTES
+/** A probe or its echo, with IPv4 and UDP. */
+const PROBE_BYTES = 63 + 28
 
 const say = (claim: string) => console.log(`  ${claim}`)
 const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`
@@ -47,22 +48,26 @@ async function carriers(): Promise<number[]> {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const lines = createInterface({ input: sender.stdout! })[Symbol.asyncIterator]()
-  const given = async () => (await lab.stats()).map(({ up }) => up.offeredBytes)
+  const given = async () => (await lab.stats()).map(({ up }) => up)
   const found: number[] = []
   for (let flow = 0; flow < FLOWS; flow++) {
     const before = await given()
     sender.stdin?.write(`${FIRST_PORT + flow}\n`)
     expect((await lines.next()).value).toBe(`sent ${FIRST_PORT + flow}`)
-    let grown: number[] = []
-    const sum = () => grown.reduce((total, bytes) => total + bytes, 0)
+    // Packets of the flow, told by their size from the probes that go on meanwhile.
+    let carried: number[] = []
+    const sum = () => carried.reduce((total, packets) => total + packets, 0)
     do {
-      grown = (await given()).map((bytes, link) => bytes - before[link]!)
-      if (sum() < FLOW_BYTES) await pause(1)
-    } while (sum() < FLOW_BYTES)
-    const most = Math.max(...grown)
-    // On the others there are probes and echoes at most.
-    if (sum() - most > PAYLOAD_BYTES) throw new Error(`flow ${flow} went over ${grown} bytes`)
-    found.push(grown.indexOf(most))
+      carried = (await given()).map(({ offeredBytes, offeredPackets }, link) => {
+        const packets = offeredPackets - before[link]!.offeredPackets
+        const bytes = offeredBytes - before[link]!.offeredBytes
+        return Math.round((bytes - packets * PROBE_BYTES) / PAYLOAD_BYTES)
+      })
+      if (sum() < PACKETS) await pause(1)
+    } while (sum() < PACKETS)
+    const most = Math.max(...carried)
+    if (sum() !== most) throw new Error(`flow ${flow} went over links as ${carried} packets`)
+    found.push(carried.indexOf(most))
   }
   sender.stdin?.end()
   return found
