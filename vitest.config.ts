@@ -37,6 +37,7 @@ export default defineConfig({
           ],
           // Properties of many runs on a machine that is busy with other things.
           testTimeout: 60_000,
+          maxWorkers: '100%',
         },
       },
       {
@@ -46,6 +47,7 @@ export default defineConfig({
           include: ['test/sim/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
+          maxWorkers: '100%',
         },
       },
       {
@@ -77,6 +79,7 @@ export default defineConfig({
           name: 'deploy',
           include: ['deploy/**/*.test.ts', 'test/deploy/**/*.test.ts'],
           testTimeout: 120_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],
