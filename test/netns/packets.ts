@@ -208,15 +208,30 @@ export function singled(packets: readonly Buffer[], reference: readonly Buffer[]
   })
 }
 
+/**
+ * Of TCP 0x0000 and 0xffff are one checksum (RFC 1624, section 3). Linux writes the first into segments that
+ * it cuts (gso_make_checksum), the second into single packets (skb_checksum_help).
+ */
+function withOneZero(packet: Buffer): Buffer {
+  const { protocol, transport, isFragment } = view(packet)
+  const at = transport + 16
+  if (protocol !== TCP || isFragment || packet.length < at + 2) return packet
+  if (packet.readUInt16BE(at) !== 0) return packet
+  const copy = Buffer.from(packet)
+  copy.writeUInt16BE(0xffff, at)
+  return copy
+}
+
 /** What is in `found` and not in `wanted`, and the other way round, copies counted. */
 export function difference(wanted: readonly Buffer[], found: readonly Buffer[]) {
+  const keyOf = (packet: Buffer) => withOneZero(packet).toString('latin1')
   const counts = new Map<string, number>()
   for (const packet of wanted) {
-    const key = packet.toString('latin1')
+    const key = keyOf(packet)
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   const strange = found.filter((packet) => {
-    const key = packet.toString('latin1')
+    const key = keyOf(packet)
     const count = counts.get(key) ?? 0
     if (count > 0) counts.set(key, count - 1)
     return count === 0
