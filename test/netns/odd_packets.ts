@@ -45,7 +45,9 @@ export class Chance {
   }
 
   octets(length: number): Buffer {
-    return Buffer.from(Array.from({ length }, () => this.below(256)))
+    const octets = Buffer.alloc(length)
+    for (let i = 0; i < length; i++) octets[i] = this.below(256)
+    return octets
   }
 
   oneOf<T>(values: readonly T[]): T {
