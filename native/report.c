@@ -90,12 +90,17 @@ void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                      uint64_t sent_us, bool asks)
 {
   struct mp_reporting *reporting = &peer->reporting;
-  mp_feedback_heard(&reporting->notes[id], epoch->local_index, &epoch->replay[id], path_seq,
-                    advanced, (int64_t)(tunnel->now_us - sent_us), tunnel->now_us, asks);
-  if (reporting->notes[id].pending)
-    reporting->pending |= mp_path_bit(id);
-  reporting->urgent |= reporting->notes[id].urgent;
+  struct mp_feedback_note *note = &reporting->notes[id];
+  const int64_t delay_us = (int64_t)(tunnel->now_us - sent_us);
   reporting->datagrams++;
+  if (mp_feedback_heard_next(note, epoch->local_index, &epoch->replay[id], path_seq, advanced,
+                             delay_us, tunnel->now_us))
+    return;
+  mp_feedback_heard(note, epoch->local_index, &epoch->replay[id], path_seq, advanced, delay_us,
+                    tunnel->now_us, asks);
+  if (note->pending)
+    reporting->pending |= mp_path_bit(id);
+  reporting->urgent |= note->urgent;
 }
 
 /* The plan keeps it for later: it may cost money, or have nothing left of its budget. */

@@ -6,6 +6,7 @@
 enum {
   PAYLOAD_BYTES = LEAF_PACKET_BYTES - 40,
   SEGMENTS = 40,
+  SUPER_BYTES = 40 + SEGMENTS * PAYLOAD_BYTES,
   SUPERS = 3,     /* of a read */
   READ_STEPS = 3, /* from one read to the next */
   READS = 100,
@@ -28,8 +29,7 @@ struct box {
 static struct pair pair;
 static struct box out[2], back[2]; /* one is filled while the other arrives */
 static unsigned filled;
-static uint8_t supers[SUPERS][40 + SEGMENTS * PAYLOAD_BYTES];
-static struct mp_slice read_at_once[SUPERS];
+static struct mp_load *rooms[SUPERS]; /* read into, as the engine does */
 static uint32_t number;
 
 static void post(struct box *box, struct mp_outbox *outbox)
@@ -91,9 +91,19 @@ static void arrive(struct box *box, struct end *at)
 
 static void read_supers(void)
 {
-  for (unsigned i = 0; i < SUPERS; i++, number += SEGMENTS * PAYLOAD_BYTES)
-    leaf_packet(supers[i], 4, sizeof supers[i], 0, number);
-  mp_tunnel_on_tun(pair.client.tunnel, &pair.client.outbox, read_at_once, SUPERS, pair.now_us);
+  struct mp_slice supers[SUPERS];
+  for (unsigned i = 0; i < SUPERS; i++, number += SEGMENTS * PAYLOAD_BYTES) {
+    leaf_packet(rooms[i]->bytes, 4, SUPER_BYTES, 0, number);
+    supers[i] = (struct mp_slice){.bytes = rooms[i]->bytes,
+                                  .length = SUPER_BYTES,
+                                  .offload = {.partial = true,
+                                              .gso = MP_GSO_TCP,
+                                              .segment_bytes = PAYLOAD_BYTES,
+                                              .transport = 20,
+                                              .checksum = 16},
+                                  .room = &rooms[i]};
+  }
+  mp_tunnel_on_tun(pair.client.tunnel, &pair.client.outbox, supers, SUPERS, pair.now_us);
   settle(&pair.client);
 }
 
@@ -124,14 +134,11 @@ static void open_by(bool adaptive)
   leaf_pair_open(&pair, 1);
   pair.client.tunnel->ports.udp_send = post_out;
   pair.server.tunnel->ports.udp_send = post_back;
-  for (unsigned i = 0; i < SUPERS; i++)
-    read_at_once[i] = (struct mp_slice){.bytes = supers[i],
-                                        .length = sizeof supers[i],
-                                        .offload = {.partial = true,
-                                                    .gso = MP_GSO_TCP,
-                                                    .segment_bytes = PAYLOAD_BYTES,
-                                                    .transport = 20,
-                                                    .checksum = 16}};
+  for (unsigned i = 0; i < SUPERS; i++) {
+    rooms[i] = mp_load_take(&pair.client.tunnel->loads, MP_LOAD_MOST_BYTES);
+    if (!rooms[i])
+      abort();
+  }
   if (adaptive) {
     publish_arrival(&pair, &pair.client, 1);
     publish_arrival(&pair, &pair.server, 1);
@@ -154,7 +161,12 @@ static bool open_adaptive(void)
   return true;
 }
 
-static void close_pair(void) { pair_close(&pair); }
+static void close_pair(void)
+{
+  for (unsigned i = 0; i < SUPERS; i++)
+    mp_load_drop(&pair.client.tunnel->loads, rooms[i]);
+  pair_close(&pair);
+}
 
 const struct leaf way_leaves[] = {
     {.name = "whole way, slots", .open = open_slots, .run = run, .close = close_pair},
