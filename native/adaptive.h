@@ -48,6 +48,7 @@ struct mp_lane {
   bool listed;            /* the plan's table has it */
   uint8_t flags;          /* MP_PLAN_PATH_FLAG_* */
   bool suspect;           /* no progress: carries nothing until it is heard of */
+  bool paused;            /* by pacing, until enough may go together */
   bool limited;           /* something has waited for its window since the last report */
   bool late;              /* so is what is under way: it goes on others too, and nothing new here */
   uint64_t progress_us;   /* when something newer was last reported */

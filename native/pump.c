@@ -163,6 +163,21 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
 
 /* ---- The pump ---- */
 
+/* When pacing lets a lane go on. Once it was held back that is when enough may go together: a packet
+ * each time would wake a thread for each, and share neither a system call nor a buffer. On a path of
+ * 3.5 Gbit/s six of seven turns of the pump sent three packets at most, of 1 Gbit/s nearly all; so it is
+ * one in ten, and none (simulation). */
+static uint64_t resume_us(const struct mp_tunnel *tunnel, struct mp_lane *lane)
+{
+  const struct mp_window *window = &lane->window;
+  const uint64_t now_us = tunnel->now_us;
+  if (!lane->paused && mp_window_due(window, MP_WINDOW_PACKET_BYTES, now_us) <= now_us)
+    return now_us;
+  const uint64_t at_us = mp_window_due(window, mp_window_pause_bytes(window), now_us);
+  lane->paused = at_us > now_us;
+  return at_us;
+}
+
 /* Those of the paths that can take a packet now. The others say when, or that they are what limits. */
 static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t paths,
                       uint32_t extra)
@@ -175,11 +190,11 @@ static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t p
       lane->limited = true;
       continue;
     }
-    const uint64_t due_us = mp_window_due(&lane->window, MP_WINDOW_PACKET_BYTES, tunnel->now_us);
-    if (due_us <= tunnel->now_us)
+    const uint64_t at_us = resume_us(tunnel, lane);
+    if (at_us <= tunnel->now_us)
       some |= mp_path_bit(id);
-    else if (due_us < peer->adaptive->pump_us)
-      peer->adaptive->pump_us = due_us;
+    else if (at_us < peer->adaptive->pump_us)
+      peer->adaptive->pump_us = at_us;
   }
   return some;
 }

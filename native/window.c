@@ -183,7 +183,7 @@ uint64_t mp_window_room(const struct mp_window *w, uint64_t inflight_bytes)
   return w->bytes > inflight_bytes ? w->bytes - inflight_bytes : 0;
 }
 
-uint64_t mp_window_due(const struct mp_window *w, uint32_t bytes, uint64_t now_us)
+uint64_t mp_window_due(const struct mp_window *w, uint64_t bytes, uint64_t now_us)
 {
   return mp_pacer_due(&w->pacer, bytes, now_us);
 }

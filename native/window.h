@@ -101,7 +101,15 @@ void mp_window_sent(struct mp_window *window, uint32_t bytes, uint64_t now_us);
 uint64_t mp_window_room(const struct mp_window *window, uint64_t inflight_bytes);
 
 /* When pacing lets so many bytes go: now_us, or later. */
-uint64_t mp_window_due(const struct mp_window *window, uint32_t bytes, uint64_t now_us);
+uint64_t mp_window_due(const struct mp_window *window, uint64_t bytes, uint64_t now_us);
+
+/* What should go together once pacing has held something back: a quarter of a burst, so that a timer
+ * that is late by the rest loses nothing. */
+static inline uint64_t mp_window_pause_bytes(const struct mp_window *window)
+{
+  const uint64_t quarter = window->pacer.burst_bytes / 4;
+  return quarter > MP_WINDOW_PACKET_BYTES ? quarter : MP_WINDOW_PACKET_BYTES;
+}
 
 /* Bytes that may go at once, now, before a packet behind them has to wait for room or for pacing. */
 uint64_t mp_window_at_once(const struct mp_window *window, uint64_t inflight_bytes,

@@ -158,11 +158,45 @@ static void a_path_that_breaks_leaves_its_run_to_another(void)
   finish();
 }
 
+static unsigned batches, batch_packets[PACKETS];
+
+static void count_batches(void *context, struct mp_outbox *outbox)
+{
+  unsigned full_size = 0;
+  for (unsigned i = 0; i < outbox->count; i++)
+    full_size += outbox->datagrams[i].length > PAYLOAD_BYTES;
+  if (full_size > 0)
+    batch_packets[batches++] = full_size;
+  fixture_udp_send(context, outbox);
+}
+
+/* 100 octets a microsecond: a burst of 69 packets, then whatever has been earned in 250 us, or when the
+ * next packet would be too much. */
+static void what_pacing_holds_back_goes_on_together(void)
+{
+  start(1);
+  batches = 0;
+  pair.client.tunnel->ports.udp_send = count_batches;
+  struct mp_lane *lane = &pair.client.tunnel->peers[0]->adaptive->lanes[0];
+  mp_pacer_set(&lane->window.pacer, 100000000, 100000);
+  const uint64_t began_us = pair.now_us;
+  send_supers();
+  CHECK(mp_queue_waits(pair.client.tunnel->peers[0]->adaptive->queue, MP_QUEUE_NARROW));
+  while (mp_queue_waits(pair.client.tunnel->peers[0]->adaptive->queue, MP_QUEUE_NARROW))
+    run_until(&pair, pair.now_us + 10);
+  CHECK(pair.now_us - began_us < 1000);
+  CHECK_EQ(batches, 1 + 4);
+  for (unsigned i = 1; i < batches - 1; i++)
+    CHECK(batch_packets[i] >= 25000 / (PAYLOAD_BYTES + HEADER_BYTES + SEALED_OVERHEAD));
+  finish();
+}
+
 int main(void)
 {
   fixture_load_openssl();
   RUN(every_packet_of_a_run_has_its_record);
   RUN(what_the_kernel_has_no_room_for_goes_again);
   RUN(a_path_that_breaks_leaves_its_run_to_another);
+  RUN(what_pacing_holds_back_goes_on_together);
   return test_end();
 }
