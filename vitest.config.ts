@@ -10,7 +10,7 @@ const alias = [
 ]
 
 /** In namespaces of their own, and whatever else the machine does meanwhile, they find the same. */
-const TIMELESS = ['engine', 'flows', 'idle', 'oddities', 'peer', 'transparency'].map(
+const TIMELESS = ['engine', 'idle', 'oddities', 'peer', 'transparency'].map(
   (name) => `test/netns/${name}.test.ts`,
 )
 
