@@ -4,8 +4,8 @@
 //
 //   datagrams.mjs receive PORT                           `listening`, at the end of stdin a JSON array of
 //                                                        {sequence, delayUs, atUs, from, port}
-//   datagrams.mjs send HOST PORT COUNT BYTES INTERVAL_US sends COUNT datagrams of BYTES payload, fewer when
-//                                                        SIGTERM comes, and says how many: `sent N`
+//   datagrams.mjs send HOST PORT COUNT BYTES INTERVAL_US `sending`, then sends COUNT datagrams of BYTES payload,
+//                                                        fewer when SIGTERM comes, and says how many: `sent N`
 
 import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
@@ -43,6 +43,7 @@ function send(host, port, count, bytes, intervalUs) {
   process.on('SIGTERM', () => {
     isStopped = true
   })
+  console.log('sending')
   const sendDue = () => {
     const dueUs = () => startUs + sequence * intervalUs
     for (; !isStopped && sequence < count && dueUs() <= nowUs(); sequence++) {

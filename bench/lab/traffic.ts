@@ -197,6 +197,7 @@ export async function startStream(lab: Site, way: Way, options: StreamOptions): 
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const sent = collect(sender)
+  await line(sender, /^sending$/) // from here on it obeys a signal
   const report = async () => {
     const [, total] = /^sent (\d+)$/m.exec(await sent) ?? []
     if (total === undefined) throw new Error('the sender of a stream ended without its count')
@@ -265,6 +266,17 @@ export async function startPing(
       return judgePing(await output)
     },
   }
+}
+
+/**
+ * The numbers of the requests that were answered, of what `ping -c COUNT -w SECONDS` printed: 1 to COUNT when
+ * none was lost. Without a deadline ping waits for the last answer no longer than two round trips.
+ */
+export function answered(text: string): number[] {
+  const numbers = [...text.matchAll(/ bytes from .* icmp_seq=(\d+)/g)].map(([, number]) =>
+    Number(number),
+  )
+  return numbers.sort((a, b) => a - b)
 }
 
 /** Reads what `ping -D` of iputils printed. */
