@@ -191,8 +191,8 @@ describe('while it runs', () => {
     const before = await measure(lab, flow)
     await lab.setLink('wire', 'delay=60,up.loss=0')
     const after = await measure(lab, flow)
-    expectNear(medianDelayMs(before.arrivals), 10, 1)
-    expectNear(medianDelayMs(after.arrivals), 60, 1)
+    expectNear(medianDelayMs(after.arrivals) - medianDelayMs(before.arrivals), 50, 2)
+    expect(medianDelayMs(before.arrivals)).toBeGreaterThanOrEqual(10)
     expect(after.arrivals).toHaveLength(100)
   })
 

@@ -22,7 +22,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SIDES = [`mplab.${process.pid}.peer-a`, `mplab.${process.pid}.peer-b`] as const
 const PORT = 5000
 /** Of a busy machine. */
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 40_000
 /** Of a program that was waited for in vain. */
 const TOLD_LINES = 12
 
