@@ -191,6 +191,26 @@ static void what_pacing_holds_back_goes_on_together(void)
   finish();
 }
 
+/* Half a second of 100 MB/s, as far as the bound for one peer allows. */
+static void more_may_wait_for_a_fast_path(void)
+{
+  start(1);
+  struct mp_adaptive *adaptive = pair.client.tunnel->peers[0]->adaptive;
+  adaptive->lanes[0].window.delivery.rate = 100000000;
+  send_supers();
+  run_until(&pair, pair.now_us + 100000); /* reports have come */
+  adaptive->lanes[0].window.bytes = 0;
+  while (mp_queue_bytes(adaptive->queue) < 15u << 20 &&
+         mp_queue_stats(adaptive->queue)->dropped_overflow == 0)
+    send_supers();
+  CHECK_EQ(mp_queue_stats(adaptive->queue)->dropped_overflow, 0);
+  for (int i = 0; i < 10; i++)
+    send_supers();
+  CHECK(mp_queue_stats(adaptive->queue)->dropped_overflow > 0);
+  CHECK(mp_queue_bytes(adaptive->queue) <= 16u << 20);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
@@ -198,5 +218,6 @@ int main(void)
   RUN(what_the_kernel_has_no_room_for_goes_again);
   RUN(a_path_that_breaks_leaves_its_run_to_another);
   RUN(what_pacing_holds_back_goes_on_together);
+  RUN(more_may_wait_for_a_fast_path);
   return test_end();
 }
