@@ -1,4 +1,4 @@
-/* Where packets wait for a path: into the queue as loads, out of it one by one. */
+/* Where packets wait for a path: into the queue as loads, out of it one by one or in runs. */
 #include "queue.h"
 
 #include <stdlib.h>
@@ -19,6 +19,7 @@ static bool open_queue(void)
   queue = mp_queue_open(&loads);
   if (!queue)
     abort();
+  mp_queue_rate(queue, 1u << 30); /* turns of a super-packet */
   now_us = 1ull << 30;
   return true;
 }
@@ -44,14 +45,16 @@ static void put(uint16_t flow, uint32_t segments)
   mp_queue_put(queue, load, MP_QUEUE_WIDE, now_us);
 }
 
-static void take(uint32_t count)
+/* `most` in a run. */
+static void take(uint32_t count, uint32_t most)
 {
-  struct mp_queued packet;
+  struct mp_queued packets;
   now_us += 100;
-  while (count-- > 0) {
-    if (!mp_queue_take(queue, MP_QUEUE_WIDE, now_us, &packet))
+  for (; count > 0; count -= packets.count) {
+    if (!mp_queue_take(queue, MP_QUEUE_WIDE, now_us, &packets))
       abort();
-    mp_load_drop(&loads, packet.load);
+    mp_queue_take_more(queue, &packets, most - 1, now_us);
+    mp_load_drop(&loads, packets.load);
   }
 }
 
@@ -60,7 +63,7 @@ static unsigned run_singly(void)
   for (unsigned i = 0; i < LEAF_BATCH; i += BURST) {
     for (unsigned k = 0; k < BURST; k++)
       put((uint16_t)(k % FLOWS * 100), 1);
-    take(BURST);
+    take(BURST, 1);
   }
   return LEAF_BATCH;
 }
@@ -70,7 +73,7 @@ static unsigned run_in_runs(void)
   for (unsigned i = 0; i < LEAF_BATCH; i += FLOWS * SEGMENTS) {
     for (unsigned flow = 0; flow < FLOWS; flow++)
       put((uint16_t)(flow * 100), SEGMENTS);
-    take(FLOWS * SEGMENTS);
+    take(FLOWS * SEGMENTS, SEGMENTS);
   }
   return LEAF_BATCH;
 }
