@@ -3,6 +3,10 @@
 #define NS_PER_S 1000000000u
 #define NS_PER_US 1000u
 
+/* Beyond a burst. What does not ask, as thin packets do, owes no more: a path that was slow for a moment,
+ * after a pause of the machine, say, would owe seconds when it is quick again. */
+#define MOST_UNPAID_NS 100000000u
+
 /* Below 18 GB at once no overflow. */
 static uint64_t time_of(const struct mp_pacer *pacer, uint64_t bytes)
 {
@@ -20,7 +24,10 @@ void mp_pacer_sent(struct mp_pacer *pacer, uint64_t bytes, uint64_t now_us)
   if (pacer->rate_bytes_per_s == 0)
     return;
   const uint64_t now_ns = now_us * NS_PER_US;
-  pacer->paid_ns = (pacer->paid_ns > now_ns ? pacer->paid_ns : now_ns) + time_of(pacer, bytes);
+  const uint64_t most_ns = now_ns + time_of(pacer, pacer->burst_bytes) + MOST_UNPAID_NS;
+  const uint64_t paid_ns =
+      (pacer->paid_ns > now_ns ? pacer->paid_ns : now_ns) + time_of(pacer, bytes);
+  pacer->paid_ns = paid_ns < most_ns ? paid_ns : most_ns;
 }
 
 /* What may be unpaid when `bytes` go. */

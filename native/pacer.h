@@ -17,6 +17,7 @@ struct mp_pacer {
 /* What is unpaid keeps the time that it was to take. */
 void mp_pacer_set(struct mp_pacer *pacer, uint64_t rate_bytes_per_s, uint64_t burst_bytes);
 
+/* Whether or not they were due; what is unpaid after that has an end. */
 void mp_pacer_sent(struct mp_pacer *pacer, uint64_t bytes, uint64_t now_us);
 
 /* When `bytes` may go, in microseconds: now_us, or later. What exceeds the burst goes as soon as

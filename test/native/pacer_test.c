@@ -70,6 +70,17 @@ static void what_exceeds_the_burst_goes_when_all_is_paid(void)
   CHECK_EQ(mp_pacer_due(&pacer, 60000, S), S + 40000);
 }
 
+/* Ten seconds' worth, which the slow path did not let go but which went. */
+static void what_did_not_ask_owes_no_more_than_a_moment(void)
+{
+  struct mp_pacer pacer = {0};
+  mp_pacer_set(&pacer, 3000, 3000);
+  for (unsigned i = 0; i < 100; i++)
+    mp_pacer_sent(&pacer, 300, S);
+  mp_pacer_set(&pacer, 3000000, 3000);
+  CHECK_EQ(mp_pacer_due(&pacer, 3000, S), S + S + S / 10);
+}
+
 /* What may go before others is the most after which those are still due now. */
 static void tells_how_much_may_go_before_others(void)
 {
@@ -98,6 +109,7 @@ int main(void)
   RUN(a_burst_goes_at_once_and_is_paid_for);
   RUN(idle_time_earns_no_more_than_a_burst);
   RUN(what_exceeds_the_burst_goes_when_all_is_paid);
+  RUN(what_did_not_ask_owes_no_more_than_a_moment);
   RUN(tells_how_much_may_go_before_others);
   return test_end();
 }
