@@ -2,6 +2,7 @@
  * front of the paths, a window on each, a record of what is under way, and what must go again.
  *
  * adaptive.c  opening, closing, and the way of a packet from the TUN into the queue
+ * class.c     what kind of flow it is of
  * pump.c      from the queue onto the paths
  * choice.c    which of them
  * again.c     what is lost

@@ -100,6 +100,22 @@ void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
 void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_slice *packet,
                      const struct mp_segments *segments, uint16_t bucket, bool partial);
 
+/* class.c APIs: */
+
+#define MP_PROTOCOL_TCP 6
+
+static inline uint8_t mp_class_protocol(const uint8_t *packet)
+{
+  return packet[0] >> 4 == 4 ? packet[9] : packet[6];
+}
+
+/* Call for each load of a flow that came from the TUN: counts it, and marks it unordered where nobody
+ * needs its order. */
+void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t now_us);
+
+/* The class of a flow whose packets have to wait, by what is known now. */
+enum mp_queue_class mp_class_of(struct mp_peer *peer, uint16_t bucket, uint64_t now_us);
+
 /* pump.c APIs: */
 
 /* Sends what windows and pacing allow. Call at the end of a turn that has changed any of it. */

@@ -1,0 +1,151 @@
+/* What a flow is, by what it sends: thin, narrow or wide. */
+#include "adaptive.h"
+#include "corridor.h"
+
+/* A flow that is not thin from here on: it sends more in a second than a person types or
+ * says. Below it nothing is worth holding back for the sake of order (scheduling: thin). */
+#define BULKY_OCTETS 32768u
+#define BULKY_PACKETS 100u
+/* And one that is thin again: nothing of it is under way that a thin packet could overtake. */
+#define THIN_OCTETS 8192u
+#define THIN_PACKETS 25u
+#define THIN_CALM_US 500000u
+/* A thin flow's packets go unordered from then on: before, it may be the beginning of a stream that
+ * needs both paths at once (the first frame of live video overtook itself). */
+#define LOOSE_US 1000000u
+#define PAUSE_US 10000000u
+
+/* What makes a flow wide. Either a backlog of so long, when it has sent more than the quickest path
+ * would carry before the slowest brings its first; or that it presses on the quickest path for so
+ * long: one that measures what it can send and sends no more, as BBR does, never leaves a backlog.
+ * It is narrow again when neither has been so for a while, and it sends less than half. */
+#define WIDE_BACKLOG_US 20000u
+#define WIDE_LEAST_OCTETS 65536u
+#define PRESSING_US 200000u
+#define PRESSED_CALM_US 500000u
+#define NARROW_CALM_US 500000u
+
+enum { TCP_DATA_OFFSET = 12 };
+
+/* Octets that a packet brings its receiver: of TCP without the header, so that a stream of
+ * acknowledgements stays thin however fast it is. */
+static uint32_t payload_octets(const struct mp_load *load)
+{
+  const struct mp_segments *segments = &load->segments;
+  if (segments->count > 1)
+    return segments->payload_bytes;
+  const uint8_t *packet = load->bytes;
+  const uint32_t ip_header = packet[0] >> 4 == 4 ? (packet[0] & 15u) * 4u : 40u;
+  if (mp_class_protocol(packet) != MP_PROTOCOL_TCP ||
+      load->length < ip_header + TCP_DATA_OFFSET + 1)
+    return load->length > ip_header ? load->length - ip_header : 0;
+  const uint32_t header = ip_header + (packet[ip_header + TCP_DATA_OFFSET] >> 4) * 4u;
+  return load->length > header ? load->length - header : 0;
+}
+
+static void fade(struct mp_adaptive_flow *flow, uint64_t now_us)
+{
+  const uint64_t past_us = now_us - flow->seen_us;
+  if (past_us < 1000)
+    return;
+  if (past_us >= 1000000) {
+    flow->recent_octets = flow->recent_packets = 0;
+  } else {
+    flow->recent_octets -= (uint32_t)(flow->recent_octets * past_us / 1000000);
+    flow->recent_packets -= (uint32_t)(flow->recent_packets * past_us / 1000000);
+  }
+  flow->seen_us = now_us;
+}
+
+/* How much a flow must have sent in a second to be worth the slowest path's delay. */
+static uint64_t wide_octets(const struct mp_peer *peer, uint8_t best)
+{
+  const struct mp_lane *lanes = peer->adaptive->lanes;
+  int64_t skew_us = 0;
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    if (!(peer->usable & peer->schedule.carrying & mp_path_bit(id)))
+      continue;
+    const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
+    if (above_us > skew_us)
+      skew_us = above_us;
+  }
+  /* More than a quarter of a second's worth is never asked for. */
+  const uint64_t most_us = skew_us < 250000 ? (uint64_t)skew_us : 250000;
+  const uint64_t octets = mp_window_rate(&lanes[best].window) * most_us / 1000000;
+  return octets > WIDE_LEAST_OCTETS ? octets : WIDE_LEAST_OCTETS;
+}
+
+/* Follows whether the flow alone sends nearly all that the quickest path can carry: five sixths,
+ * because of its octets headers and tags are a tenth. That a queue comes and goes there tells the
+ * rate of a path that is full from that of one that nobody has filled. */
+static void note_pressure(const struct mp_peer *peer, struct mp_adaptive_flow *flow, uint8_t best,
+                          uint64_t now_us)
+{
+  const struct mp_window *window = &peer->adaptive->lanes[best].window;
+  const uint64_t rate = mp_window_rate(window);
+  if (rate == 0 || flow->recent_octets < rate / 6 * 5) {
+    flow->pressing_us = 0;
+    return;
+  }
+  if (now_us - flow->pressed_us > PRESSED_CALM_US)
+    flow->pressing_us = 0;
+  if (mp_window_queue_us(window) < mp_window_target_us(window) / 4)
+    return;
+  flow->pressed_us = now_us;
+  if (flow->pressing_us == 0)
+    flow->pressing_us = now_us;
+}
+
+/* Decides at each arrival; a flow without arrivals needs no decision. */
+enum mp_queue_class mp_class_of(struct mp_peer *peer, uint16_t bucket, uint64_t now_us)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
+  const uint8_t best = mp_choice_quickest(peer);
+  if (best == MP_CROSSING_NO_PATH)
+    return flow->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
+  if (mp_queue_holds(adaptive->queue, bucket)) {
+    if (flow->backlog_us == 0)
+      flow->backlog_us = mp_queue_since(adaptive->queue, bucket);
+    flow->waited_us = now_us;
+  } else {
+    flow->backlog_us = 0;
+  }
+  note_pressure(peer, flow, best, now_us);
+
+  const bool backlogged = flow->backlog_us && now_us - flow->backlog_us >= WIDE_BACKLOG_US;
+  if (!flow->wide_us &&
+      ((backlogged && flow->recent_octets >= wide_octets(peer, best)) ||
+       (flow->pressing_us && now_us - flow->pressing_us >= PRESSING_US)))
+    flow->wide_us = now_us;
+  else if (flow->wide_us && now_us - flow->waited_us >= NARROW_CALM_US &&
+           flow->recent_octets < mp_window_rate(&adaptive->lanes[best].window) / 2)
+    flow->wide_us = 0;
+  const enum mp_queue_class class = flow->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
+  if (mp_queue_class_of(adaptive->queue, bucket) != class)
+    mp_queue_move(adaptive->queue, bucket, class);
+  return class;
+}
+
+void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t now_us)
+{
+  const uint64_t calm_us = now_us - flow->seen_us;
+  if (flow->seen_us == 0 || calm_us >= PAUSE_US)
+    flow->began_us = now_us;
+  fade(flow, now_us);
+  if (flow->bulky && calm_us >= THIN_CALM_US && flow->recent_octets < THIN_OCTETS &&
+      flow->recent_packets < THIN_PACKETS) {
+    flow->bulky = false;
+    flow->began_us = now_us;
+  }
+  const uint32_t octets = payload_octets(load);
+  if (octets > 0) {
+    flow->recent_octets += octets;
+    flow->recent_packets += load->segments.count;
+    if (flow->recent_octets > BULKY_OCTETS || flow->recent_packets > BULKY_PACKETS)
+      flow->bulky = true;
+  }
+  const bool is_settled = now_us - flow->began_us >= LOOSE_US;
+  if (!flow->bulky && (octets == 0 || (is_settled && mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP)))
+    load->flow |= MP_FLOW_UNORDERED;
+}
