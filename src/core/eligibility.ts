@@ -13,6 +13,8 @@ const MENDED_SKEW_US = 120_000
 const MENDED_SHARE = 0.2
 /** What a path adds must be worth the packets that wait for it. */
 const LEAST_SHARE = 0.05
+/** Of what it can: who carries less is not in use. */
+const USED_SHARE = 0.25
 /** In ten seconds; LTE and Starlink pause several times a minute as a matter of routine. */
 const MOST_SUSPICIONS = 4
 /** A lost packet costs another path as much as it would have brought: at half nothing is gained. */
@@ -53,9 +55,11 @@ const RULES: readonly Rule[] = [
     isUnfit: false,
   },
   {
-    why: ({ canBytesPerS }, all) => {
+    why: ({ canBytesPerS, carriesBytesPerS }, all) => {
+      // One that hardly carries anything keeps nobody waiting, and was full only while its window was small.
+      if (canBytesPerS === 0 || carriesBytesPerS < USED_SHARE * canBytesPerS) return undefined
       const sum = all.reduce((before, each) => before + each.canBytesPerS, 0)
-      if (canBytesPerS === 0 || canBytesPerS >= LEAST_SHARE * sum) return undefined
+      if (canBytesPerS >= LEAST_SHARE * sum) return undefined
       return `its ${megabits(canBytesPerS)} are less than ${LEAST_SHARE * 100}% of the sum`
     },
     patienceUs: 2_000_000,

@@ -20,6 +20,8 @@ const PHASE_US = 5_000_000
 const SETTLE_US = 2_000_000
 /** So much more without it: the rate of one TCP flow differs by as much from second to second. */
 const CLEARLY_MORE = 1.15
+/** Of what is sent: who carries less is not in use, and does neither good nor harm. */
+const USED_SHARE = 0.01
 /** From one trial of a path to the next, and the time that it is left out; doubles each time. */
 const FIRST_PAUSE_US = 60_000_000
 const LONGEST_PAUSE_US = 1_800_000_000
@@ -92,6 +94,7 @@ export class Guard {
     const best = members.reduce((a, b) => (b.carriesBytesPerS > a.carriesBytesPerS ? b : a))
     const doubted = members
       .filter((each) => each !== best && nowUs >= this.#historyOf(each.path).nextUs)
+      .filter((each) => each.carriesBytesPerS >= USED_SHARE * load.sentBytesPerS)
       .sort((a, b) => b.skewUs - a.skewUs || a.canBytesPerS - b.canBytesPerS)
       .find((each) => {
         const without = sumOfRates(members.filter((other) => other !== each))

@@ -229,11 +229,16 @@ describe('eligibility', () => {
   })
 
   it('ends for a path that adds next to nothing, when its window has had time to open', () => {
-    const slow = path(1, { canBytesPerS: 0.5 * MBIT })
+    const slow = path(1, { canBytesPerS: 0.5 * MBIT, carriesBytesPerS: 0.4 * MBIT })
     watch(4 * SECOND, quick, slow)
     expect(eligibility.why(1)).toBeUndefined()
     watch(4 * SECOND, quick, slow)
     expect(eligibility.why(1)).toBe('its 0.500 Mbit/s are less than 5% of the sum')
+  })
+
+  it('does not end for a path that is not in use: what it can was found out while its window was small', () => {
+    watch(60 * SECOND, quick, path(1, { canBytesPerS: 0.5 * MBIT, carriesBytesPerS: 0.01 * MBIT }))
+    expect(eligibility.why(1)).toBeUndefined()
   })
 
   it('ends for a path that stops again and again, also for thin flows', () => {
@@ -285,7 +290,7 @@ describe('the guard', () => {
     guard = new Guard()
   })
   const best = path(0, { canBytesPerS: 10 * MBIT, carriesBytesPerS: 5 * MBIT })
-  const other = path(1, { canBytesPerS: 3 * MBIT, skewUs: 60 * MS })
+  const other = path(1, { canBytesPerS: 3 * MBIT, carriesBytesPerS: MBIT, skewUs: 60 * MS })
   const isOut = () => guard.why(1) !== undefined
   /** Watches while so much goes through with the second path, and so much without it. Returns its sentences. */
   const watch = (us: number, withIt: number, without: number, paths = [best, other]) => {
@@ -357,6 +362,11 @@ describe('the guard', () => {
     expect(watch(300 * SECOND, 6, 10, [other])).toEqual([undefined])
     const strong = path(1, { canBytesPerS: 50 * MBIT, carriesBytesPerS: 6 * MBIT })
     expect(watch(300 * SECOND, 6, 10, [best, strong])).toEqual([undefined])
+  })
+
+  it('tries nothing with a path that is not in use', () => {
+    const idle = path(1, { canBytesPerS: 3 * MBIT, carriesBytesPerS: 0.01 * MBIT, skewUs: 60 * MS })
+    expect(watch(300 * SECOND, 6, 10, [best, idle])).toEqual([undefined])
   })
 
   it('never does without the path that carries most, though it was never full', () => {
