@@ -56,6 +56,7 @@ void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (!adaptive)
     return;
   forget_again(tunnel, adaptive);
+  mp_stretch_end(&adaptive->stretch, tunnel->now_us);
   adaptive->delay_any = false;
   memset(adaptive->flows, 0, sizeof adaptive->flows);
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
@@ -70,6 +71,8 @@ void mp_adaptive_stop(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   if (!peer->adaptive)
     return;
+  mp_stretch_end(&peer->adaptive->stretch, tunnel->now_us);
+  mp_adaptive_release(tunnel, peer);
   struct mp_queued packet;
   for (unsigned class = 0; class < MP_QUEUE_CLASSES; class++)
     while (mp_queue_take(peer->adaptive->queue, class, tunnel->now_us, &packet)) {
@@ -85,6 +88,8 @@ void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (!adaptive)
     return;
   forget_again(tunnel, adaptive);
+  mp_stretch_end(&adaptive->stretch, tunnel->now_us);
+  mp_adaptive_release(tunnel, peer);
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
     mp_flight_close(&adaptive->lanes[id].flight, &tunnel->loads);
   mp_queue_close(adaptive->queue);
@@ -130,7 +135,22 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
   struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
   mp_class_note(flow, load, tunnel->now_us);
   if (!flow->bulky && !mp_queue_holds(adaptive->queue, bucket) &&
-      mp_pump_thin(tunnel, peer, load))
+      !mp_stretch_waits(&adaptive->stretch, bucket) && mp_pump_thin(tunnel, peer, load))
     return;
-  mp_queue_put(adaptive->queue, load, mp_class_of(peer, bucket, tunnel->now_us), tunnel->now_us);
+  const enum mp_queue_class class = mp_class_of(peer, load, tunnel->now_us);
+  if (!mp_stretch_hold(&adaptive->stretch, load, tunnel->now_us))
+    mp_queue_put(adaptive->queue, load, class, tunnel->now_us);
+}
+
+void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  struct mp_load *load;
+  while ((load = mp_stretch_release(&adaptive->stretch, tunnel->now_us))) {
+    const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+    mp_queue_put(adaptive->queue, load, mp_class_now(peer, bucket), tunnel->now_us);
+  }
+  const uint64_t due_us = mp_stretch_due(&adaptive->stretch);
+  if (due_us < adaptive->pump_us)
+    adaptive->pump_us = due_us;
 }

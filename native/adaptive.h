@@ -6,6 +6,7 @@
  * pump.c      from the queue onto the paths
  * choice.c    which of them
  * again.c     what is lost
+ * stretch.c   flows whose round trip is too short for a far path
  * report.c    feedback, written for the peer and read from it
  * doubt.c     paths without progress
  * twin.c      copies of thin packets while a path is in doubt
@@ -24,6 +25,7 @@
 #include "flight.h"
 #include "load.h"
 #include "queue.h"
+#include "stretch.h"
 #include "window.h"
 
 /* What the scheduler knows of the flows in one bucket. */
@@ -93,6 +95,7 @@ struct mp_agains {
 
 struct mp_adaptive {
   struct mp_queue *queue;
+  struct mp_stretch stretch;
   struct mp_lane lanes[MP_LIMIT_PATHS];
   struct mp_adaptive_flow flows[MP_LIMIT_BUCKETS];
   struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */

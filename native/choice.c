@@ -104,17 +104,23 @@ uint8_t mp_choice_quickest(const struct mp_peer *peer)
   return best;
 }
 
-/* The slowest path that would send a packet on without a queue, among those that do not make the
- * round trip more than three times as long: until BBR has measured the longer one it sends as much as
- * fits into two of the shorter (twice the round trip, its cwnd_gain), and a flow that loses more by
- * that than the slow path brings is better off without it. */
-uint8_t mp_choice_slowest(const struct mp_peer *peer, uint16_t paths)
+/* Until BBR has measured the longer round trip it sends as much as fits into two of the shorter (twice
+ * the round trip, its cwnd_gain), and a flow that loses more by that than the slow path brings is better
+ * off without it. */
+int64_t mp_choice_near_us(const struct mp_peer *peer)
+{
+  const uint8_t best = mp_choice_quickest(peer);
+  if (best == MP_CROSSING_NO_PATH)
+    return 0;
+  return 2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
+}
+
+uint8_t mp_choice_slowest(const struct mp_peer *peer, uint16_t paths, int64_t reach_us)
 {
   const uint8_t best = mp_choice_quickest(peer);
   if (best == MP_CROSSING_NO_PATH)
     return best;
-  const int64_t most_us = mp_choice_delay_us(peer, best) +
-                          2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
+  const int64_t most_us = mp_choice_delay_us(peer, best) + reach_us;
   uint8_t slowest = MP_CROSSING_NO_PATH;
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
@@ -143,8 +149,11 @@ uint16_t mp_choice_worthwhile(const struct mp_tunnel *tunnel, const struct mp_pe
     return able;
   const uint64_t since_us = adaptive->wide_backlog_us;
   const uint64_t backlogged_us = since_us > 0 ? tunnel->now_us - since_us : 0;
+  const bool is_far = adaptive->stretch.step == MP_STRETCH_REACHES &&
+                      adaptive->stretch.reach_us > mp_choice_near_us(peer);
+  const uint64_t reach_us = is_far ? adaptive->stretch.reach_us : 0;
   const int64_t latest_us =
-      mp_choice_arrival_us(tunnel, peer, best) + (int64_t)backlogged_us +
+      mp_choice_arrival_us(tunnel, peer, best) + (int64_t)(backlogged_us + reach_us) +
       WORTHWHILE_TURNS * (int64_t)mp_window_min_rtt_us(&adaptive->lanes[best].window);
   uint16_t some = 0;
   for (uint16_t left = able; left; left &= (uint16_t)(left - 1)) {

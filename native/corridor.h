@@ -100,6 +100,9 @@ void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
 void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_slice *packet,
                      const struct mp_segments *segments, uint16_t bucket, bool partial);
 
+/* Puts what has been held back for long enough into the queue. */
+void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
 /* class.c APIs: */
 
 #define MP_PROTOCOL_TCP 6
@@ -113,8 +116,17 @@ static inline uint8_t mp_class_protocol(const uint8_t *packet)
  * needs its order. */
 void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t now_us);
 
-/* The class of a flow whose packets have to wait, by what is known now. */
-enum mp_queue_class mp_class_of(struct mp_peer *peer, uint16_t bucket, uint64_t now_us);
+/* The class of a packet that has to wait, which is its flow's. Decides that anew. */
+enum mp_queue_class mp_class_of(struct mp_peer *peer, const struct mp_load *load, uint64_t now_us);
+
+/* Whether the flow has been wide for so long that it fills the slowest path first. */
+bool mp_class_is_level(const struct mp_adaptive_flow *flow, uint64_t now_us);
+
+/* The same as it was decided last. */
+static inline enum mp_queue_class mp_class_now(const struct mp_peer *peer, uint16_t bucket)
+{
+  return peer->adaptive->flows[bucket].wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
+}
 
 /* pump.c APIs: */
 
@@ -174,8 +186,11 @@ uint8_t mp_choice_quickest_of(const struct mp_tunnel *tunnel, const struct mp_pe
                               uint16_t paths);
 
 /* The slowest of the paths that would send a packet on without a queue, for a flow that is as late as
- * that anyway. */
-uint8_t mp_choice_slowest(const struct mp_peer *peer, uint16_t paths);
+ * that anyway; of those that are farther than the quickest by no more than reach_us. */
+uint8_t mp_choice_slowest(const struct mp_peer *peer, uint16_t paths, int64_t reach_us);
+
+/* How much farther than the quickest a path may be for a flow whose round trip is not stretched. */
+int64_t mp_choice_near_us(const struct mp_peer *peer);
 
 /* Those of the able ones, out of all these paths, that are worth a wide packet. */
 uint16_t mp_choice_worthwhile(const struct mp_tunnel *tunnel, const struct mp_peer *peer,

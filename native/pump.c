@@ -9,12 +9,6 @@
 #define THIN_EXTRA_BYTES 3000u
 /* A flow keeps its path while another is quicker by less. */
 #define STICKY_US 3000
-/* A flow that has been wide for so long fills the slowest path first. Order makes all its packets as
- * late as that path's anyway, but for the few that find no slow one before them: from one of these BBR
- * would take the quickest path's round trip for its own, which is too short to fill the others. It
- * keeps the least one for ten seconds (tcp_bbr.c, bbr_min_rtt_win_sec), measured when the flow was
- * narrow; just before it measures anew, what it measures must be the round trip that it has. */
-#define LEVEL_US 9000000u
 /* What a path carries within so long goes there together, where that is more than a packet: below 480
  * Mbit/s a path is chosen for each. */
 #define RUN_US 50u
@@ -117,6 +111,11 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
       .congested = packets->congested,
   };
   flow->path = id;
+  const uint8_t quickest = mp_choice_quickest(peer);
+  if (quickest != MP_CROSSING_NO_PATH)
+    mp_stretch_sent(&peer->adaptive->stretch, bucket,
+                    mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, quickest),
+                    tunnel->now_us);
   peer->tx_packets += packets->count;
   for (uint32_t left = packets->count; left > 0;) {
     const uint32_t most = is_unordered ? 1 : mp_out_spare(tunnel);
@@ -295,11 +294,13 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   struct mp_queued packet;
   if (!able || !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
     return false;
-  const struct mp_adaptive_flow *flow =
-      &adaptive->flows[packet.load->flow & (MP_LIMIT_BUCKETS - 1)];
+  const uint16_t bucket = packet.load->flow & (MP_LIMIT_BUCKETS - 1);
+  const struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
   uint8_t id = MP_CROSSING_NO_PATH;
-  if (flow->wide_us && tunnel->now_us - flow->wide_us >= LEVEL_US)
-    id = mp_choice_slowest(peer, able);
+  if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket))
+    id = mp_choice_slowest(peer, able, adaptive->stretch.reach_us);
+  else if (mp_class_is_level(flow, tunnel->now_us))
+    id = mp_choice_slowest(peer, able, mp_choice_near_us(peer));
   if (id == MP_CROSSING_NO_PATH)
     id = mp_choice_quickest_of(tunnel, peer, able);
   fly_run(tunnel, peer, class, id, &packet);
@@ -313,6 +314,7 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
     return;
   adaptive->pump_us = UINT64_MAX;
   adaptive->wanted = false;
+  mp_adaptive_release(tunnel, peer);
   while (pump_again(tunnel, peer, MP_QUEUE_NARROW) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
          pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
   }

@@ -166,6 +166,12 @@ static inline uint32_t mp_window_target_us(const struct mp_window *window)
   return window->target_us;
 }
 
+/* The newest delay above the base. */
+static inline uint32_t mp_window_newest_us(const struct mp_window *window)
+{
+  return window->standing.newest_us;
+}
+
 /* Mean deviation of the delay while nothing of ours is on the path. */
 static inline uint32_t mp_window_jitter_us(const struct mp_window *window)
 {

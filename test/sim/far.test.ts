@@ -1,0 +1,76 @@
+/** One stream of BBR, which keeps no more under way than fits into twice the least round trip that it knows, beside a path that is much farther. */
+import { afterEach, describe, expect, it } from 'vitest'
+import { links, type Result, run, scenario } from './adaptive_fixture.js'
+import { Pair, SECOND } from './tunnel.js'
+
+const MS = 1000
+const MBIT = 125_000
+const BBR = { congestion: 'bbr', fromSeconds: 8 } as const
+
+const share = ({ goodput, possible }: Result) => goodput / possible
+
+describe('a far path', () => {
+  // The quickest alone is 77, 50, 91 and 67 % of the sum, and is all that BBR uses for ten seconds.
+  it.each([
+    ['dsl-lte', scenario('dsl-lte'), 0.88],
+    ['rtt-120', scenario('rtt-120'), 0.78],
+    ['fiber-lte', scenario('fiber-lte'), 0.85],
+    [
+      'so near that it is used from the beginning',
+      links('rate=20,delay=10', 'rate=10,delay=45'),
+      0.9,
+    ],
+  ] as const)('is used beside a quick one: %s', async (_, of, least) => {
+    expect(share(await run(of, BBR))).toBeGreaterThan(least)
+  })
+
+  it('is used by what was held back twice before', async () => {
+    const of = links('rate=20,delay=10,queue=300ms', 'rate=10,delay=120,queue=300ms')
+    const result = await run(of, { congestion: 'bbr', seconds: 40, fromSeconds: 25 })
+    expect(share(result)).toBeGreaterThan(0.9)
+  })
+
+  it('is used for longer than BBR remembers', async () => {
+    const result = await run(scenario('dsl-lte'), {
+      congestion: 'bbr',
+      seconds: 90,
+      fromSeconds: 30,
+    })
+    expect(share(result)).toBeGreaterThan(0.92)
+  })
+
+  it('is not missed for long when it is cut', async () => {
+    const of = {
+      ...scenario('dsl-lte'),
+      happenings: [{ atS: 18, link: 'b', what: 'cut' }] as const,
+    }
+    const { goodput, streams } = await run(of, { congestion: 'bbr', seconds: 40, fromSeconds: 30 })
+    expect(goodput / MBIT).toBeGreaterThan(8.5)
+    expect(streams[0]!.timeouts).toBe(0)
+  })
+})
+
+describe('beside a far path', () => {
+  let pair: Pair | undefined
+  afterEach(() => {
+    pair?.close()
+    pair = undefined
+  })
+  const uplink = (delayMs: number) => ({
+    link: { rateBytesPerS: 20 * MBIT, delayUs: delayMs * MS, queueUs: 300 * MS },
+  })
+
+  it('who has no more to send is not held back', async () => {
+    pair = await Pair.open({
+      seed: 1,
+      uplinks: [uplink(20), uplink(100)],
+      policy: { mode: 'adaptive' },
+    })
+    const flow = pair.flow({ packetsPerSecond: 1000, payloadBytes: 1000, count: 30_000 })
+    pair.runFor(31 * SECOND)
+    const { sent, received, delayP99Us, byPath } = flow.stats()
+    expect(received).toBe(sent)
+    expect(delayP99Us).toBeLessThan(25 * MS)
+    expect(byPath[1]).toBeLessThan(sent / 500)
+  })
+})
