@@ -138,7 +138,9 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
       !mp_stretch_waits(&adaptive->stretch, bucket) && mp_pump_thin(tunnel, peer, load))
     return;
   const enum mp_queue_class class = mp_class_of(peer, load, tunnel->now_us);
-  if (!mp_stretch_hold(&adaptive->stretch, load, tunnel->now_us))
+  const uint64_t since_us = mp_queue_since(adaptive->queue, bucket);
+  const uint64_t queued_us = since_us > 0 ? tunnel->now_us - since_us : 0;
+  if (!mp_stretch_hold(&adaptive->stretch, load, queued_us, tunnel->now_us))
     mp_queue_put(adaptive->queue, load, class, tunnel->now_us);
 }
 

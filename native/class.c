@@ -174,10 +174,12 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
       .is_full = is_full(window),
       .farther_us = is_asked ? farther_us(peer, best) : 0,
   });
-  if (adaptive->stretch.step == MP_STRETCH_NONE && mp_class_is_level(flow, now_us)) {
+  if (adaptive->stretch.step == MP_STRETCH_NONE && !backlogged &&
+      mp_class_is_level(flow, now_us)) {
     const uint32_t level_us = near_us(peer, best);
     if (level_us > 0)
-      mp_stretch_keep(&adaptive->stretch, bucket, flow->recent_octets, level_us, now_us);
+      mp_stretch_keep(&adaptive->stretch, bucket, flow->recent_octets, level_us,
+                      (uint32_t)mp_choice_near_us(peer), now_us);
   }
   if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_HOLDS, bucket))
     flow->wide_us = 0;

@@ -25,8 +25,11 @@
  * from the eighth to the 40th second, 81 % with a step more. 2.75 times is too much for one in three. */
 #define fitting_of(rtt_us) ((rtt_us)*5 / 2)
 
-/* Of what it is farther: jitter makes it less at times. */
-#define later_of(farther_us) ((farther_us)*7 / 8)
+/* A round trip that is half as much longer is enough: twice of that is more than the whole. What is late by
+ * less than the far path's packets is seldom held back, then: beside 300 Mbit/s with 8 ms a path of 30 with
+ * 40 and jitter brings 94 % of the sum so, from the eighth to the 30th second, and 91 % with seven eighths. */
+#define later_of(farther_us) ((farther_us) / 2)
+/* Jitter makes it farther at times. */
 #define reach_of(farther_us) ((farther_us)*9 / 8)
 
 /* It was a mistake: less goes through than before for so long, or the far path is of no use. */
@@ -60,12 +63,14 @@ static void hold_by(struct mp_stretch *s, uint32_t later_us, uint64_t now_us)
   s->dipped = false;
 }
 
-static void reach(struct mp_stretch *s, uint32_t farther_us, uint64_t now_us)
+static void reach(struct mp_stretch *s, uint32_t farther_us, uint32_t reach_us,
+                  uint32_t covered_us, uint64_t now_us)
 {
   s->step = MP_STRETCH_REACHES;
-  s->reach_us = reach_of(farther_us);
+  s->reach_us = reach_us;
   s->later_us = later_of(farther_us);
-  s->since_us = s->covered_us = now_us;
+  s->since_us = now_us;
+  s->covered_us = now_us + covered_us;
 }
 
 static void measure_from(struct mp_stretch *s, uint64_t rate, uint64_t now_us)
@@ -122,13 +127,13 @@ static void begin(struct mp_stretch *s, const struct mp_stretch_sight *sight)
 }
 
 void mp_stretch_keep(struct mp_stretch *s, uint16_t bucket, uint64_t rate, uint32_t farther_us,
-                     uint64_t now_us)
+                     uint32_t reach_us, uint64_t now_us)
 {
   if (s->step != MP_STRETCH_NONE || s->oldest || now_us < s->next_us)
     return;
   s->bucket = bucket;
   measure_from(s, rate, now_us);
-  reach(s, farther_us, now_us);
+  reach(s, farther_us, reach_us, farther_us, now_us);
 }
 
 /* ---- While it goes on ---- */
@@ -169,7 +174,7 @@ static void go_on(struct mp_stretch *s, const struct mp_stretch_sight *sight)
     hold_by(s, rtt_us + s->later_us, sight->now_us);
     return;
   }
-  reach(s, sight->farther_us, sight->now_us);
+  reach(s, sight->farther_us, reach_of(sight->farther_us), 0, sight->now_us);
 }
 
 void mp_stretch_see(struct mp_stretch *s, const struct mp_stretch_sight *sight)
@@ -207,23 +212,25 @@ void mp_stretch_sent(struct mp_stretch *s, uint16_t bucket, int64_t farther_us, 
 
 /* ---- What waits ---- */
 
-static uint64_t wait_us(const struct mp_stretch *s, uint64_t now_us)
+/* What is left of the time that a packet shall be late when it is late by so much anyway. */
+static uint64_t wait_us(const struct mp_stretch *s, uint64_t late_us, uint64_t now_us)
 {
   if (s->step == MP_STRETCH_NONE)
     return 0;
-  const uint64_t covered_us =
-    s->step == MP_STRETCH_REACHES && s->covered_us > now_us ? s->covered_us - now_us : 0;
-  return covered_us < s->later_us ? s->later_us - covered_us : 0;
+  if (s->step == MP_STRETCH_REACHES && s->covered_us > now_us + late_us)
+    late_us = s->covered_us - now_us;
+  return late_us < s->later_us ? s->later_us - late_us : 0;
 }
 
-bool mp_stretch_hold(struct mp_stretch *s, struct mp_load *load, uint64_t now_us)
+bool mp_stretch_hold(struct mp_stretch *s, struct mp_load *load, uint64_t queued_us,
+                     uint64_t now_us)
 {
   const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
   if (bucket != s->bucket)
     return false;
   if (s->held_bytes > MOST_HELD_BYTES)
     give_up(s, now_us);
-  uint64_t due_us = now_us + wait_us(s, now_us);
+  uint64_t due_us = now_us + wait_us(s, queued_us, now_us);
   if (due_us == now_us && !s->oldest)
     return false;
   if (s->oldest && due_us < s->due_us)

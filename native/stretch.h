@@ -67,17 +67,19 @@ bool mp_stretch_asks(const struct mp_stretch *stretch, uint16_t bucket, uint32_t
 /* Call for each packet of a flow that is not thin. */
 void mp_stretch_see(struct mp_stretch *stretch, const struct mp_stretch_sight *sight);
 
-/* A flow that sends so much uses a path so much farther anyway, and is about to measure that: from now on
- * it finds no shorter way. */
+/* A flow that sends so much uses a path so much farther anyway, and may use any up to reach_us. It is
+ * about to measure that: from now on it finds no shorter way. */
 void mp_stretch_keep(struct mp_stretch *stretch, uint16_t bucket, uint64_t rate,
-                     uint32_t farther_us, uint64_t now_us);
+                     uint32_t farther_us, uint32_t reach_us, uint64_t now_us);
 
 /* A packet of the bucket left on a path that is so much farther than the quickest. */
 void mp_stretch_sent(struct mp_stretch *stretch, uint16_t bucket, int64_t farther_us,
                      uint64_t now_us);
 
-/* Holds a packet back, if it is to be: then the reference is taken. */
-bool mp_stretch_hold(struct mp_stretch *stretch, struct mp_load *load, uint64_t now_us);
+/* Holds a packet back, if it is to be: then the reference is taken. queued_us: for how long others of its
+ * bucket have waited that are to go before it. */
+bool mp_stretch_hold(struct mp_stretch *stretch, struct mp_load *load, uint64_t queued_us,
+                     uint64_t now_us);
 
 /* Gives one that has waited long enough back, with its reference; NULL: none has. */
 struct mp_load *mp_stretch_release(struct mp_stretch *stretch, uint64_t now_us);

@@ -16,7 +16,7 @@
 struct world {
   struct mp_stretch stretch;
   struct mp_stretch_sight sight;
-  uint64_t now_us;
+  uint64_t now_us, queued_us;
 };
 
 static struct world world_of(uint32_t farther_us)
@@ -66,7 +66,7 @@ static uint64_t held_us(struct world *world, uint16_t bucket)
 {
   struct mp_load *load = packet_of(bucket);
   uint64_t until_us = world->now_us;
-  if (mp_stretch_hold(&world->stretch, load, world->now_us)) {
+  if (mp_stretch_hold(&world->stretch, load, world->queued_us, world->now_us)) {
     while (mp_stretch_due(&world->stretch) != UINT64_MAX) {
       until_us = mp_stretch_due(&world->stretch);
       free(mp_stretch_release(&world->stretch, until_us));
@@ -168,8 +168,8 @@ static void what_waits_for_a_far_packet_anyway_is_not_held_back(void)
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
   mp_stretch_sent(&world.stretch, 7, 50 * MS, world.now_us);
   CHECK_EQ(held_us(&world, 7), 0);
-  world.now_us += 20 * MS;
-  CHECK_EQ(held_us(&world, 7), world.stretch.later_us - 30 * MS);
+  world.now_us += 35 * MS;
+  CHECK_EQ(held_us(&world, 7), world.stretch.later_us - 15 * MS);
   world.now_us += 100 * MS;
   CHECK_EQ(held_us(&world, 7), world.stretch.later_us);
   mp_stretch_sent(&world.stretch, 8, 50 * MS, world.now_us);
@@ -181,14 +181,24 @@ static void a_flow_that_is_as_late_anyway_is_kept_so(void)
 {
   struct world world = world_of(0);
   go(&world, S);
-  mp_stretch_keep(&world.stretch, 7, RATE, 30 * MS, world.now_us);
+  mp_stretch_keep(&world.stretch, 7, RATE, 30 * MS, 40 * MS, world.now_us);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
-  mp_stretch_sent(&world.stretch, 7, 30 * MS, world.now_us);
   CHECK_EQ(held_us(&world, 7), 0);
   world.now_us += 30 * MS;
   CHECK_EQ(held_us(&world, 7), world.stretch.later_us);
-  mp_stretch_keep(&world.stretch, 8, RATE, 30 * MS, world.now_us);
+  mp_stretch_keep(&world.stretch, 8, RATE, 30 * MS, 40 * MS, world.now_us);
   CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+}
+
+static void what_queues_is_late_by_that(void)
+{
+  struct world world = world_of(50 * MS);
+  go(&world, 3 * S);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
+  world.queued_us = 5 * MS;
+  CHECK_EQ(held_us(&world, 7), RTT_US - 5 * MS);
+  world.queued_us = S;
+  CHECK_EQ(held_us(&world, 7), 0);
 }
 
 static void none_passes_another(void)
@@ -197,11 +207,11 @@ static void none_passes_another(void)
   go(&world, 13 * S);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
   struct mp_load *first = packet_of(7), *second = packet_of(7);
-  CHECK(mp_stretch_hold(&world.stretch, first, world.now_us));
+  CHECK(mp_stretch_hold(&world.stretch, first, 0, world.now_us));
   mp_stretch_sent(&world.stretch, 7, 50 * MS, world.now_us);
   CHECK(mp_stretch_waits(&world.stretch, 7));
   CHECK(!mp_stretch_waits(&world.stretch, 8));
-  CHECK(mp_stretch_hold(&world.stretch, second, world.now_us));
+  CHECK(mp_stretch_hold(&world.stretch, second, 0, world.now_us));
   const uint64_t due_us = mp_stretch_due(&world.stretch);
   CHECK(!mp_stretch_release(&world.stretch, due_us - 1));
   CHECK(mp_stretch_release(&world.stretch, due_us) == first);
@@ -279,7 +289,7 @@ static void at_the_end_all_that_waits_may_go(void)
   struct mp_load *loads[3];
   for (unsigned i = 0; i < 3; i++) {
     loads[i] = packet_of(7);
-    CHECK(mp_stretch_hold(&world.stretch, loads[i], world.now_us));
+    CHECK(mp_stretch_hold(&world.stretch, loads[i], 0, world.now_us));
   }
   mp_stretch_end(&world.stretch, world.now_us);
   for (unsigned i = 0; i < 3; i++) {
@@ -300,6 +310,7 @@ int main(void)
   RUN(what_is_farther_takes_more_than_one_step);
   RUN(what_waits_for_a_far_packet_anyway_is_not_held_back);
   RUN(a_flow_that_is_as_late_anyway_is_kept_so);
+  RUN(what_queues_is_late_by_that);
   RUN(none_passes_another);
   RUN(it_ends_when_less_goes_through);
   RUN(what_others_send_counts_as_well);
