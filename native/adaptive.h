@@ -38,6 +38,8 @@ struct mp_adaptive_flow {
   uint64_t pressing_us;   /* since when it has sent nearly all that the quickest path carries; 0: not */
   uint64_t pressed_us;    /* when it last made a queue there */
   uint64_t wide_us;       /* since when it takes all paths; 0: narrow */
+  uint64_t queued_us;     /* for how long of that something of it waited */
+  uint64_t judged_us;     /* when its class was last decided */
   uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
   uint64_t began_us;      /* its first packet, or the first after a long pause or as thin again */
   bool bulky;             /* has shown that it is not thin */
