@@ -223,6 +223,9 @@ uint32_t mp_report_pto_us(const struct mp_path *path);
 /* Call when the round trips were measured anew: how long to wait for what is sent again. */
 void mp_report_repair(struct mp_peer *peer);
 
+/* Whether the peer does not wait as long for what is lost as sending it again twice takes. */
+bool mp_report_is_hurried(const struct mp_peer *peer);
+
 /* A delay as feedback or an echo tells it, made comparable with others of the peer. */
 int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
 

@@ -230,14 +230,28 @@ uint32_t mp_report_pto_us(const struct mp_path *path)
          INTERVAL_MOST_US;
 }
 
+static uint32_t turn_us(const struct mp_peer *peer)
+{
+  return least_rtt_us(peer) + REPAIR_MARGIN_US;
+}
+
+static uint32_t most_repair_us(const struct mp_peer *peer)
+{
+  const uint32_t once_us = REPAIR_ONCE(turn_us(peer));
+  return once_us > REPAIR_MOST_US ? once_us : REPAIR_MOST_US;
+}
+
+bool mp_report_is_hurried(const struct mp_peer *peer)
+{
+  return 3 * turn_us(peer) > most_repair_us(peer);
+}
+
 void mp_report_repair(struct mp_peer *peer)
 {
   if (!peer->reports)
     return;
-  const uint32_t turn_us = least_rtt_us(peer) + REPAIR_MARGIN_US;
-  const uint32_t most_us =
-      REPAIR_ONCE(turn_us) > REPAIR_MOST_US ? REPAIR_ONCE(turn_us) : REPAIR_MOST_US;
-  mp_reorder_repair(peer->reorder, 3 * turn_us < most_us ? 3 * turn_us : most_us);
+  const uint32_t wanted_us = 3 * turn_us(peer), most_us = most_repair_us(peer);
+  mp_reorder_repair(peer->reorder, wanted_us < most_us ? wanted_us : most_us);
 }
 
 /* ---- From the peer ---- */
