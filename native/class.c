@@ -220,10 +220,10 @@ static void note_width(const struct mp_peer *peer, uint16_t bucket, uint8_t best
        (flow->pressing_us && now_us - flow->pressing_us >= PRESSING_US))) {
     flow->wide_us = now_us;
     flow->queued_us = 0;
-  }
-  else if (flow->wide_us && now_us - flow->waited_us >= NARROW_CALM_US &&
-           flow->recent_octets < mp_window_rate(&adaptive->lanes[best].window) / 2)
+  } else if (flow->wide_us && now_us - flow->waited_us >= NARROW_CALM_US &&
+           flow->recent_octets < mp_window_rate(&adaptive->lanes[best].window) / 2) {
     flow->wide_us = 0;
+  }
 }
 
 /* Decides at each arrival; a flow without arrivals needs no decision. */
