@@ -94,6 +94,19 @@ static void copy_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t fi
   peer->adaptive->copied += push(tunnel, peer, second, &copy, 1);
 }
 
+/* What its flow sends on the quickest path from now on waits for what goes on this one. */
+static void cover(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t bucket, uint8_t id)
+{
+  struct mp_stretch *stretch = &peer->adaptive->stretch;
+  if (!mp_stretch_is(stretch, MP_STRETCH_REACHES, bucket))
+    return;
+  const uint8_t quickest = mp_choice_quickest(peer);
+  if (quickest != MP_CROSSING_NO_PATH)
+    mp_stretch_sent(stretch, bucket,
+                    mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, quickest),
+                    tunnel->now_us);
+}
+
 /* Sends packets for the first time. */
 static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                       const struct mp_queued *packets)
@@ -111,11 +124,7 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
       .congested = packets->congested,
   };
   flow->path = id;
-  const uint8_t quickest = mp_choice_quickest(peer);
-  if (quickest != MP_CROSSING_NO_PATH)
-    mp_stretch_sent(&peer->adaptive->stretch, bucket,
-                    mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, quickest),
-                    tunnel->now_us);
+  cover(tunnel, peer, bucket, id);
   peer->tx_packets += packets->count;
   for (uint32_t left = packets->count; left > 0;) {
     const uint32_t most = is_unordered ? 1 : mp_out_spare(tunnel);
