@@ -160,12 +160,33 @@ static bool is_many(const struct mp_reporting *reporting)
   return reporting->datagrams >= MANY_DATAGRAMS;
 }
 
+/* A report must not come before one that tells more: what was told on another path and is still on its
+ * way is told again. Else the sender takes what this one does not speak of for late. */
+static void tell_again(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t on)
+{
+  struct mp_reporting *reporting = &peer->reporting;
+  if (on != reporting->on) {
+    const uint32_t away_us = peer->paths[reporting->on].rtt.smoothed_us;
+    for (uint16_t left = reporting->told; left; left &= (uint16_t)(left - 1)) {
+      const uint8_t id = (uint8_t)__builtin_ctz(left);
+      if (tunnel->now_us - reporting->notes[id].newest_at_us < away_us)
+        reporting->pending |= mp_path_bit(id);
+    }
+    reporting->told = 0;
+    reporting->on = on;
+  }
+  reporting->told |= reporting->pending;
+}
+
 static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_reporting *reporting = &peer->reporting;
   uint8_t body[MP_LIMIT_FEEDBACK_BYTES], chosen[2];
   uint32_t length = 0;
   uint64_t octets = 0;
+  choose(tunnel, peer, chosen);
+  if (chosen[0] != MP_CROSSING_NO_PATH)
+    tell_again(tunnel, peer, chosen[0]);
   for (uint16_t left = reporting->pending; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_path *path = &peer->paths[id];
@@ -173,7 +194,6 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
     length = mp_feedback_write(body, length, id, &reporting->notes[id], &totals, tunnel->now_us);
     octets += path->rx_bytes;
   }
-  choose(tunnel, peer, chosen);
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
   const bool cheap = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
   const bool both =
