@@ -3,6 +3,9 @@
 #include "corridor.h"
 
 #define WORTHWHILE_TURNS 3
+/* The quickest path is not left alone for longer: the peer sends its reports where it has just heard of us
+ * (report.c), and what a slow path brings of a quick one is too late for its clocks. */
+#define WARM_US 15000u
 
 static uint16_t spared(const struct mp_peer *peer)
 {
@@ -115,10 +118,14 @@ int64_t mp_choice_near_us(const struct mp_peer *peer)
   return 2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
 }
 
-uint8_t mp_choice_slowest(const struct mp_peer *peer, uint16_t paths, int64_t reach_us)
+uint8_t mp_choice_slowest(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                          uint16_t paths, int64_t reach_us)
 {
   const uint8_t best = mp_choice_quickest(peer);
   if (best == MP_CROSSING_NO_PATH)
+    return best;
+  if (paths & mp_path_bit(best) &&
+      tunnel->now_us - mp_window_sent_us(&peer->adaptive->lanes[best].window) >= WARM_US)
     return best;
   const int64_t most_us = mp_choice_delay_us(peer, best) + reach_us;
   uint8_t slowest = MP_CROSSING_NO_PATH;

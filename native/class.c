@@ -160,15 +160,14 @@ static bool is_full(const struct mp_window *window)
 }
 
 /* The same of the farthest one that it reaches by itself and that carries something. */
-static uint32_t near_us(const struct mp_peer *peer, uint8_t best)
+static uint32_t farthest_us(const struct mp_peer *peer, uint8_t best)
 {
-  const int64_t most_us = mp_choice_near_us(peer);
+  const int64_t reached_us = mp_choice_near_us(peer);
   int64_t farthest_us = 0;
   for (uint16_t left = mp_choice_wide(peer); left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
-    if (above_us <= most_us && above_us > farthest_us &&
-        !is_idle(&peer->adaptive->lanes[id]))
+    if (above_us <= reached_us && above_us > farthest_us && !is_idle(&peer->adaptive->lanes[id]))
       farthest_us = above_us;
   }
   return (uint32_t)farthest_us;
@@ -196,9 +195,9 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
   });
   const bool keeps_clear = flow->queued_us < (now_us - flow->wide_us) / CLEAR_SHARE;
   if (adaptive->stretch.step == MP_STRETCH_NONE && mp_class_is_level(flow, now_us) && keeps_clear) {
-    const uint32_t level_us = near_us(peer, best);
-    if (level_us > 0)
-      mp_stretch_keep(&adaptive->stretch, bucket, flow->recent_octets, level_us,
+    const uint32_t used_us = farthest_us(peer, best);
+    if (used_us > 0)
+      mp_stretch_keep(&adaptive->stretch, bucket, flow->recent_octets, used_us,
                       (uint32_t)mp_choice_near_us(peer), now_us);
   }
   if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_HOLDS, bucket))

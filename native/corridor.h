@@ -187,7 +187,8 @@ uint8_t mp_choice_quickest_of(const struct mp_tunnel *tunnel, const struct mp_pe
 
 /* The slowest of the paths that would send a packet on without a queue, for a flow that is as late as
  * that anyway; of those that are farther than the quickest by no more than reach_us. */
-uint8_t mp_choice_slowest(const struct mp_peer *peer, uint16_t paths, int64_t reach_us);
+uint8_t mp_choice_slowest(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                          uint16_t paths, int64_t reach_us);
 
 /* How much farther than the quickest a path may be for a flow whose round trip is not stretched. */
 int64_t mp_choice_near_us(const struct mp_peer *peer);

@@ -307,9 +307,9 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   const struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
   uint8_t id = MP_CROSSING_NO_PATH;
   if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket))
-    id = mp_choice_slowest(peer, able, adaptive->stretch.reach_us);
+    id = mp_choice_slowest(tunnel, peer, able, adaptive->stretch.reach_us);
   else if (mp_class_is_level(flow, tunnel->now_us))
-    id = mp_choice_slowest(peer, able, mp_choice_near_us(peer));
+    id = mp_choice_slowest(tunnel, peer, able, mp_choice_near_us(peer));
   if (id == MP_CROSSING_NO_PATH)
     id = mp_choice_quickest_of(tunnel, peer, able);
   fly_run(tunnel, peer, class, id, &packet);

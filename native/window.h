@@ -166,6 +166,12 @@ static inline uint32_t mp_window_target_us(const struct mp_window *window)
   return window->target_us;
 }
 
+/* When something was last sent. */
+static inline uint64_t mp_window_sent_us(const struct mp_window *window)
+{
+  return window->sent_us;
+}
+
 /* The newest delay above the base. */
 static inline uint32_t mp_window_newest_us(const struct mp_window *window)
 {
