@@ -25,9 +25,10 @@
  * from the eighth to the 40th second, 81 % with a step more. 2.75 times is too much for one in three. */
 #define fitting_of(rtt_us) ((rtt_us)*5 / 2)
 
-/* A round trip that is half as much longer is enough: twice of that is more than the whole. What is late by
- * less than the far path's packets is seldom held back, then: beside 300 Mbit/s with 8 ms a path of 30 with
- * 40 and jitter brings 94 % of the sum so, from the eighth to the 30th second, and 91 % with seven eighths. */
+/* A round trip that is longer by half as much is enough: twice of that is more than the whole. What is late
+ * by less than the far path's packets is seldom held back, then: beside 300 Mbit/s with 8 ms a path of 30
+ * with 40 and jitter brings 94 % of the sum so, from the eighth to the 30th second, and 91 % with seven
+ * eighths. */
 #define later_of(farther_us) ((farther_us) / 2)
 /* Jitter makes it farther at times. */
 #define reach_of(farther_us) ((farther_us)*9 / 8)
