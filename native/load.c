@@ -86,6 +86,8 @@ struct mp_load *mp_load_take(struct mp_loads *loads, uint32_t length)
   return load;
 }
 
+uint32_t mp_load_room(const struct mp_load *load) { return ROOM_BYTES[load->size]; }
+
 struct mp_load *mp_load_take_from(struct mp_loads *loads, struct mp_load **room, uint32_t length)
 {
   const bool stays = length > ROOM_BYTES[LARGE - 1];

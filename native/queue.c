@@ -16,6 +16,10 @@
 #define LIMIT_BYTES (4u << 20)
 #define LIMIT_BYTES_MOST (1ull << 31) /* octets of a bucket have 32 bits; a load may exceed this */
 
+/* Of the memory of all loads: small packets stand in large rooms, so that a flood of them could take it
+ * from all other peers long before it has the octets of the limit. */
+#define HELD_MOST_OF(loads) ((loads)->limit_bytes / 8 * 3)
+
 /* Whether a bucket has a turn to come, and with whom: a new one before all that are old. */
 enum age { IDLE, NEW, OLD };
 
@@ -53,6 +57,7 @@ struct turn {
 struct mp_queue {
   struct mp_loads *loads;
   uint64_t limit_bytes;
+  uint64_t held_bytes; /* rooms of the loads that wait */
   int32_t quantum_bytes; /* signed as deficits are */
   struct mp_queue_stats stats;
   struct lane lanes[MP_QUEUE_CLASSES];
@@ -128,6 +133,7 @@ static bool take_off(struct mp_queue *queue, struct bucket *bucket, uint32_t cou
   bucket->index = (uint16_t)(bucket->index + count);
   const bool is_last = bucket->index == load->segments.count;
   if (is_last) {
+    queue->held_bytes -= mp_load_room(load);
     bucket->head = load->next;
     bucket->index = 0;
   }
@@ -165,6 +171,11 @@ void mp_queue_close(struct mp_queue *queue)
   free(queue);
 }
 
+static bool is_too_full(const struct mp_queue *queue)
+{
+  return mp_queue_bytes(queue) > queue->limit_bytes || queue->held_bytes > HELD_MOST_OF(queue->loads);
+}
+
 /* Makes room, while something waits. */
 static void shed(struct mp_queue *queue)
 {
@@ -190,7 +201,7 @@ void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_
 void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes)
 {
   queue->limit_bytes = limit_bytes < LIMIT_BYTES_MOST ? limit_bytes : LIMIT_BYTES_MOST;
-  while (mp_queue_bytes(queue) > queue->limit_bytes)
+  while (is_too_full(queue))
     shed(queue);
 }
 
@@ -224,11 +235,12 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
   bucket->tail = load;
   bucket->bytes += bytes;
   queue->lanes[bucket->class].bytes += bytes;
+  queue->held_bytes += mp_load_room(load);
   if (bucket->age == IDLE) {
     bucket->deficit = queue->quantum_bytes;
     line_up(queue, at, NEW);
   }
-  while (mp_queue_bytes(queue) > queue->limit_bytes)
+  while (is_too_full(queue))
     shed(queue);
 }
 

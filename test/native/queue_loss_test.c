@@ -176,6 +176,19 @@ static void the_limit_holds_whatever_comes(void)
   CHECK(queue_finish());
 }
 
+static void a_flood_of_small_packets_leaves_memory_to_others(void)
+{
+  queue_start_patient();
+  mp_queue_limit(queue, 100u << 20);
+  const uint64_t most = loads.limit_bytes / 8 * 3;
+  for (uint32_t i = 0; mp_queue_stats(queue)->dropped_overflow < 1000; i++) {
+    mp_queue_put(queue, load_of(1, i, 1, 100, 100), MP_QUEUE_WIDE, 0);
+    CHECK(loads.taken_bytes <= most);
+  }
+  CHECK(loads.taken_bytes > most / 10 * 9);
+  CHECK(queue_finish());
+}
+
 static void moving_keeps_the_order_and_what_codel_knows(void)
 {
   queue_start();
@@ -215,6 +228,7 @@ int main(void)
   RUN(overflow_hits_the_fattest_bucket_alone);
   RUN(overflow_takes_half_of_few_large_packets);
   RUN(the_limit_holds_whatever_comes);
+  RUN(a_flood_of_small_packets_leaves_memory_to_others);
   RUN(moving_keeps_the_order_and_what_codel_knows);
   return test_end();
 }
