@@ -56,8 +56,10 @@ struct mp_load *mp_load_take(struct mp_loads *loads, uint32_t length);
  * becomes an empty one. */
 struct mp_load *mp_load_take_from(struct mp_loads *loads, struct mp_load **room, uint32_t length);
 
+extern const uint32_t mp_load_rooms[MP_LOAD_SIZES];
+
 /* Memory that it takes of the bound. */
-uint32_t mp_load_room(const struct mp_load *load);
+static inline uint32_t mp_load_room(const struct mp_load *load) { return mp_load_rooms[load->size]; }
 
 static inline void mp_load_keep(struct mp_load *load) { load->references++; }
 

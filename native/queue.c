@@ -18,7 +18,7 @@
 
 /* Of the memory of all loads: small packets stand in large rooms, so that a flood of them could take it
  * from all other peers long before it has the octets of the limit. */
-#define HELD_MOST_OF(loads) ((loads)->limit_bytes / 8 * 3)
+#define HELD_EIGHTHS 3u
 
 /* Whether a bucket has a turn to come, and with whom: a new one before all that are old. */
 enum age { IDLE, NEW, OLD };
@@ -58,6 +58,7 @@ struct mp_queue {
   struct mp_loads *loads;
   uint64_t limit_bytes;
   uint64_t held_bytes; /* rooms of the loads that wait */
+  uint64_t held_most_bytes;
   int32_t quantum_bytes; /* signed as deficits are */
   struct mp_queue_stats stats;
   struct lane lanes[MP_QUEUE_CLASSES];
@@ -82,6 +83,7 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
     return NULL;
   queue->loads = loads;
   queue->limit_bytes = LIMIT_BYTES;
+  queue->held_most_bytes = loads->limit_bytes / 8 * HELD_EIGHTHS;
   queue->quantum_bytes = (int32_t)QUANTUM_BYTES;
   queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000};
   queue->lanes[MP_QUEUE_WIDE].law = (struct mp_queue_law){20000, 300000};
@@ -173,7 +175,7 @@ void mp_queue_close(struct mp_queue *queue)
 
 static bool is_too_full(const struct mp_queue *queue)
 {
-  return mp_queue_bytes(queue) > queue->limit_bytes || queue->held_bytes > HELD_MOST_OF(queue->loads);
+  return mp_queue_bytes(queue) > queue->limit_bytes || queue->held_bytes > queue->held_most_bytes;
 }
 
 /* Makes room, while something waits. */
