@@ -6,6 +6,7 @@ import { createLab, type Lab } from '../../bench/lab/lab.js'
 import { repositoryPath } from '../../bench/lab/repository.js'
 import { pause } from '../../bench/lab/traffic.js'
 import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
+import { PROBE_BYTES } from './probe.js'
 
 const LINKS = ['dsl', 'lte', 'sat'].map((name) => ({ name, description: 'rate=100,delay=5' }))
 const WEIGHTS = [2, 1, 1]
@@ -21,8 +22,6 @@ const FIRST_PORT = 20_000
 const TO_PORT = 9
 const PACKETS = 10
 const PAYLOAD_BYTES = 1000
-/** A probe or its echo, with IPv4 and UDP. */
-const PROBE_BYTES = 63 + 28
 
 const say = (claim: string) => console.log(`  ${claim}`)
 const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`

@@ -4,14 +4,13 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
 import { pause } from '../../bench/lab/traffic.js'
 import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
+import { PROBE_BYTES } from './probe.js'
 
 const say = (claim: string) => console.log(`  ${claim}`)
 /** USER_HZ of Linux on every architecture that Node runs on. */
 const TICKS_PER_S = 100
 const IDLE_AFTER_MS = 10_000
 const WATCH_S = 20
-/** IPv4 and UDP. */
-const HEADER_BYTES = 28
 
 let lab: Lab | undefined
 let tunnel: Tunnel | undefined
@@ -60,8 +59,8 @@ describe('an idle tunnel', () => {
     say(
       `idle: ${(perHour / 2 / 1000).toFixed(1)} kB an hour and uplink, both ways, with IP and UDP`,
     )
-    // One probe and one echo of 64 octets an uplink in 20 s; the watch may catch one more.
-    expect(bytes).toBeLessThanOrEqual(2 * 2 * 2 * (64 + HEADER_BYTES))
+    // One probe and one echo an uplink in 20 s; the watch may catch one more.
+    expect(bytes).toBeLessThanOrEqual(2 * 2 * 2 * PROBE_BYTES)
     expect(bytes).toBeGreaterThan(0)
   })
 })
