@@ -113,7 +113,7 @@ function amongOurselves(results: Results, value: Value): Claim[] {
       isMet: byEach < 0.15,
     },
     {
-      sentence: `With one download after the other made slower, the same rate in sum, so that the kernel hands over less of each at once, it changes by ${percent(bySum)} (aim: less than 15 %)`,
+      sentence: `With TCP downloads of the same rate in sum, of which the kernel hands over less at once the more they are, it changes by ${percent(bySum)} (aim: less than 15 %)`,
       isMet: bySum < 0.15,
     },
   ]
