@@ -63,6 +63,7 @@ interface SimAddon {
   linkCounters(world: WorldHandle, link: number, direction: number): LinkCounters
   linkBacklog(world: WorldHandle, link: number, direction: number): number
   portFail(world: WorldHandle, node: number, port: number, errno: number): number
+  nodePause(world: WorldHandle, node: number, untilUs: number): number
   inject(
     world: WorldHandle,
     node: number,

@@ -114,6 +114,11 @@ export class SimNode implements EnginePort {
     addon.portFail(this.#world, this.id, port, errno)
   }
 
+  /** The machine stands still until then; what arrives waits, and all happens at once when it goes on. */
+  pauseUntil(untilUs: number): void {
+    addon.nodePause(this.#world, this.id, untilUs)
+  }
+
   /** As if rtnetlink had told of a change; read with the next events. */
   announceLinks(): void {
     this.#own.push({ kind: 'linksChanged' })

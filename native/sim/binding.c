@@ -157,6 +157,18 @@ static napi_value js_port_fail(napi_env env, napi_callback_info info)
   return mp_sim_answer(env, mp_world_port_fail(world, node, (uint8_t)port, (int)error), "portFail");
 }
 
+static napi_value js_node_pause(napi_env env, napi_callback_info info)
+{
+  napi_value values[3];
+  uint32_t node;
+  int64_t until_us;
+  struct mp_world *world = mp_sim_call(env, info, values, 3);
+  if (!world || !mp_sim_id(env, values[1], "node", &node) ||
+      !mp_js_integer(env, values[2], "nodePause: untilUs", 0, INT64_MAX / 2, &until_us))
+    return NULL;
+  return mp_sim_answer(env, mp_world_node_pause(world, node, (uint64_t)until_us), "nodePause");
+}
+
 static napi_value js_command(napi_env env, napi_callback_info info)
 {
   napi_value values[4];
@@ -245,6 +257,7 @@ NAPI_MODULE_INIT()
       {"linkCounters", mp_sim_link_counters},
       {"linkBacklog", mp_sim_link_backlog},
       {"portFail", js_port_fail},
+      {"nodePause", js_node_pause},
       {"inject", js_inject},
       {"captureStart", mp_sim_capture_start},
       {"captureTake", mp_sim_capture_take},

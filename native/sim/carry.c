@@ -245,7 +245,7 @@ static bool arrive(struct mp_world *world, struct mp_parcel *parcel, struct mp_a
 #define ARRIVALS 64u
 
 /* Takes what else arrives at this node in this instant into the batch, as recvmmsg would. */
-static struct mp_node *arrivals(struct mp_world *world, struct mp_parcel *first)
+static void arrivals(struct mp_world *world, struct mp_parcel *first)
 {
   struct mp_arrival batch[ARRIVALS];
   struct mp_parcel *parcels[ARRIVALS] = {first};
@@ -265,28 +265,56 @@ static struct mp_node *arrivals(struct mp_world *world, struct mp_parcel *first)
   mp_world_settle(node);
   while (taken > 0)
     parcel_give(world, parcels[--taken]);
-  return node;
 }
 
-/* The node that it happened to. */
-static struct mp_node *happen(struct mp_world *world, const struct mp_moment *moment)
+static struct mp_node *node_of(const struct mp_world *world, const struct mp_moment *moment)
 {
-  struct mp_flow *flow;
   switch (moment->kind) {
   case MP_MOMENT_ARRIVAL:
-    return arrivals(world, moment->subject);
+    return ((const struct mp_parcel *)moment->subject)->way->to_node;
   case MP_MOMENT_TICK:
-    tick(moment->subject, moment->at_us);
     return moment->subject;
   case MP_MOMENT_TALKER:
-    mp_traffic_run(world, moment->subject, moment->at_us);
-    return world->nodes[((struct mp_talker *)moment->subject)->node];
+    return world->nodes[((const struct mp_talker *)moment->subject)->node];
   default:
-    flow = moment->subject;
-    send_burst(world, flow);
-    mp_world_schedule_flow(world, flow);
-    return world->nodes[mp_flow_config(flow)->from_node];
+    return world->nodes[mp_flow_config(moment->subject)->from_node];
   }
+}
+
+static void happen(struct mp_world *world, const struct mp_moment *moment)
+{
+  switch (moment->kind) {
+  case MP_MOMENT_ARRIVAL:
+    arrivals(world, moment->subject);
+    break;
+  case MP_MOMENT_TICK:
+    tick(moment->subject, moment->at_us);
+    break;
+  case MP_MOMENT_TALKER:
+    mp_traffic_run(world, moment->subject, moment->at_us);
+    break;
+  case MP_MOMENT_SOURCE:
+    send_burst(world, moment->subject);
+    mp_world_schedule_flow(world, moment->subject);
+  }
+}
+
+/* What was postponed keeps its order, but for timers: the engine reads its sockets before it looks at
+ * them. */
+static void postpone(struct mp_world *world, const struct mp_moment *moment, uint64_t until_us)
+{
+  uint64_t *fresh_us = NULL; /* the time at which a moment is not stale */
+  if (moment->kind == MP_MOMENT_TICK)
+    fresh_us = &((struct mp_node *)moment->subject)->tick_us;
+  else if (moment->kind == MP_MOMENT_TALKER)
+    fresh_us = &((struct mp_talker *)moment->subject)->moment_us;
+  if (fresh_us && *fresh_us != moment->at_us)
+    return;
+  if (moment->kind == MP_MOMENT_TICK)
+    until_us++;
+  if (fresh_us)
+    *fresh_us = until_us;
+  add(world, until_us, moment->kind, moment->subject);
 }
 
 /* Whether the node has put events into its ring since it was last asked. */
@@ -315,7 +343,12 @@ int mp_world_run(struct mp_world *world, uint64_t until_us, uint32_t *node_id)
     const struct mp_moment moment = mp_agenda_take(&world->agenda);
     world->now_us = moment.at_us;
     world->moments++;
-    struct mp_node *node = happen(world, &moment);
+    struct mp_node *node = node_of(world, &moment);
+    if (node->paused_until_us > world->now_us) {
+      postpone(world, &moment, node->paused_until_us);
+      continue;
+    }
+    happen(world, &moment);
     mp_world_schedule_tick(node);
     if (has_news(node)) {
       *node_id = node->id;

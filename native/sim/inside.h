@@ -26,6 +26,7 @@ struct mp_node {
   uint8_t *event_slots;
   uint32_t told; /* head of `events` when TypeScript was last told */
   uint64_t tick_us; /* when a tick is on the agenda; others there are stale */
+  uint64_t paused_until_us;
   struct mp_port ports[MP_CROSSING_PORTS];
 };
 

@@ -292,6 +292,16 @@ int mp_world_port_fail(struct mp_world *world, uint32_t id, uint8_t port, int er
   return 0;
 }
 
+int mp_world_node_pause(struct mp_world *world, uint32_t id, uint64_t until_us)
+{
+  struct mp_node *node = find_node(world, id);
+  if (!node)
+    return -EINVAL;
+  if (until_us > node->paused_until_us)
+    node->paused_until_us = until_us;
+  return 0;
+}
+
 int mp_world_command(struct mp_world *world, uint32_t id, uint8_t *record, const uint8_t *payload,
                      uint32_t payload_bytes)
 {

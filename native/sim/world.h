@@ -86,6 +86,10 @@ int64_t mp_world_link_backlog_bytes(struct mp_world *world, uint32_t link,
 /* What sending by this port fails with from now on; 0: nothing. */
 int mp_world_port_fail(struct mp_world *world, uint32_t node, uint8_t port, int error);
 
+/* The node's machine stands still from now on, as a virtual one does whose host is busy: what arrives
+ * waits, and everything happens at once when it goes on. Commands and injected datagrams do not wait. */
+int mp_world_node_pause(struct mp_world *world, uint32_t node, uint64_t until_us);
+
 int mp_world_flow_stop(struct mp_world *world, uint32_t flow);
 int mp_world_flow_stats(struct mp_world *world, uint32_t flow, bool restart,
                         struct mp_flow_stats *stats);

@@ -105,6 +105,30 @@ describe('a world', () => {
     expect(server.counter(COUNTER.dropAuth.value)).toBe(0)
   })
 
+  it('keeps what comes while a machine stands still, in order, until it goes on', () => {
+    const { world, client, server } = pair(1, [{ delayUs: 20 * MS }])
+    world.runFor(1 * S)
+    const flow = world.flow({
+      ...upstream,
+      fromNode: client,
+      toNode: server,
+      payloadBytes: 1000,
+      packetsPerSecond: 1000,
+      count: 1000,
+    })
+    world.runFor(500 * MS)
+    server.pauseUntil(world.nowUs + 80 * MS)
+    world.runFor(1 * S)
+    expect(flow.stats()).toMatchObject({
+      received: 1000,
+      lost: 0,
+      reordered: 0,
+      delayMinUs: 20 * MS,
+    })
+    expect(flow.stats().longestGapUs).toBeGreaterThanOrEqual(80 * MS)
+    expect(flow.stats().longestGapUs).toBeLessThan(82 * MS)
+  })
+
   it('is the same to the last bit for the same seed, and another for another', () => {
     const digest = (seed: number) => {
       const { world, client, server } = pair(seed, [
