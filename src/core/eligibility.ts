@@ -67,8 +67,13 @@ const RULES: readonly Rule[] = [
     isUnfit: false,
   },
   {
-    why: ({ suspicions }) =>
-      suspicions > MOST_SUSPICIONS ? `it stopped ${suspicions} times in ten seconds` : undefined,
+    why: (path, all) => {
+      const others = all.filter((each) => each !== path)
+      // Where all of them stop it is one of the two machines that does, or what the paths have in common.
+      const own = path.suspicions - Math.min(...others.map(({ suspicions }) => suspicions))
+      if (own <= MOST_SUSPICIONS || carriesMost(path, others)) return undefined
+      return `it stopped ${path.suspicions} times in ten seconds`
+    },
     patienceUs: 0,
     // The count is of the last ten seconds: those of before its return are none of it.
     graceUs: 10_000_000,
@@ -191,6 +196,11 @@ export class Eligibility {
     state.isFirst = false
     state.sinceUs = nowUs
   }
+}
+
+/** What is left without it would be the worse half, however smooth. */
+function carriesMost(path: Candidate, others: readonly Candidate[]): boolean {
+  return path.canBytesPerS > others.reduce((sum, each) => sum + each.canBytesPerS, 0)
 }
 
 function quickest(paths: readonly Candidate[]): Candidate {

@@ -249,6 +249,22 @@ describe('eligibility', () => {
     expect(eligibility.isUnfit(1)).toBe(true)
   })
 
+  it('goes on where all stop: that is no fault of one', () => {
+    const stops = { suspicions: 9 }
+    watch(60 * SECOND, path(0, stops), path(1, stops))
+    expect([0, 1].map((id) => eligibility.why(id))).toEqual([undefined, undefined])
+    watch(250 * MS, path(0, stops), path(1, { suspicions: 14 }))
+    expect(eligibility.why(1)).toBe('it stopped 14 times in ten seconds')
+  })
+
+  it('goes on for a path that stops but carries more than all others', () => {
+    const most = { suspicions: 9, canBytesPerS: 21 * MBIT }
+    watch(60 * SECOND, path(0, { canBytesPerS: 20 * MBIT }), path(1, most))
+    expect(eligibility.why(1)).toBeUndefined()
+    watch(250 * MS, path(0, { canBytesPerS: 21 * MBIT }), path(1, most))
+    expect(eligibility.why(1)).toBe('it stopped 9 times in ten seconds')
+  })
+
   it('ends for a path that loses more than it brings', () => {
     watch(5 * SECOND, quick, path(1, { reported: { expected: 50, lost: 50 } }))
     watch(5 * SECOND, quick, path(1, { reported: { expected: 1000, lost: 250 } }))
