@@ -210,8 +210,12 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* The same, with data that goes to the peer now: a report that would come soon comes along. */
 void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* Time between reports while data flows: both ends compute it from the same round trips. */
+/* The longest time between reports while data flows: both ends compute it from the same round trips. */
 uint32_t mp_report_interval_us(const struct mp_peer *peer);
+
+/* How long the peer may hold back the report of what was sent then, when its last one came at told_us:
+ * after a pause it does not wait for more. */
+uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_t told_us);
 
 /* Takes feedback in. False when its body is malformed. */
 bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer,

@@ -157,7 +157,9 @@ static uint32_t least_turn_us(const struct mp_peer *peer, uint8_t id)
  * the time for it. */
 uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
 {
-  const struct mp_window *window = &peer->adaptive->lanes[id].window;
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const struct mp_window *window = &lane->window;
+  const struct mp_flight_entry *oldest = mp_flight_oldest(&lane->flight);
   const struct mp_rtt *probed = &peer->paths[id].rtt;
   const bool own = mp_window_srtt_us(window) > 0;
   const uint32_t least_us = least_turn_us(peer, id);
@@ -168,7 +170,7 @@ uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
   if (srtt_us == 0)
     return FIRST_PTO_US;
   return srtt_us + (spread_us > SPREAD_LEAST_US ? spread_us : SPREAD_LEAST_US) +
-         mp_report_interval_us(peer) + LATE_US +
+         mp_report_wait_us(peer, oldest ? oldest->sent_us : UINT64_MAX, lane->progress_us) + LATE_US +
          (id == peer->adaptive->reports_on && !peer->adaptive->detours ? 0
                                                                        : peer->adaptive->detour_us);
 }

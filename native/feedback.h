@@ -63,6 +63,7 @@ uint32_t mp_feedback_write(uint8_t *body, uint32_t length, uint8_t path,
 struct mp_reporting {
   uint16_t pending;         /* bit p: path p has something to report */
   bool urgent;
+  uint64_t gap_us;          /* when something was last missing */
   uint8_t turn;
   uint8_t on;               /* the path that the newest report went on, */
   uint16_t told;            /* and the paths that it and those before it there told of */

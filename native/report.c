@@ -8,6 +8,14 @@
 /* Between reports while data flows: a quarter of the least round trip, within these. */
 #define INTERVAL_LEAST_US 5000u
 #define INTERVAL_MOST_US 20000u
+/* Where the peer is heard on one path alone, no other can take over: a report that says little, of fewer
+ * octets than so many times its own, waits so long for more, or INTERVAL_MOST_US for data to go with. Of
+ * 500 packets of 200 octets a second reports take 9.7 % without and 1.5 so; of a hundred clients with
+ * 100 packets a second each, every packet brings the server one, and every third so. */
+#define PATIENT_US 40000u
+#define WORTH 64u
+#define LEAST_BYTES                                                                                \
+  (MP_SEAL_HEADER_BYTES + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_BYTES + MP_SEAL_TAG_BYTES)
 /* Sooner when something is missing, or when so many datagrams came: on a path of a gigabit the
  * window would have to hold 5 ms of it otherwise. */
 #define URGENT_US 2000u
@@ -84,12 +92,30 @@ static uint32_t least_rtt_us(const struct mp_peer *peer)
   return least_us < UINT32_MAX ? least_us : UNKNOWN_RTT_US;
 }
 
-uint32_t mp_report_interval_us(const struct mp_peer *peer)
+static bool has_choice(const struct mp_peer *peer)
+{
+  unsigned heard = 0;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1))
+    heard += peer->paths[__builtin_ctz(left)].heard;
+  return heard > 1;
+}
+
+static uint32_t least_interval_us(const struct mp_peer *peer)
 {
   const uint32_t quarter_us = least_rtt_us(peer) / 4;
   if (quarter_us < INTERVAL_LEAST_US)
     return INTERVAL_LEAST_US;
   return quarter_us < INTERVAL_MOST_US ? quarter_us : INTERVAL_MOST_US;
+}
+
+uint32_t mp_report_interval_us(const struct mp_peer *peer)
+{
+  return has_choice(peer) ? least_interval_us(peer) : PATIENT_US;
+}
+
+uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_t told_us)
+{
+  return sent_us < told_us + PATIENT_US ? mp_report_interval_us(peer) : least_interval_us(peer);
 }
 
 void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
@@ -108,6 +134,8 @@ void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   if (note->pending)
     reporting->pending |= mp_path_bit(id);
   reporting->urgent |= note->urgent;
+  if (note->urgent)
+    reporting->gap_us = tunnel->now_us;
 }
 
 /* The plan keeps it for later: it may cost money, or have nothing left of its budget. */
@@ -180,21 +208,29 @@ static void tell_again(const struct mp_tunnel *tunnel, struct mp_peer *peer, uin
   reporting->told |= reporting->pending;
 }
 
+/* On the paths that have something to report. */
+static uint64_t heard_octets(const struct mp_peer *peer)
+{
+  uint64_t octets = 0;
+  for (uint16_t left = peer->reporting.pending; left; left &= (uint16_t)(left - 1))
+    octets += peer->paths[__builtin_ctz(left)].rx_bytes;
+  return octets;
+}
+
 static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_reporting *reporting = &peer->reporting;
   uint8_t body[MP_LIMIT_FEEDBACK_BYTES], chosen[2];
   uint32_t length = 0;
-  uint64_t octets = 0;
   choose(tunnel, peer, chosen);
   if (chosen[0] != MP_CROSSING_NO_PATH)
     tell_again(tunnel, peer, chosen[0]);
+  const uint64_t octets = heard_octets(peer);
   for (uint16_t left = reporting->pending; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_path *path = &peer->paths[id];
     const struct mp_feedback_totals totals = {path->rx_bytes, path->rx_datagrams};
     length = mp_feedback_write(body, length, id, &reporting->notes[id], &totals, tunnel->now_us);
-    octets += path->rx_bytes;
   }
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
   const bool cheap = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
@@ -213,35 +249,54 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   reporting->datagrams = 0;
 }
 
-/* Whether there is something to tell, and since when there is reason to. */
-static bool has_reason(const struct mp_peer *peer, uint64_t *since_us)
+/* A report may wait for more to tell: none but this path could do better, and nothing is missing. */
+static bool can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
+{
+  const struct mp_reporting *reporting = &peer->reporting;
+  return !has_choice(peer) &&
+         heard_octets(peer) - reporting->reported_octets < WORTH * (uint64_t)LEAST_BYTES &&
+         (reporting->gap_us == 0 || tunnel->now_us - reporting->gap_us >= LOSSY_US);
+}
+
+/* Whether there is something to tell, and when: with data, and alone. */
+static bool has_reason(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                       uint64_t *with_us, uint64_t *alone_us)
 {
   const struct mp_reporting *reporting = &peer->reporting;
   if (!reporting->pending || !peer->sending)
     return false;
-  *since_us = reporting->reported_us + (reporting->urgent     ? URGENT_US
-                                        : is_many(reporting) ? MANY_US
-                                                              : mp_report_interval_us(peer));
+  *with_us = *alone_us = reporting->reported_us;
+  if (reporting->urgent) {
+    *with_us += URGENT_US;
+    *alone_us += URGENT_US;
+  } else if (is_many(reporting)) {
+    *with_us += MANY_US;
+    *alone_us += MANY_US + RIDE_US;
+  } else if (can_wait(tunnel, peer)) {
+    *with_us += INTERVAL_MOST_US;
+    *alone_us += PATIENT_US;
+  } else {
+    *with_us += least_interval_us(peer);
+    *alone_us += least_interval_us(peer);
+  }
   return true;
 }
 
 void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  uint64_t due_us;
-  if (!has_reason(peer, &due_us))
+  uint64_t with_us, alone_us;
+  if (!has_reason(tunnel, peer, &with_us, &alone_us))
     return;
-  if (is_many(&peer->reporting) && !peer->reporting.urgent)
-    due_us += RIDE_US;
-  if (due_us <= tunnel->now_us)
+  if (alone_us <= tunnel->now_us)
     send_report(tunnel, peer);
   else
-    mp_wake_by(tunnel, peer, due_us);
+    mp_wake_by(tunnel, peer, alone_us);
 }
 
 void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  uint64_t since_us;
-  if (has_reason(peer, &since_us) && since_us <= tunnel->now_us)
+  uint64_t with_us, alone_us;
+  if (has_reason(tunnel, peer, &with_us, &alone_us) && with_us <= tunnel->now_us)
     send_report(tunnel, peer);
 }
 

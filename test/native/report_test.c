@@ -1,0 +1,121 @@
+/* When a report is due (native/report.c): soon where another path could take over or something is missing,
+ * and where neither is so, when it says much. */
+#include "adaptive.h"
+#include "tunnel_fixture.h"
+
+enum {
+  SPACING_US = 2000,
+  SECOND_US = 1000000,
+  /* A packet of the fixture as a datagram, and a report of one path. */
+  DATAGRAM_BYTES = 100 + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES,
+  REPORT_BYTES =
+      MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_BYTES + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES,
+};
+
+static struct pair pair;
+static uint64_t number;
+
+static void open_pair(uint8_t paths)
+{
+  number = 0;
+  pair_open_carrying(&pair, paths);
+  publish_arrival(&pair, &pair.client, (uint16_t)((1u << paths) - 1));
+  publish_arrival(&pair, &pair.server, (uint16_t)((1u << paths) - 1));
+}
+
+static uint64_t reported_bytes(void) { return pair.server.tunnel->peers[0]->reporting.sent_bytes; }
+
+static void send_for(uint64_t us)
+{
+  for (const uint64_t end_us = pair.now_us + us; pair.now_us < end_us;
+       run_until(&pair, pair.now_us + SPACING_US))
+    client_sends(&pair, number++);
+}
+
+/* Octets of reports for a second of packets. */
+static uint64_t reports_of_a_second(void)
+{
+  send_for(SECOND_US / 2);
+  const uint64_t before = reported_bytes();
+  send_for(SECOND_US);
+  return reported_bytes() - before;
+}
+
+/* The server's packet for the client, as an answer. */
+static void server_sends(void)
+{
+  uint8_t packet[100];
+  fixture_packet(packet, 1, 2, number++);
+  const struct mp_slice slice = {.bytes = packet, .length = sizeof packet};
+  mp_tunnel_on_tun(pair.server.tunnel, &pair.server.outbox, &slice, 1, pair.now_us);
+  fixture_settle(&pair.server);
+}
+
+static void one_path_alone_is_reported_seldom(void)
+{
+  open_pair(1);
+  const uint64_t octets = reports_of_a_second();
+  CHECK(octets >= 20 * REPORT_BYTES); /* at least every 50 ms: PROTOCOL.md, 13 */
+  CHECK(octets <= SECOND_US / SPACING_US * DATAGRAM_BYTES / 40);
+  pair_close(&pair);
+}
+
+static void two_paths_are_reported_often(void)
+{
+  open_pair(2);
+  /* A quarter of the round trip of 20 ms. */
+  CHECK(reports_of_a_second() >= 190 * REPORT_BYTES);
+  pair_close(&pair);
+}
+
+static void what_is_missing_makes_haste(void)
+{
+  open_pair(1);
+  send_for(SECOND_US);
+  pair.client.cut[0] = true;
+  client_sends(&pair, number++);
+  pair.client.cut[0] = false;
+  const uint64_t before = reported_bytes();
+  send_for(SECOND_US / 2);
+  CHECK(reported_bytes() - before >= 90 * REPORT_BYTES);
+  run_until(&pair, pair.now_us + SECOND_US / 10);
+  CHECK_EQ(pair.server.delivered_count, number);
+  pair_close(&pair);
+}
+
+static void the_first_after_a_pause_is_reported_at_once(void)
+{
+  open_pair(1);
+  send_for(SECOND_US);
+  run_until(&pair, pair.now_us + SECOND_US / 10);
+  const uint64_t before = reported_bytes();
+  client_sends(&pair, number++);
+  run_until(&pair, pair.now_us + pair.client.delay_us[0]);
+  CHECK_EQ(reported_bytes() - before, REPORT_BYTES);
+  pair_close(&pair);
+}
+
+static void a_report_goes_with_data(void)
+{
+  open_pair(1);
+  run_until(&pair, pair.now_us + SECOND_US);
+  for (unsigned i = 0; i < 2; i++) {
+    client_sends(&pair, number++);
+    run_until(&pair, pair.now_us + 22000); /* the second one still waits then */
+  }
+  const uint64_t before = reported_bytes();
+  server_sends();
+  CHECK_EQ(reported_bytes() - before, REPORT_BYTES);
+  pair_close(&pair);
+}
+
+int main(void)
+{
+  fixture_load_openssl();
+  RUN(one_path_alone_is_reported_seldom);
+  RUN(two_paths_are_reported_often);
+  RUN(what_is_missing_makes_haste);
+  RUN(the_first_after_a_pause_is_reported_at_once);
+  RUN(a_report_goes_with_data);
+  return test_end();
+}
