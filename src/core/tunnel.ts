@@ -18,7 +18,7 @@ import { counterName } from './stats.js'
 
 /** Samples for rates and losses are taken so often while a peer is in use. */
 const SAMPLE_US = 1_000_000
-/** And so often where they decide which paths carry. */
+/** And so often where they decide which of several paths carry. */
 const ADAPTIVE_SAMPLE_US = 250_000
 
 export abstract class Tunnel {
@@ -147,6 +147,7 @@ export abstract class Tunnel {
   #sampleEveryUs(): number {
     const used = [...this.peers.values()].filter(({ isInUse }) => isInUse)
     if (used.length === 0) return Number.POSITIVE_INFINITY
-    return used.some(({ mode }) => mode === 'adaptive') ? ADAPTIVE_SAMPLE_US : SAMPLE_US
+    const decides = ({ mode, pathIds }: Peer) => mode === 'adaptive' && pathIds.length > 1
+    return used.some(decides) ? ADAPTIVE_SAMPLE_US : SAMPLE_US
   }
 }

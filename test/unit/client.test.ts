@@ -452,8 +452,9 @@ describe('time', () => {
     expect(waits.at(-1)).toBeLessThanOrEqual(2.5 * SECOND)
   })
 
-  it('is for samples four times as often where they decide which paths carry', () => {
+  it('is for samples four times as often where they decide which of several paths carry', () => {
     const client = aloneClient()
+    client.setUplink(0, 'dsl', {})
     client.setPolicy(0, policyOf({ mode: 'balance-rr' }))
     const use = (inUse: number) => client.handleEvent(0, { kind: 'peerUse', peer: 0, inUse })
     use(1)
@@ -461,10 +462,13 @@ describe('time', () => {
     client.handleTimeout(SECOND)
     client.setPolicy(0, policyOf({ mode: 'adaptive' }))
     client.handleTimeout(2 * SECOND)
-    expect(client.nextTimeout()).toBe(2250 * MS)
+    expect(client.nextTimeout()).toBe(3 * SECOND)
+    client.setUplink(0, 'lte', {})
+    client.handleTimeout(3 * SECOND)
+    expect(client.nextTimeout()).toBe(3250 * MS)
     use(0)
-    client.handleTimeout(2250 * MS)
+    client.handleTimeout(3250 * MS)
     expect(client.nextTimeout()).toBe(Number.POSITIVE_INFINITY)
-    expect(only(takeCommands(client), 'statsRequest')).toHaveLength(4)
+    expect(only(takeCommands(client), 'statsRequest')).toHaveLength(5)
   })
 })
