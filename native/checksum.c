@@ -17,14 +17,6 @@ uint64_t mp_checksum_add(uint64_t sum, const uint8_t *octets, size_t length)
   return length ? sum + *octets : sum;
 }
 
-uint16_t mp_checksum_fold(uint64_t sum)
-{
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
 uint64_t mp_checksum_pseudo(const uint8_t *addresses, size_t addresses_bytes, uint8_t protocol,
                             uint32_t transport_bytes)
 {

@@ -9,7 +9,13 @@
 /* Adds octets to a sum that fold makes 16 bits of. Only the last call may have an odd length. */
 uint64_t mp_checksum_add(uint64_t sum, const uint8_t *octets, size_t length);
 
-uint16_t mp_checksum_fold(uint64_t sum);
+static inline uint16_t mp_checksum_fold(uint64_t sum)
+{
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
 
 /* Sum of the pseudo-header: `addresses` are source and destination side by side, 8 or 32 octets. */
 uint64_t mp_checksum_pseudo(const uint8_t *addresses, size_t addresses_bytes, uint8_t protocol,

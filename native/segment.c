@@ -6,6 +6,7 @@
 #include "le.h"
 
 enum { TCP = 6, UDP = 17 };
+enum { IPV4_LENGTH = 2, IPV4_ID = 4, IPV4_CHECKSUM = 10, IPV6_LENGTH = 4 };
 enum { TCP_HEADER_BYTES = 20, UDP_HEADER_BYTES = 8 };
 enum { TCP_SEQ = 4, TCP_DATA_OFFSET = 12, TCP_FLAGS = 13, TCP_CHECKSUM = 16 };
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
@@ -13,7 +14,9 @@ enum { UDP_LENGTH = 4, UDP_CHECKSUM = 6 };
 
 static uint32_t load_big32(const uint8_t *p) { return __builtin_bswap32(mp_load32(p)); }
 static void store_big32(uint8_t *p, uint32_t v) { mp_store32(p, __builtin_bswap32(v)); }
-static void store_big16(uint8_t *p, uint32_t v) { mp_store16(p, __builtin_bswap16((uint16_t)v)); }
+
+/* A number as mp_load16 would find it in the packet. */
+static uint16_t big16(uint32_t v) { return __builtin_bswap16((uint16_t)v); }
 
 /* Octets of the transport header, 0 when it is cut short. */
 static uint32_t transport_header(const uint8_t *packet, uint32_t length, uint32_t transport,
@@ -25,6 +28,13 @@ static uint32_t transport_header(const uint8_t *packet, uint32_t length, uint32_
     return 0;
   const uint32_t bytes = (packet[transport + TCP_DATA_OFFSET] >> 4) * 4u;
   return bytes >= TCP_HEADER_BYTES && transport + bytes <= length ? bytes : 0;
+}
+
+/* Of all but the length, the identification and the sum itself. */
+static uint64_t sum_ipv4(const uint8_t *header, uint32_t header_bytes)
+{
+  const uint64_t sum = mp_load16(header) + mp_checksum_add(0, header + 6, 4);
+  return mp_checksum_add(sum, header + 12, header_bytes - 12);
 }
 
 bool mp_segments_open(struct mp_segments *segments, const struct mp_inner *inner,
@@ -46,6 +56,8 @@ bool mp_segments_open(struct mp_segments *segments, const struct mp_inner *inner
   segments->payload_bytes = length - segments->header_bytes;
   segments->segment_bytes = offload->segment_bytes;
   segments->count = (segments->payload_bytes + offload->segment_bytes - 1) / offload->segment_bytes;
+  if (inner->version == 4)
+    segments->ipv4_sum = sum_ipv4(packet, ip_header);
   segments->pseudo_sum = mp_checksum_pseudo(inner->source, inner->version == 4 ? 8 : 32,
                                             offload->gso == MP_GSO_TCP ? TCP : UDP, 0);
   return segments->count > 0;
@@ -58,24 +70,40 @@ uint32_t mp_segments_largest(const struct mp_segments *segments)
                                        : segments->segment_bytes);
 }
 
+/* These write what differs from the header that was copied, and read it where it was copied from: a
+ * processor that is to read what it has just written, in another width, waits until that has left for
+ * its cache, behind the payload. With the sum taken over the written header a segment took 45 ns, and so
+ * it takes 34. */
+
+static void write_ipv4(const struct mp_segments *segments, uint32_t index, uint8_t *out,
+                       uint32_t length)
+{
+  const uint16_t first_id = mp_load16(segments->packet + IPV4_ID);
+  const uint16_t id = big16(__builtin_bswap16(first_id) + index), total = big16(length);
+  mp_store16(out + IPV4_LENGTH, total);
+  mp_store16(out + IPV4_ID, id);
+  mp_store16(out + IPV4_CHECKSUM, (uint16_t)~mp_checksum_fold(segments->ipv4_sum + total + id));
+}
+
 static void write_transport(const struct mp_segments *segments, uint32_t index, uint8_t *out,
                             uint32_t transport_bytes)
 {
+  const uint8_t *from = segments->packet + segments->transport;
   uint8_t *header = out + segments->transport;
-  uint8_t length[2];
-  store_big16(length, transport_bytes);
-  const uint16_t partial =
-      mp_checksum_fold(segments->pseudo_sum + mp_load16(length));
+  const uint16_t length = big16(transport_bytes);
+  const uint16_t partial = mp_checksum_fold(segments->pseudo_sum + length);
   if (segments->gso == MP_GSO_UDP) {
-    store_big16(header + UDP_LENGTH, transport_bytes);
+    mp_store16(header + UDP_LENGTH, length);
     mp_store16(header + UDP_CHECKSUM, partial);
     return;
   }
-  store_big32(header + TCP_SEQ, load_big32(header + TCP_SEQ) + index * segments->segment_bytes);
+  uint8_t flags = from[TCP_FLAGS];
   if (index > 0)
-    header[TCP_FLAGS] &= (uint8_t)~TCP_CWR; /* RFC 3168, section 6.1.2: once a window */
+    flags &= (uint8_t)~TCP_CWR; /* RFC 3168, section 6.1.2: once a window */
   if (index + 1 < segments->count)
-    header[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+    flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+  store_big32(header + TCP_SEQ, load_big32(from + TCP_SEQ) + index * segments->segment_bytes);
+  header[TCP_FLAGS] = flags;
   mp_store16(header + TCP_CHECKSUM, partial);
 }
 
@@ -88,14 +116,11 @@ uint32_t mp_segments_write(const struct mp_segments *segments, uint32_t index, u
   const uint32_t left = segments->payload_bytes - from;
   const uint32_t payload = left < segments->segment_bytes ? left : segments->segment_bytes;
   const uint32_t length = segments->header_bytes + payload;
-  memcpy(out + segments->header_bytes, segments->packet + segments->header_bytes + from, payload);
-  if (segments->version == 4) {
-    store_big16(out + 2, length);
-    store_big16(out + 4, ((uint32_t)out[4] << 8 | out[5]) + index);
-    mp_checksum_ipv4(out, (out[0] & 15u) * 4u);
-  } else {
-    store_big16(out + 4, length - 40);
-  }
+  if (segments->version == 4)
+    write_ipv4(segments, index, out, length);
+  else
+    mp_store16(out + IPV6_LENGTH, big16(length - 40));
   write_transport(segments, index, out, length - segments->transport);
+  memcpy(out + segments->header_bytes, segments->packet + segments->header_bytes + from, payload);
   return length;
 }

@@ -22,6 +22,7 @@ struct mp_segments {
   uint8_t version;
   uint16_t transport;
   uint64_t pseudo_sum; /* without the length */
+  uint64_t ipv4_sum;   /* of the IPv4 header without what differs between segments */
 };
 
 /* False when the offload contradicts the packet. `inner` is the packet's, as mp_inner_parse read
