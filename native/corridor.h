@@ -21,6 +21,9 @@ static inline void mp_wake_by(struct mp_tunnel *tunnel, struct mp_peer *peer, ui
   mp_deadlines_by(&tunnel->deadlines, peer->id, at_us);
 }
 
+/* By then or a little later, together with others: of many peers each would wake us for itself. */
+void mp_wake_about(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t at_us);
+
 /* Every way in begins so: whose outbox it is, and what time. */
 void mp_enter(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us);
 

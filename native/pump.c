@@ -70,7 +70,7 @@ static uint32_t fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   struct mp_flown flown = *first;
   flown.tries++;
   if (lane->flight.inflight_bytes == 0)
-    mp_wake_by(tunnel, peer, tunnel->now_us + mp_doubt_pto_us(peer, id));
+    mp_wake_about(tunnel, peer, tunnel->now_us + mp_doubt_pto_us(peer, id));
   mp_load_keep_more(load, sent);
   if (!mp_flight_add(&lane->flight, epoch->remote_index, path_seq, &flown, sent, each,
                      tunnel->now_us))

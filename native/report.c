@@ -290,7 +290,7 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (alone_us <= tunnel->now_us)
     send_report(tunnel, peer);
   else
-    mp_wake_by(tunnel, peer, alone_us);
+    mp_wake_about(tunnel, peer, alone_us);
 }
 
 void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer)

@@ -1,0 +1,67 @@
+/* When peers are looked at (mp_wake_about): one when it is due, of many several at once. */
+#include "tunnel_fixture.h"
+
+enum { PEERS = 100, SPACING_US = 50, MOST_LATE_US = 1000 };
+
+static struct pair pair;
+
+static struct mp_peer *add_peer(uint16_t id)
+{
+  COMMAND(&pair, &pair.server,
+          (struct mp_cmd_peer_add){
+              .kind = MP_CMD_PEER_ADD, .peer = id, .ipv4 = {10, 78, 0, (uint8_t)id}});
+  return pair.server.tunnel->peers[id];
+}
+
+static void one_peer_is_looked_at_in_time(void)
+{
+  pair_open(&pair, 1);
+  struct mp_tunnel *tunnel = pair.server.tunnel;
+  mp_deadlines_remove(&tunnel->deadlines, 0);
+  mp_wake_about(tunnel, tunnel->peers[0], pair.now_us + 4321);
+  CHECK_EQ(mp_tunnel_next_tick(tunnel), pair.now_us + 4321);
+  pair_close(&pair);
+}
+
+static void a_hundred_peers_share_their_moments(void)
+{
+  pair_open(&pair, 1);
+  struct mp_tunnel *tunnel = pair.server.tunnel;
+  for (uint16_t id = 1; id < PEERS; id++)
+    add_peer(id);
+  for (uint16_t id = 0; id < PEERS; id++) {
+    mp_deadlines_remove(&tunnel->deadlines, id);
+    const uint64_t wished_us = pair.now_us + (uint64_t)SPACING_US * id;
+    mp_wake_about(tunnel, tunnel->peers[id], wished_us);
+    const uint64_t at_us = tunnel->deadlines.at_us[id];
+    CHECK(at_us >= wished_us && at_us < wished_us + MOST_LATE_US);
+  }
+  unsigned moments = 0;
+  for (uint64_t last_us = 0; mp_tunnel_next_tick(tunnel) < UINT64_MAX;) {
+    uint16_t id;
+    moments += mp_tunnel_next_tick(tunnel) != last_us;
+    last_us = mp_tunnel_next_tick(tunnel);
+    mp_deadlines_take(&tunnel->deadlines, last_us, &id);
+  }
+  CHECK(moments <= PEERS * SPACING_US / MOST_LATE_US + 1);
+  pair_close(&pair);
+}
+
+static void never_is_never(void)
+{
+  pair_open(&pair, 1);
+  struct mp_tunnel *tunnel = pair.server.tunnel;
+  mp_deadlines_remove(&tunnel->deadlines, 0);
+  mp_wake_about(tunnel, tunnel->peers[0], UINT64_MAX);
+  CHECK_EQ(mp_tunnel_next_tick(tunnel), UINT64_MAX);
+  pair_close(&pair);
+}
+
+int main(void)
+{
+  fixture_load_openssl();
+  RUN(one_peer_is_looked_at_in_time);
+  RUN(a_hundred_peers_share_their_moments);
+  RUN(never_is_never);
+  return test_end();
+}
