@@ -82,6 +82,19 @@ describe('a report', () => {
     expect(claims[1]?.sentence).toMatch(/80 % of what one does, with 3 retransmissions/)
   })
 
+  it('says of many clients what is the traffic, where the mode that reports nothing ran too', () => {
+    const load = (contestant: string, cpuUsPerPacket: number) =>
+      row('load-clients', contestant, { cpuUsPerPacket, residentBytes: 9e7 })
+    const rows = [load('clients-1', 10), load('clients-100', 12)]
+    const sentenceOf = (more: typeof rows) =>
+      judge({ ...RESULTS, rows: [...rows, ...more] }).find(({ sentence }) =>
+        sentence.includes('take turns, so that'),
+      )?.sentence
+    expect(sentenceOf([])).toContain('by 20 % on the server (aim: less than 15 %), which')
+    const counting = [load('clients-1-balance-rr', 10), load('clients-100-balance-rr', 11)]
+    expect(sentenceOf(counting)).toContain('(aim: less than 15 %; in balance-rr by 10 %)')
+  })
+
   it('is drawn without the kernel, whose bar would hide the others', () => {
     const chart = drawChart(RESULTS, 'A & B')
     expect(chart).toContain('A &amp; B')

@@ -81,7 +81,11 @@ export const SUITES: readonly Suite[] = [
   },
   {
     id: 'clients',
-    contestants: [fleet(1), fleet(10), fleet(100)],
+    contestants: [
+      ...[fleet(1), fleet(10), fleet(100)],
+      // What of the difference is the traffic's: this mode only counts.
+      ...[fleet(1, 'balance-rr'), fleet(100, 'balance-rr')],
+    ],
     cases: [LOAD_CLIENTS, DOWNLOADS_SUM, DOWNLOADS_EACH],
     // A single core is shared by all, as it would be there.
     ...(availableParallelism() > 1 ? { cpus: '0', serverCpus: '1' } : {}),

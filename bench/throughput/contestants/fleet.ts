@@ -5,6 +5,7 @@
 
 import { basename, join } from 'node:path'
 import { openStore, ownKey } from '#mptun/commands/state.js'
+import type { Mode } from '#mptun/core/policy.js'
 import { addressAt, formatAddress, parseCidr } from '#mptun/net/address.js'
 import { Daemon, MPTUN } from '../../lab/daemon.js'
 import { run } from '../../lab/namespaces.js'
@@ -21,24 +22,26 @@ const POOL = parseCidr('10.77.0.0/24')!
 const POOL6 = parseCidr('fd6d:7074:756e:77::/64')!
 const CLIENTS = repositoryPath('dist', 'bench', 'throughput', 'clients.js')
 
-export function fleet(count: number): Contestant {
+/** In the mode that the server wants for all of them. */
+export function fleet(count: number, mode: Mode = 'adaptive'): Contestant {
+  const clients = count === 1 ? 'one client' : `${count} clients`
   return {
-    id: `clients-${count}`,
-    title: count === 1 ? 'one client' : `${count} clients`,
+    id: mode === 'adaptive' ? `clients-${count}` : `clients-${count}-${mode}`,
+    title: mode === 'adaptive' ? clients : `${clients}, ${mode}`,
     kind: 'mptun',
     cipher: mptun.cipher,
     links: 1,
     version: mptun.version,
-    open: (wire) => open(wire, count),
+    open: (wire) => open(wire, count, mode),
   }
 }
 
-async function open(wire: Wire, count: number): Promise<Carrier> {
+async function open(wire: Wire, count: number, mode: Mode): Promise<Carrier> {
   const server = new Daemon(wire, {
     role: 'server',
     tun: 'mps0',
     program: [...wire.apart, ...MPTUN],
-    words: ['--listen', SERVER_ENDPOINT, ...MTU_WORDS],
+    words: ['--listen', SERVER_ENDPOINT, '--mode', mode, ...MTU_WORDS],
   })
   const addresses = await enrolAll(wire, server, count)
   server.start()
