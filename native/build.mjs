@@ -122,6 +122,13 @@ function benchPrograms(way) {
     },
     {
       way,
+      output: `${way.dir}/mptun-relay`,
+      main: ['bench/throughput/relay.c'],
+      define: [],
+      shared: false,
+    },
+    {
+      way,
       output: `${way.dir}/mptun-downloads`,
       main: ['bench/throughput/downloads.c'],
       define: [],

@@ -47,6 +47,7 @@ const COLOUR: Readonly<Record<Kind, string>> = {
   mptun: '#1d4ed8',
   unsealed: '#93b4f5',
   peer: '#94a3b8',
+  relay: '#cbd5e1',
   kernel: '#cbd5e1',
 }
 

@@ -6,7 +6,7 @@ import { judge } from './claims.js'
 import { readFragment, renderFragment, replaceFragment } from './fragment.js'
 import type { ContestantInfo, Results } from './results.js'
 import { medianSample, type Sample } from './sample.js'
-import { chooseSuites } from './suites.js'
+import { chooseSuites, performersOf } from './suites.js'
 import { allTables } from './tables.js'
 
 const info = (id: string, kind: ContestantInfo['kind'], cipher = 'AES'): ContestantInfo => ({
@@ -95,6 +95,16 @@ describe('a report', () => {
     expect(sentenceOf(counting)).toContain('(aim: less than 15 %; in balance-rr by 10 %)')
   })
 
+  it('sets what a ping takes beside what the machine wants for any tunnel, where that was measured', () => {
+    const idle = (contestant: string, pingUs: number) =>
+      row('idle', contestant, { pingUs, pingBesideUs: 40 })
+    const claim = (...rows: Results['rows']) => judge({ ...RESULTS, rows })[0]?.sentence
+    expect(claim(idle('mptun', 240))).toMatch(/takes 200 us longer .* beside it \(aim: 60 us\)/)
+    expect(claim(idle('mptun', 240), idle('relay', 210))).toMatch(
+      /takes 200 us longer .* beside it, of which a relay .* takes 170 \(aim: 60 us\)/,
+    )
+  })
+
   it('is drawn without the kernel, whose bar would hide the others', () => {
     const chart = drawChart(RESULTS, 'A & B')
     expect(chart).toContain('A &amp; B')
@@ -139,6 +149,16 @@ describe('the choice of what to run', () => {
     expect(suite?.contestants.map(({ id }) => id)).toEqual(['mptun', 'vxlan'])
     expect(suite?.cases.map(({ id }) => id)).toEqual(['tcp4'])
     expect(others).toEqual([])
+  })
+
+  it('loads no relay, which is there to be pinged', () => {
+    const [suite] = chooseSuites({ ...all, only: ['mptun', 'relay'] })
+    const performers = (id: string) =>
+      suite?.cases
+        .filter((each) => each.id === id)
+        .flatMap((each) => performersOf(suite, each).map((contestant) => contestant.id))
+    expect(performers('tcp1')).toEqual(['mptun'])
+    expect(performers('idle')).toEqual(['mptun', 'relay'])
   })
 
   it('refuses a word that nothing is called', () => {

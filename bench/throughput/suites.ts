@@ -30,6 +30,7 @@ import {
   mptunUnsealed,
 } from './contestants/mptun.js'
 import { openvpn } from './contestants/openvpn.js'
+import { relay } from './contestants/relay.js'
 import { vxlan } from './contestants/vxlan.js'
 import { wireguardGo } from './contestants/wireguard.js'
 
@@ -46,17 +47,23 @@ export interface Suite {
 
 const PEERS = [wireguardGo, openvpn, fastd]
 
+const CARRIERS = [
+  ...[mptun, mptunPaths(2), mptunOpenssl, mptunChacha, mptunUnsealed],
+  ...PEERS,
+  vxlan,
+]
+const LOADS = [TCP1, TCP1_BBR, TCP4, TCP_REVERSE, TCP_BOTH, TCP_500, UDP64, UDP1400]
+
 export const SUITES: readonly Suite[] = [
   {
     id: 'all',
-    contestants: [
-      ...[mptun, mptunPaths(2), mptunOpenssl, mptunChacha, mptunUnsealed],
-      ...PEERS,
-      vxlan,
-    ],
-    cases: [TCP1, TCP1_BBR, TCP4, TCP_REVERSE, TCP_BOTH, TCP_500, UDP64, UDP1400, IDLE],
-    // Without losses the congestion control makes no difference but to the sender's own CPU time.
-    only: { [TCP1_BBR.id]: [mptun, mptunUnsealed, vxlan] },
+    contestants: [...CARRIERS, relay],
+    cases: [...LOADS, IDLE],
+    only: {
+      ...Object.fromEntries(LOADS.map(({ id }) => [id, CARRIERS])),
+      // Without losses the congestion control makes no difference but to the sender's own CPU time.
+      [TCP1_BBR.id]: [mptun, mptunUnsealed, vxlan],
+    },
   },
   {
     id: 'one-core',
@@ -97,7 +104,7 @@ const QUICK_CASES: ReadonlySet<string> = new Set(
   [TCP1, TCP_BOTH, TCP_500, UDP64, IDLE].map(({ id }) => id).concat('tcp1-one-core'),
 )
 const QUICK_CONTESTANTS: ReadonlySet<string> = new Set(
-  [mptun, mptunUnsealed, ...PEERS, vxlan].map(({ id }) => id),
+  [mptun, mptunUnsealed, ...PEERS, vxlan, relay].map(({ id }) => id),
 )
 
 export interface Choice {

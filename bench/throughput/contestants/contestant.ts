@@ -2,8 +2,8 @@
 
 import type { Wire } from '../wire.js'
 
-/** `unsealed` and `kernel` encrypt nothing: they show limits and take no part in comparisons. */
-export type Kind = 'mptun' | 'peer' | 'unsealed' | 'kernel'
+/** The last three encrypt nothing: they show limits and take no part in comparisons. */
+export type Kind = 'mptun' | 'peer' | 'unsealed' | 'relay' | 'kernel'
 
 export interface Contestant {
   /** A word for the command line and for JSON. */
