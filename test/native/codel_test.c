@@ -134,22 +134,22 @@ static unsigned patient_signals(struct mp_codel *codel, uint64_t wait_us, uint64
   return count;
 }
 
-/* A path is cut: what waits grows for half a second, and is gone two seconds later. */
+/* A path is cut: what waits grows for a second, and is gone two seconds later. */
 static void patience_leaves_alone_what_drains(void)
 {
   struct mp_codel codel = {0};
-  CHECK_EQ(patient_signals(&codel, 20 * MS, 400 * MS, SECOND, 1500 * MS), 0);
-  CHECK_EQ(patient_signals(&codel, 400 * MS, 0, 1500 * MS, 3500 * MS), 0);
+  CHECK_EQ(patient_signals(&codel, 20 * MS, 450 * MS, SECOND, 2 * SECOND), 0);
+  CHECK_EQ(patient_signals(&codel, 450 * MS, 0, 2 * SECOND, 4 * SECOND), 0);
 }
 
 static void patience_ends_with_what_stands(void)
 {
   struct mp_codel codel = {0};
-  CHECK_EQ(patient_signals(&codel, 100 * MS, 100 * MS, SECOND, 2200 * MS), 0);
-  CHECK(patient_signals(&codel, 100 * MS, 100 * MS, 2200 * MS, 4 * SECOND) > 3);
+  CHECK_EQ(patient_signals(&codel, 100 * MS, 100 * MS, SECOND, 2800 * MS), 0);
+  CHECK(patient_signals(&codel, 100 * MS, 100 * MS, 2800 * MS, 4600 * MS) > 3);
   /* And begins again when the signals were heard. */
-  CHECK(patient_signals(&codel, 90 * MS, 60 * MS, 4 * SECOND, 5 * SECOND) <= 5);
-  CHECK_EQ(patient_signals(&codel, 60 * MS, 20 * MS, 5 * SECOND, 7 * SECOND), 0);
+  CHECK(patient_signals(&codel, 90 * MS, 60 * MS, 4600 * MS, 5600 * MS) <= 5);
+  CHECK_EQ(patient_signals(&codel, 60 * MS, 20 * MS, 5600 * MS, 7600 * MS), 0);
 }
 
 static void patience_ends_with_what_is_late_anyway(void)
