@@ -22,7 +22,7 @@ struct mp_codel {
   uint32_t count;          /* signals since signalling began */
   uint32_t last_count;     /* what count began with then */
   bool signalling;         /* dropping_ of RFC 8289 */
-  /* Of patience: the intervals that were above, five at most, and the least wait of this one and of the
+  /* Of patience: the intervals that were above, six at most, and the least wait of this one and of the
    * one before. */
   uint8_t intervals;
   uint16_t least_ms, before_ms;
@@ -43,7 +43,7 @@ static inline bool mp_codel_judge(struct mp_codel *codel, const struct mp_queue_
 }
 
 /* The same for senders that hear of congestion by losses alone, which they may be unable to make good,
- * such as live video. It signals nothing in the first five intervals, nor while the least wait of each
+ * such as live video. It signals nothing in the first six intervals, nor while the least wait of each
  * is less than that of the one before: such a queue began when a path was cut, or not yet known, and
  * drains by itself. What waits for `late_us` all through an interval comes too late anyway. */
 bool mp_codel_judge_patiently(struct mp_codel *codel, const struct mp_queue_law *law,

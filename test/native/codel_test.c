@@ -145,11 +145,11 @@ static void patience_leaves_alone_what_drains(void)
 static void patience_ends_with_what_stands(void)
 {
   struct mp_codel codel = {0};
-  CHECK_EQ(patient_signals(&codel, 100 * MS, 100 * MS, SECOND, 2800 * MS), 0);
-  CHECK(patient_signals(&codel, 100 * MS, 100 * MS, 2800 * MS, 4600 * MS) > 3);
+  CHECK_EQ(patient_signals(&codel, 100 * MS, 100 * MS, SECOND, 3100 * MS), 0);
+  CHECK(patient_signals(&codel, 100 * MS, 100 * MS, 3100 * MS, 4900 * MS) > 3);
   /* And begins again when the signals were heard. */
-  CHECK(patient_signals(&codel, 90 * MS, 60 * MS, 4600 * MS, 5600 * MS) <= 5);
-  CHECK_EQ(patient_signals(&codel, 60 * MS, 20 * MS, 5600 * MS, 7600 * MS), 0);
+  CHECK(patient_signals(&codel, 90 * MS, 60 * MS, 4900 * MS, 5900 * MS) <= 5);
+  CHECK_EQ(patient_signals(&codel, 60 * MS, 20 * MS, 5900 * MS, 7900 * MS), 0);
 }
 
 static void patience_ends_with_what_is_late_anyway(void)
