@@ -6,12 +6,12 @@
 
 /* A suspect path is asked so often, or once a round trip when that is longer. */
 #define ASK_US 50000u
-/* Another path works for all we know when it was heard since this one made no progress, or as lately
- * as one that is probed in turn would be. */
+/* A path was heard lately when it was as lately as one that is probed in turn would be. */
 #define LATELY_US 50000u
 /* A thread on either side may be late by so much before we doubt a path. */
 #define LATE_US 5000u
 #define SPREAD_LEAST_US 10000u
+#define USUAL_LATE_US (SPREAD_LEAST_US + LATE_US)
 /* A packet is late by less all the time: threads take turns, and a report is written between two of
  * them. */
 #define LATE_LEAST_US 8000u
@@ -175,6 +175,26 @@ uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
                                                                        : peer->adaptive->detour_us);
 }
 
+/* When three packets in a row should have been reported, late as reports may be. One alone may be
+ * lost. */
+static uint64_t third_due_us(const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const struct mp_flight_entry *third = mp_flight_after(&lane->flight, lane->heard.serial, 3);
+  return third && lane->heard.any ? third->sent_us + mp_doubt_pto_us(peer, id) : UINT64_MAX;
+}
+
+/* A report of what is under way there should be here. */
+static bool is_awaited(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+{
+  const uint64_t due_us = third_due_us(peer, id);
+  return due_us < UINT64_MAX && due_us <= tunnel->now_us + USUAL_LATE_US;
+}
+
+/* Another path works for all we know when it was heard since then; or lately, and no report of it is
+ * awaited either. Where all are silent at once it may be the one that reports come on that was cut, or
+ * the peer makes a pause: with pauses of up to 60 ms, 1.0 % of a CUBIC over 20 Mbit/s with 10 ms and 20
+ * with 25 is sent again, and 1.9 % where any path will do that was heard lately. */
 static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
                       uint64_t since_us)
 {
@@ -185,7 +205,8 @@ static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer
     const uint64_t lately_us = mp_health_interval_us(peer, other) + LATELY_US;
     const uint64_t heard_us = peer->paths[other].last_rx_us;
     if (!lane->suspect && !lane->late &&
-        (heard_us > since_us || tunnel->now_us - heard_us < lately_us))
+        (heard_us > since_us ||
+         (tunnel->now_us - heard_us < lately_us && !is_awaited(tunnel, peer, other))))
       return true;
   }
   return false;
@@ -272,18 +293,14 @@ static void probe_tail(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
   mp_pump_copy(tunnel, peer, id, &newest->what);
 }
 
-/* When three packets in a row should have been reported, and no report of the path came since. One
- * alone may be lost. */
-static uint64_t overdue(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
-                        uint64_t pto_us)
+/* When the third should have been reported, and no report of the path came since. */
+static uint64_t overdue(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
   const struct mp_lane *lane = &peer->adaptive->lanes[id];
-  const struct mp_flight_entry *third = mp_flight_after(&lane->flight, lane->heard.serial, 3);
-  if (!third || !lane->heard.any)
-    return UINT64_MAX;
+  const uint64_t due_us = third_due_us(peer, id);
   const uint64_t quiet_us =
       lane->progress_us + mp_report_interval_us(peer) + patience_us(lane, tunnel->now_us);
-  return third->sent_us + pto_us > quiet_us ? third->sent_us + pto_us : quiet_us;
+  return due_us > quiet_us ? due_us : quiet_us;
 }
 
 static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
@@ -313,16 +330,16 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
     since_us = lane->doubted_us;
   const uint64_t pto_us = mp_doubt_pto_us(peer, id);
   const uint64_t due_us = since_us + (pto_us << lane->doubts);
-  const uint64_t overdue_us = overdue(tunnel, peer, id, pto_us);
+  const uint64_t overdue_us = overdue(tunnel, peer, id);
   const uint64_t stop_us = overdue_us < stalled_us + pto_us ? overdue_us : stalled_us + pto_us;
   if (tunnel->now_us < stop_us)
     return stop_us;
-  if (can_spare(tunnel, peer, id, stalled_us)) {
+  if (can_spare(tunnel, peer, id, stop_us - USUAL_LATE_US)) {
     suspect(tunnel, peer, id, stalled_us);
     return tunnel->now_us + ASK_US;
   }
   if (tunnel->now_us < due_us)
-    return due_us < tunnel->now_us + ASK_US ? due_us : tunnel->now_us + ASK_US;
+    return due_us < tunnel->now_us + LATE_US ? due_us : tunnel->now_us + LATE_US;
   probe_tail(tunnel, peer, id);
   return tunnel->now_us + ASK_US;
 }

@@ -5,7 +5,6 @@ import { Pair, SECOND, seededRandom } from './tunnel.js'
 const MS = 1000
 const MBIT = 125_000
 const MEAN_APART_US = 100 * MS
-const LONGEST_US = 100 * MS
 
 let pair: Pair | undefined
 afterEach(() => {
@@ -17,21 +16,25 @@ const link = (mbit: number, delayMs: number) => ({
   link: { rateBytesPerS: mbit * MBIT, delayUs: delayMs * MS, queueUs: 300 * MS },
 })
 
-/** Every tenth of a second each machine stands still, or does not, for up to 100 ms. */
-function runWithPauses(of: Pair, us: number, share: () => number): void {
+const sharesOf = (seed: number) => {
+  const random = seededRandom(`pauses ${seed}`)
+  return () => random(1)[0]! / 256
+}
+
+/** Every tenth of a second each machine stands still, or does not, for so long or less. */
+function runWithPauses(of: Pair, us: number, longestUs: number, share: () => number): void {
   const endUs = of.nowUs + us
   while (of.nowUs < endUs) {
     of.runFor(Math.min(endUs - of.nowUs, Math.round(2 * MEAN_APART_US * share()) + 1))
     for (const { node } of [of.client, of.server]) {
-      if (share() < 0.5) node.pauseUntil(of.nowUs + Math.round(LONGEST_US * share()))
+      if (share() < 0.5) node.pauseUntil(of.nowUs + Math.round(longestUs * share()))
     }
   }
 }
 
 describe('machines that pause', () => {
   it.each([1, 2, 3])('keep the link that carries most in use, seed %i', async (seed) => {
-    const random = seededRandom(`pauses ${seed}`)
-    const share = () => random(1)[0]! / 256
+    const share = sharesOf(seed)
     pair = await Pair.open({
       seed,
       uplinks: [link(300, 10), link(80, 30)],
@@ -39,11 +42,31 @@ describe('machines that pause', () => {
     })
     const stream = pair.stream({ congestion: 'cubic' })
     for (let second = 0; second < 14; second++) {
-      runWithPauses(pair, SECOND, share)
+      runWithPauses(pair, SECOND, 100 * MS, share)
       const [most] = pair.client.core.snapshot().peers[0]!.paths
       expect(most).toMatchObject({ inPlan: true, why: '' })
     }
     expect(stream.goodput(6 * SECOND, 14 * SECOND)).toBeGreaterThan(74 * MBIT)
     expect(stream.stats().reordered).toBe(0)
+  })
+
+  it('are not taken for uplinks that fell silent', async () => {
+    let sent = 0
+    let resent = 0
+    for (const seed of [1, 2, 3, 4, 5]) {
+      pair = await Pair.open({
+        seed,
+        uplinks: [link(20, 10), link(20, 25)],
+        policy: { mode: 'adaptive' },
+      })
+      const stream = pair.stream({ congestion: 'cubic' })
+      runWithPauses(pair, 20 * SECOND, 60 * MS, sharesOf(seed))
+      sent += stream.stats().transmissions
+      for (const event of pair.client.node.stats()) {
+        if (event.kind === 'peerStats') resent += event.resent
+      }
+      pair.close()
+    }
+    expect(resent).toBeLessThan(0.014 * sent)
   })
 })
