@@ -225,14 +225,17 @@ void mp_window_resume(struct mp_window *w, uint64_t now_us)
 
 /* ---- What a report says ---- */
 
-static void note_interval(struct mp_window *w, uint64_t now_us)
+/* After one that left nothing under way the next waits for something to tell. With its pauses among them
+ * ten packets every 100 ms, on a path of 10 ms and more than they need, waited 2.1 ms for their pace, and
+ * wait 0.4 (the mean). */
+static void note_interval(struct mp_window *w, const struct mp_window_report *r)
 {
   if (w->reported_us > 0) {
-    const uint64_t passed_us = lesser(now_us - w->reported_us, MOST_INTERVAL_US);
+    const uint64_t passed_us = lesser(r->now_us - w->reported_us, MOST_INTERVAL_US);
     w->interval_us = (uint32_t)(w->interval_us == 0 ? passed_us
                                                     : (15ull * w->interval_us + passed_us + 8) / 16);
   }
-  w->reported_us = now_us;
+  w->reported_us = r->inflight_bytes > 0 ? r->now_us : 0;
 }
 
 static void note_rtt(struct mp_window *w, uint32_t rtt_us, uint64_t now_us)
@@ -510,7 +513,7 @@ static void steer(struct mp_window *w, const struct mp_window_report *r, bool li
 
 void mp_window_report(struct mp_window *w, const struct mp_window_report *r)
 {
-  note_interval(w, r->now_us);
+  note_interval(w, r);
   note_rtt(w, r->rtt_us, r->now_us);
   const bool limited = note_limit(w, r);
   note_arrivals(w, r);

@@ -58,7 +58,7 @@ struct mp_window {
   struct mp_delivery delivery;
 
   uint64_t sent_us, reported_us; /* last */
-  uint32_t interval_us;          /* between reports, smoothed */
+  uint32_t interval_us;          /* between reports while something is under way, smoothed */
   uint64_t saturated_us;         /* since when the window has been what limits */
   uint64_t limited_us;           /* when it last was */
   uint64_t calm_us;              /* since when next to nothing has been waiting */

@@ -152,6 +152,34 @@ static void a_loaded_path_is_not_at_rest(void)
   drive_close(d);
 }
 
+/* Ten packets of 1500 octets at once, reported 10 ms later, `left_bytes` of them still under way. */
+static void send_and_report(struct mp_window *window, uint64_t now_us, uint64_t left_bytes)
+{
+  static uint64_t received_bytes;
+  mp_window_sent(window, 10 * PACKET, now_us);
+  received_bytes += 10 * PACKET;
+  mp_window_report(window, &(struct mp_window_report){.now_us = now_us + 10 * MS,
+                                                      .acked_bytes = 10 * PACKET,
+                                                      .inflight_bytes = left_bytes,
+                                                      .rtt_us = 10 * MS,
+                                                      .arrived_us = now_us + 5 * MS,
+                                                      .received_bytes = received_bytes});
+}
+
+static void a_pause_is_no_interval_of_reports(void)
+{
+  struct mp_window sparse, steady;
+  mp_window_open(&sparse, START_US);
+  mp_window_open(&steady, START_US);
+  uint64_t now_us = START_US;
+  for (int i = 0; i < 20; i++, now_us += 100 * MS) {
+    send_and_report(&sparse, now_us, 0);
+    send_and_report(&steady, now_us, PACKET);
+  }
+  CHECK_EQ(sparse.interval_us, 0);
+  CHECK_EQ(steady.interval_us, 50 * MS);
+}
+
 int main(void)
 {
   RUN(little_is_nothing);
@@ -163,5 +191,6 @@ int main(void)
   RUN(jitter_seen_at_rest_is_not_taken_for_a_queue);
   RUN(what_stands_for_long_is_still_a_queue);
   RUN(a_loaded_path_is_not_at_rest);
+  RUN(a_pause_is_no_interval_of_reports);
   return test_end();
 }
