@@ -8,6 +8,7 @@
 #include "corridor.h"
 #include "inner.h"
 #include "le.h"
+#include "run.h"
 
 /* The sender's clock starts anywhere; from here on differences stay positive. */
 #define CLOCK_ORIGIN_US (1ull << 40)
@@ -178,8 +179,8 @@ static enum mp_reorder_verdict put_in_order(struct mp_tunnel *tunnel, struct mp_
                            tunnel->now_us);
 }
 
-static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, const uint8_t *header,
-                      struct mp_packet *packet)
+static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_run *run,
+                      const uint8_t *header, struct mp_packet *packet)
 {
   const uint16_t flow = mp_load16(header + MP_HEADER_FLOW);
   struct mp_inner inner;
@@ -187,11 +188,15 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, const uint
   packet->repaired = flow & MP_FLOW_REPAIRED;
   packet->resent = flow & MP_FLOW_RESENT;
   if (packet->length > MP_LIMIT_PACKET_BYTES ||
-      !mp_inner_parse(&inner, packet->bytes, packet->length) ||
-      (packet->partial && !find_checksum(packet, &inner)))
+      !mp_inner_parse(&inner, packet->bytes, packet->length))
     goto drop_inner_malformed;
-  if (!owns_source(tunnel, peer, &inner))
+  const bool known = mp_run_knows(run, peer, packet);
+  if (packet->partial && !(known ? mp_run_checksum(run, packet) : find_checksum(packet, &inner)))
+    goto drop_inner_malformed;
+  if (!known && !owns_source(tunnel, peer, &inner))
     goto drop_inner_source;
+  if (!known)
+    mp_run_keep(run, peer, packet);
   mp_health_data(tunnel, peer);
   peer->paths[packet->path].rx_data++;
   switch (put_in_order(tunnel, peer, flow, mp_load24(header + MP_HEADER_FLOW_SEQ), packet)) {
@@ -237,8 +242,8 @@ static bool asks_for_report(const uint8_t *header)
 }
 
 /* Returns the peer whose order may have changed, or NULL. */
-static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_t length,
-                                   const struct mp_endpoint *from)
+static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run, uint8_t *bytes,
+                                   uint32_t length)
 {
   if (length < MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES)
     goto drop_short;
@@ -265,9 +270,11 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, uint8_t *bytes, uin
   if (!peer->paths[id].exists && peer->initiator)
     goto drop_path;
   if (!peer->paths[id].exists)
-    discover_path(tunnel, peer, id, from);
-  else if (advanced > 0)
-    learn_endpoint(tunnel, peer, id, from);
+    discover_path(tunnel, peer, id, run->from);
+  else if (advanced > 0 && run->learnt != &peer->paths[id])
+    learn_endpoint(tunnel, peer, id, run->from);
+  if (advanced > 0)
+    run->learnt = &peer->paths[id];
 
   struct mp_packet *packet = &tunnel->loans[tunnel->next_loan];
   *packet = (struct mp_packet){
@@ -286,7 +293,7 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, uint8_t *bytes, uin
   bool whole = true;
   switch (bytes[MP_HEADER_TYPE]) {
   case MP_MSG_DATA:
-    take_data(tunnel, peer, bytes, packet);
+    take_data(tunnel, peer, run, bytes, packet);
     break;
   case MP_MSG_PROBE:
     whole = mp_health_on_probe(tunnel, peer, packet);
@@ -348,8 +355,8 @@ static void settle_proofs(struct mp_tunnel *tunnel, struct mp_peer *peer)
   after_order(tunnel, peer);
 }
 
-static struct mp_peer *receive(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_t length,
-                               const struct mp_endpoint *from)
+static struct mp_peer *receive(struct mp_tunnel *tunnel, struct mp_run *run, uint8_t *bytes,
+                               uint32_t length)
 {
   if (length == 0) {
     mp_count(tunnel, MP_COUNTER_DROP_SHORT);
@@ -359,14 +366,14 @@ static struct mp_peer *receive(struct mp_tunnel *tunnel, uint8_t *bytes, uint32_
   case MP_MSG_INITIATION:
   case MP_MSG_RESPONSE:
   case MP_MSG_COOKIE:
-    pass_handshake(tunnel, bytes, length, from);
+    pass_handshake(tunnel, bytes, length, run->from);
     return NULL;
   case MP_MSG_DATA:
   case MP_MSG_PROBE:
   case MP_MSG_ECHO:
   case MP_MSG_CONTROL:
   case MP_MSG_FEEDBACK:
-    return open_sealed(tunnel, bytes, length, from);
+    return open_sealed(tunnel, run, bytes, length);
   default:
     mp_count(tunnel, MP_COUNTER_DROP_TYPE);
     return NULL;
@@ -380,12 +387,13 @@ void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
   tunnel->counters[MP_COUNTER_UDP_READ_BATCHES]++;
   struct mp_peer *last = NULL;
   for (unsigned i = 0; i < count; i++) {
+    struct mp_run run = {.from = &arrivals[i].from};
     uint8_t *bytes = arrivals[i].bytes;
     uint32_t left = arrivals[i].length;
     tunnel->counters[MP_COUNTER_UDP_READ_RUNS] += left > arrivals[i].segment_bytes;
     do {
       const uint32_t length = left < arrivals[i].segment_bytes ? left : arrivals[i].segment_bytes;
-      struct mp_peer *peer = receive(tunnel, bytes, length, &arrivals[i].from);
+      struct mp_peer *peer = receive(tunnel, &run, bytes, length);
       tunnel->counters[MP_COUNTER_UDP_READ_DATAGRAMS]++;
       /* Proofs are looked for once a run of datagrams of one peer, not once a datagram. */
       if (last && peer != last)
