@@ -11,6 +11,10 @@
 #define MOST_TARGET_US 25000u
 #define TARGET_PACKETS 4u
 #define MOST_SLOW_TARGET_US 100000u
+/* Nor can a queue be told that is shorter than what the delay differs by at rest. Of two links of 50
+ * Mbit/s with 20 ms and jitter of 20 CUBIC gets 82 % of the sum with a target of one mean deviation,
+ * 92 with one and a half and 94 with two (the medians of six seeds). */
+#define TARGET_SPREADS 2u
 
 #define RTT_WINDOW_US (30 * US_PER_S)
 #define LEAST_STANDING_US 40000u
@@ -106,7 +110,8 @@ static void set_target(struct mp_window *w)
 {
   uint64_t target_us = w->wanted_target_us;
   if (target_us == 0) {
-    target_us = lesser(greater(w->min_rtt_us / 2, LEAST_TARGET_US), MOST_TARGET_US);
+    const uint64_t noise_us = TARGET_SPREADS * (uint64_t)w->standing.rest.spread_us;
+    target_us = lesser(greater(greater(w->min_rtt_us / 2, noise_us), LEAST_TARGET_US), MOST_TARGET_US);
     if (w->delivery.rate > 0) {
       const uint64_t packets_us = TARGET_PACKETS * PACKET * (uint64_t)US_PER_S / w->delivery.rate;
       target_us = greater(target_us, lesser(packets_us, MOST_SLOW_TARGET_US));
