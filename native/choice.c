@@ -51,6 +51,12 @@ int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t id)
   return mp_report_delay(peer->adaptive, peer->paths[id].tx_owd_us);
 }
 
+int64_t mp_choice_least_us(const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_window *window = &peer->adaptive->lanes[id].window;
+  return mp_window_base_known(window) ? mp_window_floor_us(window) : mp_choice_delay_us(peer, id);
+}
+
 /* What the path would carry. A rate that was measured while nothing waited says how much was asked of
  * the path, not how much it can do: the window it was found worthy of says more. */
 uint64_t mp_choice_capacity(const struct mp_window *window)

@@ -122,7 +122,7 @@ void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t
 /* The class of a packet that has to wait, which is its flow's. Decides that anew. */
 enum mp_queue_class mp_class_of(struct mp_peer *peer, const struct mp_load *load, uint64_t now_us);
 
-/* Whether the flow has been wide for so long that it fills the slowest path first. */
+/* Whether the flow is wide and so old that it fills the slowest path first. */
 bool mp_class_is_level(const struct mp_adaptive_flow *flow, uint64_t now_us);
 
 /* The same as it was decided last. */
@@ -178,8 +178,10 @@ uint16_t mp_choice_wide(const struct mp_peer *peer);
 /* Bytes a second that a path would carry, as far as is known. */
 uint64_t mp_choice_capacity(const struct mp_window *window);
 
-/* One-way delay of an empty path, and the path where it is least or MP_CROSSING_NO_PATH. */
+/* One-way delay of an empty path: what a stream has of it, and what a lucky packet; and the path where
+ * the first is least or MP_CROSSING_NO_PATH. */
 int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t path);
+int64_t mp_choice_least_us(const struct mp_peer *peer, uint8_t path);
 uint8_t mp_choice_quickest(const struct mp_peer *peer);
 
 /* When a packet sent on this path now would arrive, on the clock difference, and the path of those

@@ -94,17 +94,19 @@ static void copy_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t fi
   peer->adaptive->copied += push(tunnel, peer, second, &copy, 1);
 }
 
-/* What its flow sends on the quickest path from now on waits for what goes on this one. */
+/* What its flow sends from now on is delivered after what goes on this path, whatever it takes. */
 static void cover(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t bucket, uint8_t id)
 {
   struct mp_stretch *stretch = &peer->adaptive->stretch;
   if (!mp_stretch_is(stretch, MP_STRETCH_REACHES, bucket))
     return;
   const uint8_t quickest = mp_choice_quickest(peer);
-  if (quickest != MP_CROSSING_NO_PATH)
-    mp_stretch_sent(stretch, bucket,
-                    mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, quickest),
-                    tunnel->now_us);
+  if (quickest == MP_CROSSING_NO_PATH)
+    return;
+  const int64_t standing_us = mp_window_late_us(&peer->adaptive->lanes[id].window);
+  mp_stretch_sent(stretch, bucket,
+                  mp_choice_least_us(peer, id) + standing_us - mp_choice_least_us(peer, quickest),
+                  tunnel->now_us);
 }
 
 /* Sends packets for the first time. */

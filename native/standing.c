@@ -75,6 +75,7 @@ void mp_standing_note(struct mp_standing *s, int64_t delay_us, uint64_t window_u
   if (s->base_us < rest_us)
     s->base_us = rest_us;
   s->known = true;
+  s->late_us = above(standing_us, s->floor_us);
   s->queue_us = above(standing_us, s->base_us);
   note_step(s, above(delay_us, s->base_us), now_us);
 }

@@ -19,7 +19,8 @@
 struct mp_standing {
   bool known;
   int64_t floor_us, base_us; /* the base is never below the floor and what rest tells */
-  uint32_t queue_us;         /* least of the window, above the base: jitter of a moment is not in it */
+  uint32_t late_us;          /* least of the window, above the floor */
+  uint32_t queue_us;         /* and above the base: jitter of a moment is not in it */
   uint32_t newest_us;        /* newest, above the base */
   uint32_t noise_us;         /* mean difference of one to the next */
   bool falls;                /* the newest is less than the one before by a quarter of the time between */

@@ -12,6 +12,9 @@
  *   reaches  it takes the far path as well. What finds no packet of that path before it is held back
  *            as before: one early packet, and BBR would know the short round trip again
  *
+ * A path whose delay jitters is far to itself: the least round trip that BBR sees is that of a lucky
+ * packet, and a stream in order is as late as the unlucky ones.
+ *
  * One flow of a peer at a time, because no two send nearly all that the quickest path carries. A leaf,
  * O(1) a packet; what is held back waits in a list of its own, first in, first out. */
 #ifndef MP_STRETCH_H

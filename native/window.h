@@ -156,6 +156,17 @@ static inline int64_t mp_window_base_us(const struct mp_window *window)
   return window->standing.base_us;
 }
 
+/* The least one-way delay of 30 s, and how far above it the delay stands. */
+static inline int64_t mp_window_floor_us(const struct mp_window *window)
+{
+  return window->standing.floor_us;
+}
+
+static inline uint32_t mp_window_late_us(const struct mp_window *window)
+{
+  return window->standing.late_us;
+}
+
 /* Delay that stands above the base. */
 static inline uint32_t mp_window_queue_us(const struct mp_window *window)
 {

@@ -99,8 +99,8 @@ static void jitter_seen_at_rest_is_not_taken_for_a_queue(void)
   } rows[] = {
     {{50, 20, 5, 0}, 0.97, 0.98},
     {{40, 35, 8, 0.005}, 0.97, 0.98},
-    {{50, 20, 20, 0}, 0.55, 0.70},
-    {{20, 50, 20, 0.02}, 0.75, 0.85},
+    {{50, 20, 20, 0}, 0.93, 0.95},
+    {{20, 50, 20, 0.02}, 0.90, 0.95},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     int well = 0;

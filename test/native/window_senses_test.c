@@ -2,6 +2,7 @@
  * (native/standing.h, delivery.h, losses.h). */
 #include "delivery.h"
 #include "losses.h"
+#include "random.h"
 #include "standing.h"
 #include "test.h"
 
@@ -111,26 +112,47 @@ static void a_time_without_samples_is_no_sample(void)
   CHECK_EQ(delivery.rate, 2500000);
 }
 
+/* Of a round trip: packets that came, and those that did not. */
+static enum mp_losses_verdict judge(struct mp_losses *losses, uint64_t came, uint64_t lost)
+{
+  return mp_losses_judge(losses, came * 1500, lost * 1500);
+}
+
 static void losses_that_stay_when_less_is_sent_are_chance(void)
 {
   struct mp_losses losses = {0};
-  CHECK_EQ(mp_losses_judge(&losses, 960, 40), MP_LOSSES_CHANCE);
-  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_HEAVY);
-  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_CHANCE);
-  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_CHANCE);
-  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_MISTAKEN);
+  CHECK_EQ(judge(&losses, 960, 40), MP_LOSSES_CHANCE);
+  CHECK_EQ(judge(&losses, 900, 100), MP_LOSSES_HEAVY);
+  CHECK_EQ(judge(&losses, 900, 100), MP_LOSSES_CHANCE);
+  CHECK_EQ(judge(&losses, 900, 100), MP_LOSSES_CHANCE);
+  CHECK_EQ(judge(&losses, 900, 100), MP_LOSSES_MISTAKEN);
   for (int i = 0; i < 50; i++)
-    CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_CHANCE);
-  CHECK_EQ(mp_losses_judge(&losses, 700, 300), MP_LOSSES_HEAVY);
+    CHECK_EQ(judge(&losses, 900, 100), MP_LOSSES_CHANCE);
+  CHECK_EQ(judge(&losses, 700, 300), MP_LOSSES_HEAVY);
 }
 
 static void losses_that_end_when_less_is_sent_were_ours(void)
 {
   struct mp_losses losses = {0};
-  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_HEAVY);
+  CHECK_EQ(judge(&losses, 900, 100), MP_LOSSES_HEAVY);
   for (int i = 0; i < 10; i++)
-    CHECK_EQ(mp_losses_judge(&losses, 1000, 0), MP_LOSSES_CHANCE);
-  CHECK_EQ(mp_losses_judge(&losses, 900, 100), MP_LOSSES_HEAVY);
+    CHECK_EQ(judge(&losses, 1000, 0), MP_LOSSES_CHANCE);
+  CHECK_EQ(judge(&losses, 900, 100), MP_LOSSES_HEAVY);
+}
+
+/* Of 40 packets, of which one in 50 is lost, every twentieth time more than 5 % are. */
+static void few_packets_are_no_evidence(void)
+{
+  struct mp_losses losses = {0};
+  int heavy = 0;
+  for (int i = 0; i < 10000; i++) {
+    uint64_t lost = 0;
+    for (int k = 0; k < 40; k++)
+      lost += random_below(50) == 0;
+    heavy += judge(&losses, 40 - lost, lost) == MP_LOSSES_HEAVY;
+  }
+  CHECK(heavy < 40);
+  CHECK_EQ(judge(&(struct mp_losses){0}, 30, 10), MP_LOSSES_HEAVY);
 }
 
 int main(void)
@@ -143,5 +165,6 @@ int main(void)
   RUN(a_time_without_samples_is_no_sample);
   RUN(losses_that_stay_when_less_is_sent_are_chance);
   RUN(losses_that_end_when_less_is_sent_were_ours);
+  RUN(few_packets_are_no_evidence);
   return test_end();
 }

@@ -144,7 +144,7 @@ describe.each(
       pair.runFor(us)
       return ((pair.links[uplink]!.counters('forward').acceptedBytes - before) * SECOND) / us
     }
-    pair.runFor(8 * SECOND)
+    pair.runFor(12 * SECOND) // by when it fills the slowest first, as it will later
     const share = carriedIn(2 * SECOND)
     fail(pair, uplink, failure)
     pair.runFor(4 * SECOND)
