@@ -1,5 +1,7 @@
 #include "rest.h"
 
+#include <stdbool.h>
+
 #define LEAST_COUNT 4u
 #define MOST_COUNT 16u /* then the mean moves by 1/16 of each difference */
 
@@ -7,6 +9,12 @@
  * further away than the middle half of what has been seen twice over. */
 #define AWAY_SPREADS 2
 #define AWAY_US 5000
+
+/* All that left during a stall arrives at its end: one accident, however many tell of it. What arrives
+ * within a quarter of the time that it left after the one before is not counted. A stall of 700 ms raised
+ * what a stream was believed to come to by 106 ms; four pairs of recorded radio links had 124 ms of queue
+ * in the 95th percentile, and have 88 so, for 3 % of what they carry. */
+#define TOGETHER_SHARE 4
 
 /* Of a normal distribution 2.5 mean deviations are twice the standard deviation. Of what a link of 50
  * Mbit/s with jitter of 20 ms both ways carries, 0 bring 35 %, 1.5 70 %, 2.5 82 % and 3 87 %; of one of
@@ -28,9 +36,21 @@ static int64_t within(int64_t value, int64_t least, int64_t most)
   return value < least ? least : value > most ? most : value;
 }
 
-void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint64_t now_us)
+static bool has_waited_behind(const struct mp_rest *rest, int64_t delay_us, uint64_t asked_us)
 {
-  if (rest->count == 0 || now_us - rest->at_us > FRESH_US)
+  const int64_t apart_us = (int64_t)(asked_us - rest->asked_us);
+  return apart_us + delay_us - rest->newest_us < apart_us / TOGETHER_SHARE;
+}
+
+void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint64_t asked_us)
+{
+  const bool is_old = rest->count == 0 || asked_us - rest->asked_us > FRESH_US;
+  const bool is_same = !is_old && has_waited_behind(rest, delay_us, asked_us);
+  rest->asked_us = asked_us;
+  rest->newest_us = delay_us;
+  if (is_same)
+    return;
+  if (is_old)
     rest->mean_us = delay_us;
   if (rest->count < MOST_COUNT)
     rest->count++;
@@ -46,7 +66,6 @@ void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint
       rest->spread_us + (size_us - rest->spread_us) / (count - 1), 0, INT32_MAX);
   }
   rest->above_us = rest->mean_us - floor_us;
-  rest->at_us = now_us;
 }
 
 int64_t mp_rest_stream_us(const struct mp_rest *rest, int64_t floor_us)

@@ -12,14 +12,16 @@
 /* All zero: nothing known. Delays are on the difference of two clocks. */
 struct mp_rest {
   uint32_t count;
-  uint64_t at_us;     /* of the newest */
+  uint64_t asked_us;  /* when the newest left */
+  int64_t newest_us;
   int64_t mean_us;
   int64_t above_us;   /* how far the mean was above the floor */
   uint32_t spread_us; /* mean deviation */
 };
 
-/* The delay of a packet that found none of ours before it, and the least delay of late. */
-void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint64_t now_us);
+/* The delay of a packet that left at asked_us and found none of ours before it, and the least delay of
+ * late. */
+void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint64_t asked_us);
 
 /* What a stream's delay comes to without a queue, while this is the least delay of late; that itself
  * while too little is known. */

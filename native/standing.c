@@ -80,12 +80,16 @@ void mp_standing_note(struct mp_standing *s, int64_t delay_us, uint64_t window_u
   note_step(s, above(delay_us, s->base_us), now_us);
 }
 
-void mp_standing_rest(struct mp_standing *s, int64_t delay_us, uint64_t now_us)
+void mp_standing_rest(struct mp_standing *s, int64_t delay_us, uint64_t asked_us, uint64_t now_us)
 {
   if (!is_believable(delay_us))
     return;
   note_floor(s, delay_us, now_us);
-  mp_rest_note(&s->rest, delay_us, s->floor_us, now_us);
+  const int64_t known_us = resting_us(s);
+  mp_rest_note(&s->rest, delay_us, s->floor_us, asked_us);
+  const int64_t rest_us = resting_us(s);
+  if (s->known && s->base_us <= known_us && rest_us < s->base_us)
+    s->base_us = rest_us;
 }
 
 void mp_standing_raise(struct mp_standing *s, uint32_t most_us)

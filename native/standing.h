@@ -34,8 +34,9 @@ struct mp_standing {
 void mp_standing_note(struct mp_standing *standing, int64_t delay_us, uint64_t window_us,
                       uint64_t now_us);
 
-/* The delay of a packet that found none of ours before it. */
-void mp_standing_rest(struct mp_standing *standing, int64_t delay_us, uint64_t now_us);
+/* The delay of a packet that left at asked_us and found none of ours before it. */
+void mp_standing_rest(struct mp_standing *standing, int64_t delay_us, uint64_t asked_us,
+                      uint64_t now_us);
 
 /* Up to most_us of what stands now is not our queue. */
 void mp_standing_raise(struct mp_standing *standing, uint32_t most_us);

@@ -210,7 +210,7 @@ void mp_window_rest(struct mp_window *w, int64_t delay_us, uint64_t asked_us,
                     uint64_t inflight_bytes, uint64_t now_us)
 {
   if (inflight_bytes <= RESTING_BYTES && w->loaded_us < asked_us)
-    mp_standing_rest(&w->standing, delay_us, now_us);
+    mp_standing_rest(&w->standing, delay_us, asked_us, now_us);
 }
 
 void mp_window_suspect(struct mp_window *w, uint64_t now_us)

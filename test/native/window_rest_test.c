@@ -13,7 +13,7 @@ static void note(struct mp_rest *rest, const int64_t *above_us, int count, int t
 {
   for (int i = 0; i < times; i++)
     mp_rest_note(rest, CLOCK_AHEAD_US + above_us[i % count], CLOCK_AHEAD_US,
-                 rest->at_us + 100 * MS);
+                 rest->asked_us + 100 * MS);
 }
 
 static void little_is_nothing(void)
@@ -50,6 +50,17 @@ static void an_accident_moves_it_little(void)
   CHECK(stream_us(&rest) - before_us < (int64_t)MS);
 }
 
+/* Probes that leave each 100 ms, and arrive at once. */
+static void a_stall_is_one_accident(void)
+{
+  struct mp_rest rest = {0};
+  note(&rest, (const int64_t[]){0, 2 * MS}, 2, 50);
+  const int64_t before_us = stream_us(&rest);
+  note(&rest, (const int64_t[]){700 * MS, 600 * MS, 500 * MS, 400 * MS, 300 * MS, 200 * MS, 100 * MS}, 7,
+       7);
+  CHECK(stream_us(&rest) - before_us < 4 * (int64_t)MS);
+}
+
 static void wild_paths_are_believed_within_bounds(void)
 {
   struct mp_rest rest = {0};
@@ -64,7 +75,7 @@ static void clocks_that_part_raise_nothing(void)
   const int64_t above_us = stream_us(&rest) - CLOCK_AHEAD_US;
   const int64_t later_us = CLOCK_AHEAD_US - 200 * (int64_t)MS; /* the floor of half an hour later */
   CHECK(mp_rest_stream_us(&rest, later_us) - later_us <= above_us + 3 * (int64_t)MS);
-  mp_rest_note(&rest, later_us, later_us, rest.at_us + 1800ull * S);
+  mp_rest_note(&rest, later_us, later_us, rest.asked_us + 1800ull * S);
   CHECK(mp_rest_stream_us(&rest, later_us) - later_us <= above_us + (int64_t)MS);
 }
 
@@ -186,6 +197,7 @@ int main(void)
   RUN(a_path_that_does_not_vary_gains_nothing);
   RUN(a_stream_waits_for_the_late_ones);
   RUN(an_accident_moves_it_little);
+  RUN(a_stall_is_one_accident);
   RUN(wild_paths_are_believed_within_bounds);
   RUN(clocks_that_part_raise_nothing);
   RUN(jitter_seen_at_rest_is_not_taken_for_a_queue);

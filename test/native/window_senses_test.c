@@ -61,6 +61,24 @@ static void a_drained_path_tells_the_base(void)
   CHECK_EQ(mp_standing_bias(&standing), 0);
 }
 
+static void a_base_that_rest_raised_sinks_as_rest_becomes_calm(void)
+{
+  struct mp_standing standing = {0};
+  uint64_t now_us = S;
+  note(&standing, 20 * MS, &now_us, 10);
+  for (int i = 0; i < 40; i++, now_us += 100 * MS)
+    mp_standing_rest(&standing, AHEAD_US + (20 + i % 2 * 20) * (int64_t)MS, now_us - 50 * MS, now_us);
+  note(&standing, 60 * MS, &now_us, 10);
+  CHECK(mp_standing_bias(&standing) > 25 * MS);
+  for (int i = 0; i < 100; i++, now_us += 100 * MS)
+    mp_standing_rest(&standing, AHEAD_US + 20 * MS, now_us - 50 * MS, now_us);
+  CHECK(mp_standing_bias(&standing) < 5 * MS);
+  note(&standing, 60 * MS, &now_us, 10);
+  mp_standing_raise(&standing, 30 * MS); /* rest did not raise this */
+  mp_standing_rest(&standing, AHEAD_US + 20 * MS, now_us - 50 * MS, now_us);
+  CHECK(mp_standing_bias(&standing) >= 30 * MS);
+}
+
 static void the_floor_forgets_and_the_base_starts_anew(void)
 {
   struct mp_standing standing = {0};
@@ -160,6 +178,7 @@ int main(void)
   RUN(a_delay_stands_once_all_of_the_window_has_it);
   RUN(a_raised_base_sinks_to_what_is_seen);
   RUN(a_drained_path_tells_the_base);
+  RUN(a_base_that_rest_raised_sinks_as_rest_becomes_calm);
   RUN(the_floor_forgets_and_the_base_starts_anew);
   RUN(a_rate_is_followed_only_while_the_window_limits);
   RUN(a_time_without_samples_is_no_sample);
