@@ -25,6 +25,9 @@
 #define PACED_LEAST_US 2000u
 #define BURST_US 1000u
 
+/* Of the window, that under way keeps a queue standing: less is a trickle, which fills no link. */
+#define KEEPS_SHARE 2u
+
 #define ROUND_LEAST_BYTES (40u * PACKET)
 
 /* Of slow growth after heavy losses. */
@@ -253,14 +256,17 @@ static void note_rtt(struct mp_window *w, uint32_t rtt_us, uint64_t now_us)
 }
 
 /* The window was what limits: something waited for it, or it was full up to what did not fit. The
- * clock of the inner flow's ACKs makes the first patchy. */
+ * clock of the inner flow's ACKs makes the first patchy. A flow whose own window is a little less than
+ * ours fills a link that has become slow just as well, and nothing but ours takes the queue away: of two
+ * recorded radio links, each alone, CUBIC had 83 and 120 ms of it in the 95th percentile, and has 48 and
+ * 53 so, for 3 and 12 % of what they carry. */
 static bool note_limit(struct mp_window *w, const struct mp_window_report *r)
 {
   const uint64_t full = r->inflight_bytes + r->acked_bytes + r->lost_bytes;
   const bool limited = r->limited || full + 3 * PACKET >= w->bytes;
   if (full > RESTING_BYTES)
     w->loaded_us = r->now_us;
-  if (limited) {
+  if (limited || (w->standing.queue_us > w->target_us && full >= w->bytes / KEEPS_SHARE)) {
     if (w->saturated_us == 0)
       w->saturated_us = r->now_us;
     w->limited_us = r->now_us;

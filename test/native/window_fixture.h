@@ -42,6 +42,7 @@ struct drive {
   uint64_t now_us, reverse_us, feedback_us, report_packets;
   uint64_t app_rate; /* bytes a second, 0: as much as may go */
   uint64_t app_us;   /* when the next packet of the app is there */
+  uint64_t app_window; /* bytes that the app lets be under way, 0: as many as may go */
 
   struct drive_packet packets[RING];
   struct drive_report reports[1024];
@@ -136,6 +137,8 @@ static inline uint64_t drive_pump(struct drive *d)
       d->probe_us = d->now_us + 50 * MS;
       continue;
     }
+    if (d->app_window > 0 && d->inflight + PACKET > d->app_window)
+      return NEVER_US;
     if (mp_window_room(&d->window, d->inflight) == 0) {
       d->limited = true;
       return NEVER_US;

@@ -309,6 +309,23 @@ static void silence_keeps_the_window(void)
   drive_close(d);
 }
 
+/* A flow that is held by its own window: nothing waits for ours. */
+static void a_queue_that_a_flow_keeps_itself_is_taken_away(void)
+{
+  struct link link = {20, 20, 1000, 0, 0};
+  struct drive *d = open_drive(link, 1);
+  drive_run(d, 3 * S);
+  d->app_window = mp_window_bytes(&d->window) * 3 / 4;
+  drive_run(d, S);
+  link.mbit = 4;
+  drive_configure(d, config_of(link));
+  drive_run(d, S);
+  drive_measure(d);
+  drive_run(d, 5 * S);
+  CHECK_FOUND(look(d, "20 to 4 Mbit/s, a flow with a window", 4 * MBIT), 0.97, 65);
+  drive_close(d);
+}
+
 /* ---- Links that never stay ---- */
 
 /* A radio link on the road: every 100 ms a new rate within 60 % of a slower one that wanders
@@ -458,6 +475,7 @@ int main(int argc, char **argv)
   RUN(what_was_learnt_is_trusted_by_its_age);
   RUN(a_cap_is_not_exceeded);
   RUN(a_target_that_was_asked_for_is_kept);
+  RUN(a_queue_that_a_flow_keeps_itself_is_taken_away);
   RUN(silence_keeps_the_window);
   RUN(a_radio_link_is_used_and_its_queue_short);
   RUN(no_report_breaks_the_window);
