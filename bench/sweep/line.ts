@@ -1,5 +1,6 @@
-/** A result as one line for people. */
+/** Results as lines for people. */
 import type { Result } from './simulate.js'
+import type { WayResult } from './way.js'
 
 const MBIT = 125_000
 
@@ -7,11 +8,23 @@ const mbit = (bytesPerS: number) => (bytesPerS / MBIT).toFixed(2)
 const percent = (ratio: number) => `${(100 * ratio).toFixed(1)} %`
 const ms = (us: number) => (us / 1000).toFixed(1)
 
-export function lineOf(title: string, result: Result): string {
-  const { goodput, sum, best, possible, toNinetyUs, streams, ping, links } = result
-  const total = (pick: (stats: Result['streams'][number]) => number) =>
+/** One line for each direction that something went in; the ping is in the first. */
+export function linesOf(title: string, { back, ping, ...way }: Result): string[] {
+  const asked = ping
+    ? ` | ping p50 ${ms(ping.p50Us)} p99 ${ms(ping.p99Us)} max ${ms(ping.maxUs)} ms, ${ping.lost} lost`
+    : ''
+  if (!back) return [`${title}: ${wordsOf(way)}${asked}`]
+  return [
+    `${title} to the ${way.towards}: ${wordsOf(way)}${asked}`,
+    `${title} to the ${back.towards}: ${wordsOf(back)}`,
+  ]
+}
+
+function wordsOf(way: WayResult): string {
+  const { goodput, sum, best, possible, toNinetyUs, streams, links } = way
+  const total = (pick: (stats: WayResult['streams'][number]) => number) =>
     streams.reduce((all, stats) => all + pick(stats), 0)
-  const words = [
+  return [
     `goodput ${mbit(goodput)} Mbit/s`,
     `${percent(goodput / possible)} of possible`,
     `${percent(goodput / sum)} of sum`,
@@ -28,17 +41,11 @@ export function lineOf(title: string, result: Result): string {
     `queue p95 ${links.map(({ queueP95Us }) => ms(queueP95Us)).join(' ')} ms`,
     `link drops ${links.map(({ full }) => full).join(' ')}`,
     `carried ${links.map(({ carried }) => mbit(carried)).join(' ')}`,
-  ]
-  if (ping) {
-    words.push(
-      `ping p50 ${ms(ping.p50Us)} p99 ${ms(ping.p99Us)} max ${ms(ping.maxUs)} ms, ${ping.lost} lost`,
-    )
-  }
-  return `${title}: ${words.join(' | ')}`
+  ].join(' | ')
 }
 
 /** Goodput of each half second, Mbit/s. */
-export function courseOf({ course }: Result): string {
+export function courseOf({ course }: WayResult): string {
   const halves = Array.from({ length: Math.ceil(course.length / 5) }, (_, half) =>
     course.slice(half * 5, half * 5 + 5).reduce((sum, bytes) => sum + bytes, 0),
   )

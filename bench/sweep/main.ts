@@ -4,6 +4,7 @@
  *   node dist/bench/sweep/main.js --scenario unequal --cc cubic --mode adaptive --seconds 30 --seed 1
  *   node dist/bench/sweep/main.js --link rate=20,delay=10 --link rate=20,delay=40,queue=300ms --cc bbr,quic
  * --watch 100 tells what the first stream and each path have come to, every 100 ms.
+ * --both lets as many streams run the other way at the same time.
  * Words of --scenario, --cc, --mode and --seed may be several, with commas between them.
  */
 import { parseArgs } from 'node:util'
@@ -12,7 +13,7 @@ import { MODE } from '#mptun/wire.js'
 import { allScenarios } from '../bond/scenarios/all.js'
 import type { Scenario } from '../bond/scenarios/scenario.js'
 import type { Congestion, Transport } from '../sim/stream.js'
-import { courseOf, lineOf } from './line.js'
+import { courseOf, linesOf } from './line.js'
 import { simulate } from './simulate.js'
 import { watch } from './watch.js'
 
@@ -44,6 +45,7 @@ const { values } = parseArgs({
     streams: { type: 'string', default: '1' },
     ping: { type: 'string', default: '0' },
     down: { type: 'boolean', default: false },
+    both: { type: 'boolean', default: false },
     plain: { type: 'boolean', default: false },
     course: { type: 'boolean', default: false },
     watch: { type: 'string' },
@@ -105,6 +107,7 @@ for (const scenario of scenarios()) {
           streams: number('streams', values.streams, 1),
           pingPerSecond: number('ping', values.ping, 0),
           towards,
+          both: values.both,
           gso: !values.plain,
           ...(values.watch === undefined
             ? {}
@@ -117,8 +120,10 @@ for (const scenario of scenarios()) {
         const title = `${scenario.id} ${mode} ${name} seed ${seed}`
         if (values.json) console.log(JSON.stringify({ title, ...result }))
         else {
-          console.log(lineOf(title, result))
-          if (values.course) console.log(`  ${courseOf(result)}`)
+          for (const line of linesOf(title, result)) console.log(line)
+          if (values.course) {
+            for (const way of [result, result.back]) if (way) console.log(`  ${courseOf(way)}`)
+          }
         }
         const tookS = (performance.now() - beganMs) / 1000
         if (tookS > 20) console.error(`  (${tookS.toFixed(0)} s of the processor)`)
