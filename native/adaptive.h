@@ -105,6 +105,10 @@ struct mp_adaptive {
   uint32_t detour_us;          /* how much later the newest one came, if on another */
   uint64_t straight_us;        /* when one last came there */
   bool detours;                /* and none is to be expected there */
+  struct {                     /* the way of reports to us, as if all came on that path */
+    uint64_t newest_us;        /* when the newest was written, on the peer's clock */
+    struct mp_lowest ways;     /* how long they took, on the difference of the clocks */
+  } back;
   bool delay_any;
   uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
   uint64_t wide_backlog_us;    /* since when wide packets have waited without a pause; 0: none */

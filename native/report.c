@@ -57,6 +57,12 @@
 
 #define DELAY_BITS 24
 
+/* Clocks part by 3 ms in that time at 100 ppm. */
+#define BACK_WINDOW_US 30000000u
+/* What jitter and other packets make of a way back that nothing stands on. Of 20 @10 + 10 @30 + 5 @50 ms
+ * the second carries 88 % of its share 0.7 s after a cut without this, and 96 so. */
+#define PROMPT_US 5000
+
 /* ---- What a wide flow may queue ----
  * CUBIC halves nearly, to 0.7: a link stays full through that when three sevenths of a round trip
  * waited before (RFC 9438 section 4.6). A third keeps others' bursts from being taken for a queue. The
@@ -387,8 +393,24 @@ static void note_detour(const struct mp_tunnel *tunnel, struct mp_peer *peer, ui
       (uint32_t)(peer->paths[id].owd.mean_us - peer->paths[quickest].owd.mean_us);
 }
 
+/* How much later than at best a report came, as if on the quickest path: it waited behind what the peer
+ * sends. What a copy of an older one took says nothing of the least. */
+static uint32_t lateness_us(const struct mp_tunnel *tunnel, struct mp_adaptive *adaptive,
+                            uint64_t sent_us)
+{
+  const int64_t way_us = (int64_t)(tunnel->now_us - sent_us) - adaptive->detour_us;
+  if (sent_us > adaptive->back.newest_us) {
+    adaptive->back.newest_us = sent_us;
+    mp_lowest_note(&adaptive->back.ways, way_us, BACK_WINDOW_US, tunnel->now_us);
+  }
+  const int64_t least_us = mp_lowest_of(&adaptive->back.ways, BACK_WINDOW_US, tunnel->now_us);
+  const int64_t late_us = way_us - least_us - PROMPT_US;
+  return late_us > 0 ? (uint32_t)late_us : 0;
+}
+
 static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                      const struct mp_packet *packet, const struct mp_feedback_path *told)
+                      const struct mp_packet *packet, const struct mp_feedback_path *told,
+                      uint32_t late_us)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[told->path];
   uint64_t newest;
@@ -428,6 +450,7 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
       .lost_bytes = outcome.lost_bytes,
       .inflight_bytes = lane->flight.inflight_bytes,
       .rtt_us = timed ? (uint32_t)(away_us - told->hold_us) : 0,
+      .late_us = late_us,
       .delay_any = true,
       .delay_us = mp_report_delay(peer->adaptive, told->delay_us),
       .arrived_us = arrived_us,
@@ -486,11 +509,12 @@ bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct
   if (!peer->adaptive)
     return true; /* of data sent under a plan that is no more */
   note_detour(tunnel, peer, packet->path);
+  const uint32_t late_us = lateness_us(tunnel, peer->adaptive, packet->sent_us);
   uint32_t offset = MP_FEEDBACK_BYTES;
   while (offset < packet->length) {
     struct mp_feedback_path told;
     offset = mp_feedback_read(packet->bytes, offset, &told);
-    take_path(tunnel, peer, packet, &told);
+    take_path(tunnel, peer, packet, &told, late_us);
   }
   mp_doubt_compare(tunnel, peer, packet->sent_us);
   tune_queue(tunnel, peer);

@@ -6,6 +6,10 @@
  * under way reaches the window and sending stops: in a link that stalls no more than the target piles
  * up.
  *
+ * What has arrived and is not reported takes room as if it were under way. A report that has to wait
+ * behind what comes the other way is late, and the window is larger by what arrives meanwhile: else it
+ * would hold the sum of both queues, and each direction grow into what the other leaves.
+ *
  * A delay is not always a queue of ours, and a loss not always a queue that is full. Where one keeps
  * the window small, the window tries: a little more, and if the path delivers that much more, the
  * delay was none of ours; a little less, and if as much is lost, nor was the loss.
@@ -36,6 +40,7 @@ struct mp_window_report {
   uint64_t acked_bytes, lost_bytes; /* since the last report */
   uint64_t inflight_bytes;          /* after this report */
   uint32_t rtt_us;                  /* newest, less the time that the peer held it; 0: unknown */
+  uint32_t late_us;                 /* of that: how much later than at best the report came */
   bool delay_any;
   int64_t delay_us;                     /* least since the last report */
   uint64_t arrived_us, received_bytes;  /* receiver's clock and total when the newest one arrived */
@@ -49,13 +54,18 @@ struct mp_window {
   uint32_t target_us;
 
   bool startup; /* doubles each round trip */
-  uint64_t bytes;
+  uint64_t bytes; /* while reports are not late */
   struct mp_pacer pacer;
   struct mp_rtt rtt; /* its least is of ever; ours forgets */
   struct mp_lowest rtts;
   uint32_t min_rtt_us;
   struct mp_standing standing;
   struct mp_delivery delivery;
+
+  struct { /* of reports, because of a queue on their way */
+    uint32_t newest_us, mean_us;
+    uint64_t bytes; /* what arrives in that time */
+  } late;
 
   uint64_t sent_us, reported_us; /* last */
   uint32_t interval_us;          /* between reports while something is under way, smoothed */
@@ -137,7 +147,10 @@ void mp_window_resume(struct mp_window *window, uint64_t now_us);
  * section 2.1). */
 uint64_t mp_window_pto_us(const struct mp_window *window);
 
-static inline uint64_t mp_window_bytes(const struct mp_window *window) { return window->bytes; }
+static inline uint64_t mp_window_bytes(const struct mp_window *window)
+{
+  return window->bytes + window->late.bytes;
+}
 
 /* Delivery rate, bytes a second. 0: unknown. */
 static inline uint64_t mp_window_rate(const struct mp_window *window)

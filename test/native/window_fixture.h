@@ -29,7 +29,8 @@ struct drive_packet {
 };
 
 struct drive_report {
-  uint64_t at_us; /* reaches the sender */
+  uint64_t at_us; /* reaches the sender, */
+  uint32_t late_us; /* by so much later than at best */
   uint64_t up_to; /* packets below have arrived or never will */
   uint64_t newest, hold_us, arrived_us, received_bytes;
   int64_t delay_us;
@@ -40,6 +41,7 @@ struct drive {
   struct mp_link *link;
   struct mp_link_config config;
   uint64_t now_us, reverse_us, feedback_us, report_packets;
+  uint64_t behind_us; /* what waits on the way back, before a report */
   uint64_t app_rate; /* bytes a second, 0: as much as may go */
   uint64_t app_us;   /* when the next packet of the app is there */
   uint64_t app_window; /* bytes that the app lets be under way, 0: as many as may go */
@@ -196,9 +198,14 @@ static inline void drive_receive(struct drive *d)
 static inline void drive_report(struct drive *d)
 {
   const struct drive_packet *newest = drive_packet_of(d, d->heard - 1);
+  const uint64_t before_us =
+      d->reports_tail > 0 ? d->reports[(d->reports_tail - 1) % 1024].at_us : 0;
+  const uint64_t best_us = d->now_us + d->reverse_us, own_us = best_us + d->behind_us;
+  const uint64_t at_us = own_us > before_us ? own_us : before_us;
   struct drive_report *report = &d->reports[d->reports_tail++ % 1024];
   *report = (struct drive_report){
-      .at_us = d->now_us + d->reverse_us,
+      .at_us = at_us,
+      .late_us = (uint32_t)(at_us - best_us),
       .up_to = d->heard,
       .newest = d->heard - 1,
       .hold_us = d->now_us - newest->arrival_us,
@@ -217,6 +224,7 @@ static inline void drive_hear(struct drive *d)
   const struct drive_report *report = &d->reports[d->reports_head++ % 1024];
   struct mp_window_report to = {
       .now_us = d->now_us,
+      .late_us = report->late_us,
       .delay_any = true,
       .delay_us = report->delay_us,
       .arrived_us = report->arrived_us,

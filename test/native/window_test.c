@@ -223,6 +223,24 @@ static void a_longer_way_is_not_taken_for_a_queue(void)
   }
 }
 
+/* What the other direction keeps waiting comes and goes, and reports with it. Where
+ * that is not seen the link carries 83 % of its rate and has 60 ms of queue. */
+static void a_queue_on_the_way_back_is_not_ours(void)
+{
+  struct drive *d = open_drive((struct link){20, 10, 500, 0, 0}, 1);
+  drive_run(d, 2 * S);
+  drive_measure(d);
+  for (int ms = 0; ms < 20000; ms++) {
+    const int along = ms % 400;
+    d->behind_us = (uint64_t)(along < 200 ? along : 400 - along) * 200;
+    drive_run(d, MS);
+  }
+  const struct found found = look(d, "0 to 40 ms on the way back", 20 * MBIT);
+  CHECK(found.share >= 0.97);
+  CHECK(found.high_ms <= 16);
+  drive_close(d);
+}
+
 static void a_rate_once_learnt_outlasts_a_trickle(void)
 {
   struct drive *d = open_drive((struct link){50, 20, 500, 0, 0}, 1);
@@ -400,6 +418,7 @@ static void no_report_breaks_the_window(void)
         .lost_bytes = any[2] % (1 << 20),
         .inflight_bytes = any[3] % (1 << 28),
         .rtt_us = (uint32_t)any[4],
+        .late_us = (uint32_t)(any[4] >> 16),
         .delay_any = any[0] & 1,
         .delay_us = (int64_t)(any[5] << (any[0] & 15)),
         .arrived_us = any[6] << (any[1] & 15),
@@ -471,6 +490,7 @@ int main(int argc, char **argv)
   RUN(a_step_is_followed);
   RUN(a_fade_is_outlived);
   RUN(a_longer_way_is_not_taken_for_a_queue);
+  RUN(a_queue_on_the_way_back_is_not_ours);
   RUN(a_rate_once_learnt_outlasts_a_trickle);
   RUN(what_was_learnt_is_trusted_by_its_age);
   RUN(a_cap_is_not_exceeded);
