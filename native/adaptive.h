@@ -1,13 +1,14 @@
 /* What one peer needs while its plan is of kind arrival (PLAN_KIND in src/boundary.ts): a queue in
  * front of the paths, a window on each, a record of what is under way, and what must go again.
  *
- * adaptive.c  opening, closing, and the way of a packet from the TUN into the queue
+ * adaptive.c  opening, closing, the way of a packet from the TUN into the queue, and what may wait there
  * class.c     what kind of flow it is of
  * pump.c      from the queue onto the paths
  * choice.c    which of them
  * again.c     what is lost
  * stretch.c   flows whose round trip is too short for a far path
- * report.c    feedback, written for the peer and read from it
+ * report.c    feedback, written for the peer
+ * reported.c  feedback, read from it
  * doubt.c     paths without progress
  * twin.c      copies of thin packets while a path is in doubt
  *

@@ -48,7 +48,7 @@ int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t id)
   const struct mp_lane *lane = &peer->adaptive->lanes[id];
   if (mp_window_base_known(&lane->window))
     return mp_window_base_us(&lane->window);
-  return mp_report_delay(peer->adaptive, peer->paths[id].tx_owd_us);
+  return mp_reported_delay(peer->adaptive, peer->paths[id].tx_owd_us);
 }
 
 int64_t mp_choice_least_us(const struct mp_peer *peer, uint8_t id)

@@ -106,6 +106,9 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
 /* Puts what has been held back for long enough into the queue. */
 void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* Call when the paths were measured anew: how much may wait in the queue, and for how long. */
+void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer);
+
 /* class.c APIs: */
 
 #define MP_PROTOCOL_TCP 6
@@ -222,13 +225,12 @@ uint32_t mp_report_interval_us(const struct mp_peer *peer);
  * after a pause it does not wait for more. */
 uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_t told_us);
 
-/* Takes feedback in. False when its body is malformed. */
-bool mp_report_take(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                    const struct mp_packet *packet);
-
 /* When nothing sent on the path is reported for so long, the peer sends all of it again: what it
  * measures is near what we do. */
 uint32_t mp_report_pto_us(const struct mp_path *path);
+
+/* A round trip of the best path, and what a report may wait and the threads be late on top. */
+uint32_t mp_report_turn_us(const struct mp_peer *peer);
 
 /* Call when the round trips were measured anew: how long to wait for what is sent again. */
 void mp_report_repair(struct mp_peer *peer);
@@ -236,11 +238,17 @@ void mp_report_repair(struct mp_peer *peer);
 /* Whether the peer does not wait as long for what is lost as sending it again twice takes. */
 bool mp_report_is_hurried(const struct mp_peer *peer);
 
+/* reported.c APIs: */
+
+/* Takes feedback in. False when its body is malformed. */
+bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                    const struct mp_packet *packet);
+
 /* A delay as feedback or an echo tells it, made comparable with others of the peer. */
-int64_t mp_report_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
+int64_t mp_reported_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
 
 /* An echo came on the path, of a probe of then: what the delay is when nothing of ours waits. */
-void mp_report_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+void mp_reported_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
                     uint64_t asked_us);
 
 /* twin.c APIs: */

@@ -78,7 +78,7 @@ void mp_doubt_unheard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
   const struct mp_lane *lane = &peer->adaptive->lanes[id];
   /* What should have come before the peer said so: sent as much earlier as the newest took that came. */
   const int64_t away_us = lane->heard.delay_us -
-                          mp_report_delay(peer->adaptive, (uint32_t)(told_us - tunnel->now_us));
+                          mp_reported_delay(peer->adaptive, (uint32_t)(told_us - tunnel->now_us));
   spread(tunnel, peer, id,
          away_us > 0 ? tunnel->now_us - (uint64_t)away_us - GUESS_US - 2 * packet_us(lane) : 0);
 }
@@ -246,7 +246,7 @@ static uint32_t lateness_us(const struct mp_peer *peer, uint8_t id, uint64_t tol
   const struct mp_flight_entry *next = mp_flight_after(&lane->flight, lane->heard.serial, 1);
   if (!next || !lane->heard.any)
     return 0;
-  const int64_t late_us = mp_report_delay(peer->adaptive, (uint32_t)(told_us - next->sent_us)) -
+  const int64_t late_us = mp_reported_delay(peer->adaptive, (uint32_t)(told_us - next->sent_us)) -
                           lane->heard.delay_us;
   return late_us > 0 ? (uint32_t)late_us : 0;
 }

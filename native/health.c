@@ -274,7 +274,7 @@ bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
   path->tx_owd_any = true;
   path->refused = false;
   const uint64_t asked_us = mp_load64(body + MP_PROBE_TIME);
-  mp_report_idle(tunnel, peer, packet->path, asked_us);
+  mp_reported_idle(tunnel, peer, packet->path, asked_us);
   mp_doubt_heard(tunnel, peer, packet->path, asked_us);
   mp_report_repair(peer);
   take_report(tunnel, peer, packet);

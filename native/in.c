@@ -302,7 +302,7 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
     whole = mp_health_on_echo(tunnel, peer, packet);
     break;
   case MP_MSG_FEEDBACK:
-    whole = mp_report_take(tunnel, peer, packet);
+    whole = mp_reported_take(tunnel, peer, packet);
     break;
   default:
     whole = take_control(tunnel, peer, packet);

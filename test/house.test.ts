@@ -145,7 +145,7 @@ describe('who includes whom in C', () => {
 
   const CORRIDORS = [
     ...['tunnel', 'command', 'corridor', 'out', 'in', 'health', 'stats'],
-    ...['adaptive', 'class', 'pump', 'choice', 'again', 'report', 'doubt', 'twin'],
+    ...['adaptive', 'class', 'pump', 'choice', 'again', 'report', 'reported', 'doubt', 'twin'],
   ]
   const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']
   const ENGINE = ['engine', 'engine_state', 'engine_ports', 'engine_in', 'engine_out']
