@@ -37,6 +37,7 @@ export interface Result extends WayResult {
 }
 
 const SAMPLE_US = 10_000
+
 /** Lets happen what a scenario says of its links. */
 class Course {
   readonly #pair: Pair

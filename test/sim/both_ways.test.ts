@@ -27,7 +27,7 @@ const CASES = [
       `down.rate=20,up.rate=5,delay=10,${QUEUE}`,
       `down.rate=20,up.rate=5,delay=25,${QUEUE}`,
     ),
-    pingMs: 85, // a packet takes 2.4 ms upward
+    pingMs: 62, // a packet takes 2.4 ms upward
     least: { cubic: [0.81, 0.96], bbr: [0.77, 0.93] },
   },
 ] as const
@@ -50,11 +50,11 @@ describe.each(CASES)('$name', ({ of, pingMs, least }) => {
 })
 
 it('keeps the targets for as long as it lasts', async () => {
-  const { ping } = await run(links(`rate=20,delay=10,${QUEUE}`), {
+  const { ping } = await run(CASES[0].of, {
     both: true,
     pingPerSecond: 20,
-    seconds: 120,
-    fromSeconds: 90,
+    seconds: 150,
+    fromSeconds: 100,
   })
-  expect(ping!.p99Us).toBeLessThan(58 * MS)
+  expect(ping!.p99Us).toBeLessThan(60 * MS)
 })
