@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "prng.h"
+
 #define NS_PER_US 1000u
 #define NS_PER_MS 1000000u
 #define NS_PER_S 1000000000u
@@ -12,11 +14,6 @@
 
 #define MAX_RATE_BYTES_PER_S 1000000000000u
 #define MAX_TIME_US (3600ull * US_PER_S)
-
-/* xoshiro256** (Blackman, Vigna 2018), seeded by splitmix64 as its authors advise. */
-struct random {
-  uint64_t state[4];
-};
 
 /* One packet under way. Both times never decrease along the ring. */
 struct transit {
@@ -30,8 +27,8 @@ struct mp_link {
   struct mp_link_counters counters;
 
   /* Separate streams: the same seed loses the same packets whatever the jitter. */
-  struct random loss_random;
-  struct random delay_random;
+  struct mp_prng loss_random;
+  struct mp_prng delay_random;
   uint64_t loss_threshold; /* probabilities in 2^-32 */
   uint64_t burst_end_threshold;
   uint64_t duplicate_threshold;
@@ -58,57 +55,6 @@ struct mp_link {
   uint32_t capacity;
   struct transit ring[];
 };
-
-static uint64_t split_mix(uint64_t *seed)
-{
-  uint64_t z = (*seed += 0x9e3779b97f4a7c15u);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
-static void random_seed(struct random *random, uint64_t *seed)
-{
-  for (int i = 0; i < 4; i++)
-    random->state[i] = split_mix(seed);
-}
-
-static uint64_t rotate_left(uint64_t x, int by)
-{
-  return (x << by) | (x >> (64 - by));
-}
-
-static uint64_t random_next(struct random *random)
-{
-  uint64_t *s = random->state;
-  uint64_t result = rotate_left(s[1] * 5, 7) * 9;
-  uint64_t t = s[1] << 17;
-  s[2] ^= s[0];
-  s[3] ^= s[1];
-  s[1] ^= s[2];
-  s[0] ^= s[3];
-  s[2] ^= t;
-  s[3] = rotate_left(s[3], 45);
-  return result;
-}
-
-static bool random_hits(struct random *random, uint64_t threshold)
-{
-  return threshold > 0 && (random_next(random) >> 32) < threshold;
-}
-
-/* A standard normal in 2^-16: the sum of twelve 16-bit uniforms has deviation 65536 and ends at six
- * deviations (netem's table ends at four). Integers only, so every machine draws the same. */
-static int64_t random_normal(struct random *random)
-{
-  int64_t sum = 0;
-  for (int i = 0; i < 3; i++) {
-    uint64_t bits = random_next(random);
-    for (int shift = 0; shift < 64; shift += 16)
-      sum += (int64_t)((bits >> shift) & 0xffff);
-  }
-  return sum - 12 * 65535 / 2;
-}
 
 static uint64_t threshold_of(double probability)
 {
@@ -257,20 +203,20 @@ static uint64_t draw_delay_ns(struct mp_link *link)
   if (jitter_ns == 0)
     return (uint64_t)delay_ns;
   if (link->config.jitter_law == MP_LINK_JITTER_UNIFORM)
-    delay_ns += (int64_t)(random_next(&link->delay_random) % (2 * (uint64_t)jitter_ns)) - jitter_ns;
+    delay_ns += (int64_t)(mp_prng_next(&link->delay_random) % (2 * (uint64_t)jitter_ns)) - jitter_ns;
   else
-    delay_ns += jitter_ns * random_normal(&link->delay_random) / 65536;
+    delay_ns += jitter_ns * mp_prng_normal(&link->delay_random) / 65536;
   return delay_ns > 0 ? (uint64_t)delay_ns : 0;
 }
 
 static bool is_lost(struct mp_link *link)
 {
   if (!has_bursts(&link->config))
-    return random_hits(&link->loss_random, link->loss_threshold);
+    return mp_prng_hits(&link->loss_random, link->loss_threshold);
   if (link->in_burst)
-    link->in_burst = !random_hits(&link->loss_random, link->burst_end_threshold);
+    link->in_burst = !mp_prng_hits(&link->loss_random, link->burst_end_threshold);
   else
-    link->in_burst = random_hits(&link->loss_random, link->loss_threshold);
+    link->in_burst = mp_prng_hits(&link->loss_random, link->loss_threshold);
   return link->in_burst;
 }
 
@@ -355,7 +301,7 @@ enum mp_link_verdict mp_link_send(struct mp_link *link, uint32_t length_bytes, u
   counters->accepted_bytes += length_bytes;
   passage->epoch = link->epoch;
   passage->copies = 1;
-  if (random_hits(&link->loss_random, link->duplicate_threshold) &&
+  if (mp_prng_hits(&link->loss_random, link->duplicate_threshold) &&
       admit(link, wire_bytes, &passage->arrival_us[1])) {
     counters->copied_packets++;
     passage->copies = 2;
@@ -431,8 +377,8 @@ struct mp_link *mp_link_open(const struct mp_link_config *config, uint32_t capac
     return NULL;
   link->capacity = capacity_packets;
   link->now_ns = now_us * NS_PER_US;
-  random_seed(&link->loss_random, &seed);
-  random_seed(&link->delay_random, &seed);
+  mp_prng_seed(&link->loss_random, &seed);
+  mp_prng_seed(&link->delay_random, &seed);
   mp_link_configure(link, config, now_us);
   return link;
 }

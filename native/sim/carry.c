@@ -2,27 +2,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "inside.h"
 
 /* The link carries IP packets. */
 #define IPV4_UDP_BYTES 28u
 
-/* splitmix64 (Steele, Lea, Flood 2014), its finalizer. */
-static uint64_t mix(uint64_t z)
-{
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
 uint64_t mp_world_random(uint64_t seed, uint64_t salt)
 {
-  return mix(seed + (salt + 1) * 0x9e3779b97f4a7c15u);
+  return mp_hash_end(seed + (salt + 1) * 0x9e3779b97f4a7c15u);
 }
 
 static void digest(struct mp_world *world, uint64_t a, uint64_t b)
 {
-  world->digest = mix(world->digest ^ mix(world->now_us) ^ mix(a * 3 + 1) ^ mix(b * 5 + 2));
+  world->digest = mp_hash_end(world->digest ^ mp_hash_end(world->now_us) ^
+                              mp_hash_end(a * 3 + 1) ^ mp_hash_end(b * 5 + 2));
 }
 
 static void add(struct mp_world *world, uint64_t at_us, enum mp_moment_kind kind, void *subject)

@@ -1,5 +1,6 @@
 /* When a gap is passed (native/gap.h): the table, and the definition read word for word. */
 #include "gap.h"
+#include "random.h"
 #include "test.h"
 
 /* A packet came on path 0, sent at 1000; the one before it is missing. */
@@ -115,15 +116,6 @@ static uint64_t due_by_definition(const struct mp_reorder_path *paths, const str
   const int64_t expected_us = (int64_t)gap->sent_us + high_us + 2000;
   const int64_t cap_us = (skew_us > 0 ? skew_us : 0) + 150000;
   return any ? (uint64_t)(expected_us < cap_us ? expected_us : cap_us) : 0;
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-  static uint64_t state = 1;
-  uint64_t z = state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return (z ^ (z >> 31)) % limit;
 }
 
 /* Small numbers, so that equal ones are frequent. Returns how many paths there are. */

@@ -1,5 +1,6 @@
 /* What the turn passed over (native/missed.h), against one octet a sequence. */
 #include "missed.h"
+#include "random.h"
 #include "test.h"
 
 static void nothing_is_missing_at_first(void)
@@ -30,15 +31,6 @@ static void a_lap_later_nothing_is_left(void)
   for (uint64_t sequence = far + 1 - MP_MISSED_SPAN; sequence < far; sequence++)
     REQUIRE(!mp_missed_take(&missed, sequence));
   CHECK(mp_missed_take(&missed, far));
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-  static uint64_t state = 5;
-  uint64_t z = state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return (z ^ (z >> 31)) % limit;
 }
 
 /* Gaps and runs of every length about a word, and some about the span. */

@@ -1,6 +1,7 @@
 /* The window of a bucket's unordered packets (native/once.h): a table of cases, and against a list of
  * everything seen. */
 #include "once.h"
+#include "random.h"
 #include "test.h"
 
 #define WINDOW (MP_ONCE_BITS - 64u)
@@ -57,15 +58,6 @@ static void the_table_of_cases(void)
       test_fail(__FILE__, __LINE__, "verdict");
     }
   }
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-  static uint64_t state = 11;
-  uint64_t z = state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return (z ^ (z >> 31)) % limit;
 }
 
 /* Strides from crawling to leaping, around and around the numbers. */
