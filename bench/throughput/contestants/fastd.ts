@@ -3,9 +3,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../../lab/namespaces.js'
-import { Program, untilCarries, untilDevice } from '../program.js'
+import { Program, untilDevice } from '../program.js'
 import { INNER_MTU_BYTES, type Wire } from '../wire.js'
 import type { Carrier, Contestant } from './contestant.js'
+import { openPair } from './pair.js'
 import { packageVersion } from './version.js'
 
 const PORT = 10000
@@ -39,18 +40,10 @@ async function open(wire: Wire): Promise<Carrier> {
     start(wire, 'server', server, client, `bind any port ${PORT};`, ''),
     start(wire, 'client', client, server, '', remote),
   ]
-  const tell = () => programs.map(({ said }) => said).join('')
-  await setUp(wire, 'server', SERVER, tell)
-  await setUp(wire, 'client', CLIENT, tell)
-  await untilCarries(wire, SERVER, tell)
-  return {
-    clients: [CLIENT],
-    server: SERVER,
-    pids: programs.map(({ pid }) => pid),
-    async close() {
-      for (const program of programs) await program.end()
-    },
-  }
+  return openPair(wire, programs, { client: CLIENT, server: SERVER }, async (tell) => {
+    await setUp(wire, 'server', SERVER, tell)
+    await setUp(wire, 'client', CLIENT, tell)
+  })
 }
 
 async function makeKeys(): Promise<Keys> {

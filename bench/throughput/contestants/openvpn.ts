@@ -3,9 +3,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../../lab/namespaces.js'
-import { Program, untilCarries } from '../program.js'
+import { Program } from '../program.js'
 import { INNER_MTU_BYTES, type Wire } from '../wire.js'
 import type { Carrier, Contestant } from './contestant.js'
+import { openPair } from './pair.js'
 import { packageVersion } from './version.js'
 
 const PORT = '1194'
@@ -45,15 +46,7 @@ async function open(wire: Wire): Promise<Carrier> {
       ...['--tls-client', '--nobind', '--remote', serverAddress, PORT],
     ]),
   ]
-  await untilCarries(wire, SERVER, () => programs.map(({ said }) => said).join(''))
-  return {
-    clients: [CLIENT],
-    server: SERVER,
-    pids: programs.map(({ pid }) => pid),
-    async close() {
-      for (const program of programs) await program.end()
-    },
-  }
+  return openPair(wire, programs, { client: CLIENT, server: SERVER })
 }
 
 function words(own: Identity, other: Identity, address: string, peer: string): string[] {

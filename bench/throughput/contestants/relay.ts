@@ -3,9 +3,10 @@
 import { release } from 'node:os'
 import { repositoryPath } from '../../lab/repository.js'
 import type { Side } from '../../lab/site.js'
-import { Program, untilCarries, untilDevice } from '../program.js'
+import { Program, untilDevice } from '../program.js'
 import { INNER_MTU_BYTES, type Wire } from '../wire.js'
 import type { Carrier, Contestant } from './contestant.js'
+import { openPair } from './pair.js'
 
 const PROGRAM = repositoryPath('build', 'mptun-relay')
 const PORT = '10001'
@@ -29,18 +30,10 @@ async function open(wire: Wire): Promise<Carrier> {
     new Program(wire, 'server', [PROGRAM, DEVICE, server, client, PORT]),
     new Program(wire, 'client', [PROGRAM, DEVICE, client, server, PORT]),
   ]
-  const tell = () => programs.map(({ said }) => said).join('')
-  await setUp(wire, 'server', SERVER, tell)
-  await setUp(wire, 'client', CLIENT, tell)
-  await untilCarries(wire, SERVER, tell)
-  return {
-    clients: [CLIENT],
-    server: SERVER,
-    pids: programs.map(({ pid }) => pid),
-    async close() {
-      for (const program of programs) await program.end()
-    },
-  }
+  return openPair(wire, programs, { client: CLIENT, server: SERVER }, async (tell) => {
+    await setUp(wire, 'server', SERVER, tell)
+    await setUp(wire, 'client', CLIENT, tell)
+  })
 }
 
 async function setUp(wire: Wire, side: Side, address: string, tell: () => string): Promise<void> {

@@ -3,10 +3,11 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../../lab/namespaces.js'
-import { Program, untilCarries, untilDevice } from '../program.js'
+import { Program, untilDevice } from '../program.js'
 import { until } from '../until.js'
 import { INNER_MTU_BYTES, type Wire } from '../wire.js'
 import type { Carrier, Contestant } from './contestant.js'
+import { openPair } from './pair.js'
 import { packageVersion } from './version.js'
 
 const PORT = 51820
@@ -39,19 +40,11 @@ async function open(wire: Wire): Promise<Carrier> {
   const server = await makeEnd(wire, 'server', `wgs${number}`, SERVER)
   const client = await makeEnd(wire, 'client', `wgc${number}`, CLIENT)
   const programs = [start(wire, server), start(wire, client)]
-  const tell = () => programs.map(({ said }) => said).join('')
-  await setUp(wire, server, ['listen-port', String(PORT), ...peer(client)], tell)
-  const endpoint = ['endpoint', `${wire.first.server}:${PORT}`]
-  await setUp(wire, client, [...peer(server), ...endpoint], tell)
-  await untilCarries(wire, SERVER, tell)
-  return {
-    clients: [CLIENT],
-    server: SERVER,
-    pids: programs.map(({ pid }) => pid),
-    async close() {
-      for (const program of programs) await program.end()
-    },
-  }
+  return openPair(wire, programs, { client: CLIENT, server: SERVER }, async (tell) => {
+    await setUp(wire, server, ['listen-port', String(PORT), ...peer(client)], tell)
+    const endpoint = ['endpoint', `${wire.first.server}:${PORT}`]
+    await setUp(wire, client, [...peer(server), ...endpoint], tell)
+  })
 }
 
 async function makeEnd(
