@@ -22,6 +22,12 @@ struct transit {
   uint32_t wire_bytes;
 };
 
+/* Which opportunity of a trace, in which of its laps. */
+struct place {
+  uint64_t lap;
+  uint32_t index;
+};
+
 struct mp_link {
   struct mp_link_config config;
   struct mp_link_counters counters;
@@ -40,8 +46,7 @@ struct mp_link {
   uint64_t rate_remainder; /* of length / rate, carried so that the rate is exact */
 
   uint64_t trace_origin_ns;
-  uint64_t trace_lap;
-  uint32_t trace_index;
+  struct place opportunity;
   uint32_t opportunity_left_bytes;
 
   uint64_t queue_limit_bytes; /* 0: none */
@@ -133,22 +138,22 @@ static uint64_t queue_limit_of(const struct mp_link_config *config)
   return config->queue_bytes > 0 && config->queue_bytes < by_time ? config->queue_bytes : by_time;
 }
 
-static uint64_t opportunity_ns(const struct mp_link *link)
+static uint64_t opportunity_ns(const struct mp_link *link, struct place place)
 {
   const struct mp_link_trace *trace = &link->config.trace;
-  return link->trace_origin_ns + link->trace_lap * trace_period_ns(trace) +
-         (uint64_t)trace->opportunity_ms[link->trace_index] * NS_PER_MS;
+  return link->trace_origin_ns + place.lap * trace_period_ns(trace) +
+         (uint64_t)trace->opportunity_ms[place.index] * NS_PER_MS;
 }
 
-/* Goes to the first opportunity at or after at_ns. An instant where a lap ends belongs to that
- * lap: its last opportunity is then, before any of the next lap's. */
-static void seek_opportunity(struct mp_link *link, uint64_t at_ns)
+/* The first opportunity at or after at_ns. An instant where a lap ends belongs to that lap: its last
+ * opportunity is then, before any of the next lap's. */
+static struct place opportunity_from(const struct mp_link *link, uint64_t at_ns)
 {
   const struct mp_link_trace *trace = &link->config.trace;
   uint64_t since = at_ns > link->trace_origin_ns ? at_ns - link->trace_origin_ns : 0;
   uint64_t period = trace_period_ns(trace);
-  link->trace_lap = since > 0 ? (since - 1) / period : 0;
-  uint64_t within = since - link->trace_lap * period;
+  uint64_t lap = since > 0 ? (since - 1) / period : 0;
+  uint64_t within = since - lap * period;
 
   uint32_t low = 0;
   uint32_t high = trace->count - 1;
@@ -159,29 +164,32 @@ static void seek_opportunity(struct mp_link *link, uint64_t at_ns)
     else
       high = middle;
   }
-  link->trace_index = low;
-  link->opportunity_left_bytes = MP_LINK_OPPORTUNITY_BYTES;
+  return (struct place){.lap = lap, .index = low};
 }
 
-static void next_opportunity(struct mp_link *link)
+static struct place opportunity_after(const struct mp_link *link, struct place place)
 {
-  if (++link->trace_index == link->config.trace.count) {
-    link->trace_index = 0;
-    link->trace_lap++;
-  }
+  if (++place.index < link->config.trace.count)
+    return place;
+  return (struct place){.lap = place.lap + 1, .index = 0};
+}
+
+static void go_to_opportunity(struct mp_link *link, struct place place)
+{
+  link->opportunity = place;
   link->opportunity_left_bytes = MP_LINK_OPPORTUNITY_BYTES;
 }
 
 static uint64_t serve_by_trace(struct mp_link *link, uint32_t wire_bytes, uint64_t entry_ns)
 {
-  if (opportunity_ns(link) < entry_ns)
-    seek_opportunity(link, entry_ns);
+  if (opportunity_ns(link, link->opportunity) < entry_ns)
+    go_to_opportunity(link, opportunity_from(link, entry_ns));
   while (wire_bytes > link->opportunity_left_bytes) {
     wire_bytes -= link->opportunity_left_bytes;
-    next_opportunity(link);
+    go_to_opportunity(link, opportunity_after(link, link->opportunity));
   }
   link->opportunity_left_bytes -= wire_bytes;
-  uint64_t at_ns = opportunity_ns(link);
+  uint64_t at_ns = opportunity_ns(link, link->opportunity);
   return at_ns > link->last_done_ns ? at_ns : link->last_done_ns;
 }
 
@@ -322,7 +330,7 @@ static void cut(struct mp_link *link)
   link->last_done_ns = link->last_served_ns = link->now_ns;
   link->epoch++;
   if (link->config.trace.count > 0)
-    seek_opportunity(link, link->now_ns);
+    go_to_opportunity(link, opportunity_from(link, link->now_ns));
 }
 
 static void adopt(struct mp_link *link, const struct mp_link_config *config)
@@ -353,7 +361,7 @@ int mp_link_configure(struct mp_link *link, const struct mp_link_config *config,
   adopt(link, config);
   if (new_trace) {
     link->trace_origin_ns = link->now_ns;
-    seek_opportunity(link, link->now_ns);
+    go_to_opportunity(link, opportunity_from(link, link->now_ns));
   }
   if (goes_down)
     cut(link);
@@ -392,6 +400,23 @@ uint64_t mp_link_backlog_bytes(struct mp_link *link, uint64_t now_us)
 {
   advance(link, now_us);
   return link->backlog_bytes;
+}
+
+uint64_t mp_link_inflicted_us(struct mp_link *link, uint64_t now_us)
+{
+  advance(link, now_us);
+  const uint64_t entry_ns = link->now_ns + link->config.delay_us * NS_PER_US;
+  uint64_t alone_ns = entry_ns;
+  uint64_t behind_ns = link->last_done_ns;
+  if (link->config.trace.count > 0) {
+    const bool has_left = link->opportunity_left_bytes > 0;
+    const struct place next =
+      has_left ? link->opportunity : opportunity_after(link, link->opportunity);
+    alone_ns = opportunity_ns(link, opportunity_from(link, entry_ns));
+    if (opportunity_ns(link, next) > behind_ns)
+      behind_ns = opportunity_ns(link, next);
+  }
+  return behind_ns > alone_ns ? (behind_ns - alone_ns) / NS_PER_US : 0;
 }
 
 uint32_t mp_link_in_flight_packets(struct mp_link *link, uint64_t now_us)

@@ -110,6 +110,10 @@ bool mp_link_survives(const struct mp_link *link, uint32_t epoch);
 
 /* Bytes that wait for the rate, the packet in service included. */
 uint64_t mp_link_backlog_bytes(struct mp_link *link, uint64_t now_us);
+/* How much later the next octet would be on its way for what was sent before it: the delay that the
+ * senders bring upon themselves. A stop of the link itself, at which one alone would wait as long, is not
+ * in it (Sprout, NSDI 2013, section 5.1, calls this self-inflicted). Jitter is taken at its mean. */
+uint64_t mp_link_inflicted_us(struct mp_link *link, uint64_t now_us);
 /* Packets under way, waiting ones included. */
 uint32_t mp_link_in_flight_packets(struct mp_link *link, uint64_t now_us);
 const struct mp_link_counters *mp_link_counters_of(const struct mp_link *link);

@@ -62,6 +62,7 @@ interface SimAddon {
   linkRebind(world: WorldHandle, link: number, address: Uint8Array, udpPort: number): number
   linkCounters(world: WorldHandle, link: number, direction: number): LinkCounters
   linkBacklog(world: WorldHandle, link: number, direction: number): number
+  linkInflicted(world: WorldHandle, link: number, direction: number): number
   portFail(world: WorldHandle, node: number, port: number, errno: number): number
   nodePause(world: WorldHandle, node: number, untilUs: number): number
   inject(

@@ -202,6 +202,14 @@ export class SimLink {
     return addon.linkBacklog(this.#world, this.#id, rawDirection(direction))
   }
 
+  /**
+   * How much later the next octet would be, in microseconds, for what was sent before it. A stop of the
+   * link itself, at which one alone would wait as long, is not in it.
+   */
+  inflictedUs(direction: Direction): number {
+    return addon.linkInflicted(this.#world, this.#id, rawDirection(direction))
+  }
+
   /** Keeps copies of the next datagrams that are sent in this direction. */
   capture(direction: Direction, limit: number): void {
     addon.captureStart(this.#world, this.#id, rawDirection(direction), limit)

@@ -39,6 +39,7 @@ function wordsOf(way: WayResult): string {
     `gap ${ms(Math.max(...streams.map((s) => s.longestGapUs)))} ms`,
     `90 % after ${toNinetyUs === undefined ? 'never' : `${(toNinetyUs / 1e6).toFixed(1)} s`}`,
     `queue p95 ${links.map(({ queueP95Us }) => ms(queueP95Us)).join(' ')} ms`,
+    `inflicted p95 ${links.map(({ inflictedP95Us }) => ms(inflictedP95Us)).join(' ')} ms`,
     `link drops ${links.map(({ full }) => full).join(' ')}`,
     `carried ${links.map(({ carried }) => mbit(carried)).join(' ')}`,
   ].join(' | ')

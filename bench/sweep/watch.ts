@@ -40,5 +40,10 @@ export function watch(pair: Pair, stream: SimStream, towards: 'client' | 'server
       ].join(' | '),
     )
   }
+  const direction = towards === 'server' ? 'forward' : 'backward'
+  for (const [index, link] of pair.links.entries()) {
+    const [bytes, us] = [link.backlogBytes(direction), link.inflictedUs(direction)]
+    lines.push(`    link ${index} | ${kB(bytes)} kB wait | the next one for ${ms(us)} ms of ours`)
+  }
   return lines.join('\n')
 }

@@ -12,9 +12,14 @@ export interface LinkResult {
   readonly rate: number
   /** Headers included, from fromSeconds on. */
   readonly carried: number
-  /** Time that what waited for the rate stood for. */
+  /** What waited for the rate, in time of the mean rate. */
   readonly queueP50Us: number
   readonly queueP95Us: number
+  /**
+   * What packets waited for others before them, over time, whether sent or not: an omniscient sender's
+   * delay is not in it, which a link that stops brings upon every packet.
+   */
+  readonly inflictedP95Us: number
   readonly lost: number
   readonly full: number
 }
@@ -69,6 +74,7 @@ export class Way {
   readonly #names: readonly string[]
   readonly #rates: readonly number[]
   readonly #waits: number[][]
+  readonly #inflicted: number[][]
   #before: ReturnType<SimLink['counters']>[]
   readonly streams: readonly SimStream[]
 
@@ -87,6 +93,7 @@ export class Way {
       ({ up, down }) => meanRate(towards === 'server' ? up : down) ?? Number.POSITIVE_INFINITY,
     )
     this.#waits = names.map(() => [])
+    this.#inflicted = names.map(() => [])
     this.streams = streams
     this.#before = this.#counters()
   }
@@ -101,6 +108,7 @@ export class Way {
     for (const [index, link] of this.#pair.links.entries()) {
       const waits = link.backlogBytes(this.#direction)
       this.#waits[index]!.push((waits / this.#rates[index]!) * SECOND)
+      this.#inflicted[index]!.push(link.inflictedUs(this.#direction))
     }
   }
 
@@ -130,6 +138,7 @@ export class Way {
     const after = this.#counters()
     return this.#rates.map((rate, index) => {
       const sorted = this.#waits[index]!.sort((a, b) => a - b)
+      const inflicted = this.#inflicted[index]!.sort((a, b) => a - b)
       const [first, last] = [this.#before[index]!, after[index]!]
       return {
         name: this.#names[index]!,
@@ -137,6 +146,7 @@ export class Way {
         carried: (last.acceptedBytes - first.acceptedBytes) / spanS,
         queueP50Us: quantile(sorted, 0.5),
         queueP95Us: quantile(sorted, 0.95),
+        inflictedP95Us: quantile(inflicted, 0.95),
         lost: last.lost - first.lost,
         full: last.full - first.full,
       }

@@ -256,6 +256,7 @@ NAPI_MODULE_INIT()
       {"linkRebind", mp_sim_link_rebind},
       {"linkCounters", mp_sim_link_counters},
       {"linkBacklog", mp_sim_link_backlog},
+      {"linkInflicted", mp_sim_link_inflicted},
       {"portFail", js_port_fail},
       {"nodePause", js_node_pause},
       {"inject", js_inject},

@@ -30,6 +30,7 @@ napi_value mp_sim_link_down(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_rebind(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_counters(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_backlog(napi_env env, napi_callback_info info);
+napi_value mp_sim_link_inflicted(napi_env env, napi_callback_info info);
 napi_value mp_sim_capture_start(napi_env env, napi_callback_info info);
 napi_value mp_sim_capture_take(napi_env env, napi_callback_info info);
 

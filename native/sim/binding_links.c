@@ -176,6 +176,17 @@ napi_value mp_sim_link_backlog(napi_env env, napi_callback_info info)
   return mp_sim_answer(env, mp_world_link_backlog_bytes(world, link, direction), "linkBacklog");
 }
 
+napi_value mp_sim_link_inflicted(napi_env env, napi_callback_info info)
+{
+  napi_value values[3];
+  uint32_t link;
+  enum mp_world_direction direction;
+  struct mp_world *world = mp_sim_call(env, info, values, 3);
+  if (!world || !read_way(env, values, &link, &direction))
+    return NULL;
+  return mp_sim_answer(env, mp_world_link_inflicted_us(world, link, direction), "linkInflicted");
+}
+
 napi_value mp_sim_capture_start(napi_env env, napi_callback_info info)
 {
   napi_value values[4];

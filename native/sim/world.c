@@ -260,6 +260,13 @@ int64_t mp_world_link_backlog_bytes(struct mp_world *world, uint32_t link,
   return way ? (int64_t)mp_link_backlog_bytes(way->law, world->now_us) : -EINVAL;
 }
 
+int64_t mp_world_link_inflicted_us(struct mp_world *world, uint32_t link,
+                                   enum mp_world_direction direction)
+{
+  const struct mp_way *way = find_way(world, link, direction);
+  return way ? (int64_t)mp_link_inflicted_us(way->law, world->now_us) : -EINVAL;
+}
+
 int mp_world_capture(struct mp_world *world, uint32_t link, enum mp_world_direction direction,
                      uint32_t limit)
 {

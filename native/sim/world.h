@@ -83,6 +83,10 @@ const struct mp_link_counters *mp_world_link_counters(const struct mp_world *wor
 int64_t mp_world_link_backlog_bytes(struct mp_world *world, uint32_t link,
                                     enum mp_world_direction direction);
 
+/* How much later one more would be for what was sent before it (mp_link_inflicted_us). */
+int64_t mp_world_link_inflicted_us(struct mp_world *world, uint32_t link,
+                                   enum mp_world_direction direction);
+
 /* What sending by this port fails with from now on; 0: nothing. */
 int mp_world_port_fail(struct mp_world *world, uint32_t node, uint8_t port, int error);
 

@@ -357,6 +357,52 @@ static void an_opportunity_is_shared_split_or_missed(void)
   mp_link_close(link);
 }
 
+static void a_stop_is_not_inflicted(void)
+{
+  static const uint32_t stops_ms[] = {10, 5000, 5001, 5002};
+  struct mp_link *link =
+    open_link((struct mp_link_config){.trace = {stops_ms, 4}, .delay_us = 5 * MS});
+  CHECK_EQ(mp_link_inflicted_us(link, 6 * MS), 0);
+  CHECK_EQ(arrival(link, 100, 6 * MS), 5000 * MS);
+  CHECK_EQ(mp_link_inflicted_us(link, 6 * MS), 0); /* there is room beside it */
+  CHECK_EQ(arrival(link, 1400, 7 * MS), 5000 * MS);
+  CHECK_EQ(mp_link_inflicted_us(link, 8 * MS), 1 * MS);
+  CHECK_EQ(arrival(link, 1500, 3000 * MS), 5001 * MS);
+  CHECK_EQ(mp_link_inflicted_us(link, 4994 * MS), 2 * MS);
+  CHECK_EQ(mp_link_inflicted_us(link, 4997 * MS), 0);
+  mp_link_close(link);
+}
+
+static void inflicted_is_what_one_octet_waits_for_others(void)
+{
+  static uint32_t ms[50];
+  srand(5);
+  for (int i = 0; i < 50; i++)
+    ms[i] = (i > 0 ? ms[i - 1] : 0) + (uint32_t)(rand() % 5 == 0 ? rand() % 200 : rand() % 8);
+  const struct mp_link_config laws[] = {
+    {.rate_bytes_per_s = S, .delay_us = 20 * MS},
+    {.trace = {ms, 50}, .delay_us = 20 * MS},
+  };
+  for (size_t law = 0; law < sizeof laws / sizeof *laws; law++) {
+    struct mp_link *link = open_link(laws[law]);
+    uint64_t now = 0, waited = 0;
+    for (int i = 0; i < 3000; i++) {
+      now += (uint64_t)(rand() % 100 == 0 ? rand() % 500000 : rand() % 4000);
+      if (rand() % 3 > 0) {
+        arrival(link, 40 + (uint32_t)(rand() % 1461), now);
+        continue;
+      }
+      struct mp_link *empty = open_link(laws[law]);
+      const uint64_t inflicted = mp_link_inflicted_us(link, now);
+      REQUIRE(arrival(link, 1, now) - arrival(empty, 1, now) == inflicted);
+      waited += inflicted > 0;
+      mp_link_close(empty);
+    }
+    CHECK(waited > 100);
+    mp_link_close(link);
+  }
+}
+
 /* mm-link's LinkQueue::rationalize, followed opportunity by opportunity. */
 static void a_trace_follows_mm_link(void)
 {
@@ -565,6 +611,8 @@ int main(void)
   RUN(memory_is_a_limit_too);
   RUN(a_trace_delivers_at_its_times_and_repeats);
   RUN(an_opportunity_is_shared_split_or_missed);
+  RUN(a_stop_is_not_inflicted);
+  RUN(inflicted_is_what_one_octet_waits_for_others);
   RUN(a_trace_follows_mm_link);
   RUN(a_new_trace_starts_when_it_is_set);
   RUN(a_trace_bounds_its_queue_by_its_mean_rate);
