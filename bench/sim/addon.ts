@@ -79,6 +79,7 @@ interface SimAddon {
   flowStop(world: WorldHandle, flow: number): number
   flowStats(world: WorldHandle, flow: number, restart: boolean): FlowStats
   streamAdd(world: WorldHandle, stream: Record<string, number | Uint8Array>): number
+  streamJoin(world: WorldHandle, one: number, other: number): number
   streamStats(world: WorldHandle, stream: number, restart: boolean): StreamStats
   pingAdd(world: WorldHandle, ping: Record<string, number | Uint8Array>): number
   pingStats(world: WorldHandle, ping: number, restart: boolean): PingStats

@@ -60,6 +60,11 @@ export class SimStream {
     })
   }
 
+  /** Makes one connection of this stream of TCP and one that goes back between the same ports. */
+  join(back: SimStream): void {
+    addon.streamJoin(this.#world, this.#id, back.#id)
+  }
+
   /** Sends nothing new; what is under way is still repaired. */
   stop(): void {
     addon.talkStop(this.#world, this.#id)

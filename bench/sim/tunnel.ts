@@ -174,6 +174,26 @@ export class Pair {
     return this.world.stream({ ...this.#way(towards), fromPort: 41_000 + this.#streams++, ...rest })
   }
 
+  /** One TCP connection that is full both ways; the first stream as `stream` has it, and the one back. */
+  duplex(options: {
+    readonly congestion?: Congestion
+    readonly towards?: 'client' | 'server'
+    readonly gso?: boolean
+  }): [SimStream, SimStream] {
+    const { towards = 'server', ...rest } = options
+    const [here, there] = [41_000 + this.#streams++, 5201]
+    const back = towards === 'server' ? 'client' : 'server'
+    const stream = this.world.stream({
+      ...this.#way(towards),
+      fromPort: here,
+      toPort: there,
+      ...rest,
+    })
+    const other = this.world.stream({ ...this.#way(back), fromPort: there, toPort: here, ...rest })
+    stream.join(other)
+    return [stream, other]
+  }
+
   /** Client asks the server unless `towards` says otherwise. */
   ping(options: {
     readonly perSecond: number

@@ -4,7 +4,7 @@
  *   node dist/bench/sweep/main.js --scenario unequal --cc cubic --mode adaptive --seconds 30 --seed 1
  *   node dist/bench/sweep/main.js --link rate=20,delay=10 --link rate=20,delay=40,queue=300ms --cc bbr,quic
  * --watch 100 tells what the first stream and each path have come to, every 100 ms.
- * --both lets as many streams run the other way at the same time.
+ * --both lets as many streams run the other way at the same time, --joined on the same connections (TCP).
  * Words of --scenario, --cc, --mode and --seed may be several, with commas between them.
  */
 import { parseArgs } from 'node:util'
@@ -46,6 +46,7 @@ const { values } = parseArgs({
     ping: { type: 'string', default: '0' },
     down: { type: 'boolean', default: false },
     both: { type: 'boolean', default: false },
+    joined: { type: 'boolean', default: false },
     plain: { type: 'boolean', default: false },
     course: { type: 'boolean', default: false },
     watch: { type: 'string' },
@@ -90,6 +91,7 @@ const modes = values.mode.split(',').map((name) => {
   if (!Object.hasOwn(MODE, name)) refuse('mode', name, Object.keys(MODE).join(', '))
   return name as Mode
 })
+const both = values.joined ? 'joined' : values.both ? 'apart' : undefined
 const towards = values.down ? 'client' : 'server'
 const seeds = values.seed.split(',').map((text) => number('seed', text, 0))
 
@@ -107,7 +109,7 @@ for (const scenario of scenarios()) {
           streams: number('streams', values.streams, 1),
           pingPerSecond: number('ping', values.ping, 0),
           towards,
-          both: values.both,
+          ...(both === undefined ? {} : { both }),
           gso: !values.plain,
           ...(values.watch === undefined
             ? {}

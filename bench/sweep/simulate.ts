@@ -14,8 +14,8 @@ export interface Run {
   readonly seed: number
   /** Streams at once in a direction; 1 when absent. */
   readonly streams?: number
-  /** As many the other way at the same time. */
-  readonly both?: boolean
+  /** As many the other way at the same time: streams of their own, or the same connections' (TCP). */
+  readonly both?: 'apart' | 'joined'
   /** Requests a second beside it; none when absent. */
   readonly pingPerSecond?: number
   /** Goodput, order and queues count from then on; 5 s when absent. */
@@ -67,9 +67,27 @@ class Course {
   }
 }
 
+const backOf = (towards: Towards) => (towards === 'server' ? 'client' : 'server')
+
+/** Those of a run, and those that go back at the same time. */
+function openStreams(
+  pair: Pair,
+  run: Run & { readonly towards: Towards; readonly gso: boolean },
+): [SimStream[], SimStream[] | undefined] {
+  const { streams: count = 1, transport, congestion, towards, both, gso } = run
+  const each = <T>(open: () => T) => Array.from({ length: count }, open)
+  if (both === 'joined') {
+    const joined = each(() => pair.duplex({ congestion, towards, gso }))
+    return [joined.map(([stream]) => stream), joined.map(([, back]) => back)]
+  }
+  const open = (where: Towards) =>
+    each(() => pair.stream({ transport, congestion, towards: where, gso }))
+  return [open(towards), both && open(backOf(towards))]
+}
+
 /** The same scenario, run and seed give the same result, to the last bit. */
 export async function simulate(scenario: Pick<Scenario, 'links' | 'happenings'>, run: Run) {
-  const { transport, congestion, mode, seconds, seed, towards = 'server', gso = true } = run
+  const { transport, mode, seconds, seed, towards = 'server', gso = true } = run
   const fromUs = (run.fromSeconds ?? Math.min(5, seconds / 2)) * SECOND
   const descriptions = scenario.links.map(({ description }) => describeLink(description))
   const pair = await Pair.open({
@@ -82,14 +100,9 @@ export async function simulate(scenario: Pick<Scenario, 'links' | 'happenings'>,
     const course = new Course(pair, names, descriptions)
     const startUs = pair.nowUs
     const due = [...(scenario.happenings ?? [])].sort((a, b) => a.atS - b.atS)
-    const open = (where: Towards) => {
-      const streams = Array.from({ length: run.streams ?? 1 }, () =>
-        pair.stream({ transport, congestion, towards: where, gso }),
-      )
-      return new Way(pair, where, names, descriptions, streams)
-    }
-    const way = open(towards)
-    const back = run.both ? open(towards === 'server' ? 'client' : 'server') : undefined
+    const [streams, others] = openStreams(pair, { ...run, towards, gso })
+    const way = new Way(pair, towards, names, descriptions, streams)
+    const back = others && new Way(pair, backOf(towards), names, descriptions, others)
     const ways = back ? [way, back] : [way]
     const ping = run.pingPerSecond
       ? pair.ping({ perSecond: run.pingPerSecond, towards })

@@ -266,6 +266,7 @@ NAPI_MODULE_INIT()
       {"flowStop", mp_sim_flow_stop},
       {"flowStats", mp_sim_flow_stats},
       {"streamAdd", mp_sim_stream_add},
+      {"streamJoin", mp_sim_stream_join},
       {"streamStats", mp_sim_stream_stats},
       {"pingAdd", mp_sim_ping_add},
       {"pingStats", mp_sim_ping_stats},

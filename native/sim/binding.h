@@ -43,6 +43,7 @@ napi_value mp_sim_flow_stats(napi_env env, napi_callback_info info);
 napi_value mp_sim_ping_add(napi_env env, napi_callback_info info);
 napi_value mp_sim_ping_stats(napi_env env, napi_callback_info info);
 napi_value mp_sim_stream_add(napi_env env, napi_callback_info info);
+napi_value mp_sim_stream_join(napi_env env, napi_callback_info info);
 napi_value mp_sim_talk_stop(napi_env env, napi_callback_info info);
 napi_value mp_sim_stream_stats(napi_env env, napi_callback_info info);
 

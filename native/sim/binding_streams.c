@@ -34,6 +34,17 @@ napi_value mp_sim_stream_add(napi_env env, napi_callback_info info)
   return mp_sim_answer(env, mp_world_stream_add(world, &config), "streamAdd");
 }
 
+napi_value mp_sim_stream_join(napi_env env, napi_callback_info info)
+{
+  napi_value values[3];
+  uint32_t one, other;
+  struct mp_world *world = mp_sim_call(env, info, values, 3);
+  if (!world || !mp_sim_id(env, values[1], "one", &one) ||
+      !mp_sim_id(env, values[2], "other", &other))
+    return NULL;
+  return mp_sim_answer(env, mp_world_stream_join(world, one, other), "streamJoin");
+}
+
 napi_value mp_sim_talk_stop(napi_env env, napi_callback_info info)
 {
   napi_value values[2];

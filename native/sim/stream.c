@@ -37,9 +37,27 @@ void mp_stream_close(struct mp_stream *stream)
 {
   if (!stream)
     return;
+  if (stream->back)
+    stream->back->back = NULL;
   stream->law->close(stream);
   mp_tally_close(&stream->tally);
   free(stream);
+}
+
+static bool is_same(const struct mp_inner_flow *a, const struct mp_inner_flow *b)
+{
+  return a->from_port == b->from_port && a->to_port == b->to_port && a->protocol == b->protocol &&
+         memcmp(a->from, b->from, 4) == 0 && memcmp(a->to, b->to, 4) == 0;
+}
+
+bool mp_stream_join(struct mp_stream *one, struct mp_stream *other)
+{
+  if (one == other || one->back || other->back || one->law->protocol != MP_PROTOCOL_TCP ||
+      !is_same(&one->ways[MP_STREAM_SENDER], &other->ways[MP_STREAM_RECEIVER]))
+    return false;
+  one->back = other;
+  other->back = one;
+  return true;
 }
 
 uint32_t mp_stream_node(const struct mp_stream *stream, enum mp_stream_end end)
@@ -92,12 +110,6 @@ void mp_stream_stop(struct mp_stream *stream) { stream->sender->window_limit = 0
 
 /* ---- In ---- */
 
-static bool is_same(const struct mp_inner_flow *a, const struct mp_inner_flow *b)
-{
-  return a->from_port == b->from_port && a->to_port == b->to_port && a->protocol == b->protocol &&
-         memcmp(a->from, b->from, 4) == 0 && memcmp(a->to, b->to, 4) == 0;
-}
-
 bool mp_stream_claims(const struct mp_stream *stream, const struct mp_inner_flow *flow,
                       enum mp_stream_end *to)
 {
@@ -126,9 +138,12 @@ static bool take_data(struct mp_stream *stream, const uint8_t *packet, uint32_t 
     stream->tally.damaged++;
     return true;
   }
-  return mp_tally_arrival(&stream->tally, order, sent_us, path, now_us) !=
-             MP_INTERVALS_NO_MEMORY &&
-         stream->law->take_data(stream, packet, header_bytes, now_us);
+  if (mp_tally_arrival(&stream->tally, order, sent_us, path, now_us) == MP_INTERVALS_NO_MEMORY ||
+      !stream->law->take_data(stream, packet, header_bytes, now_us))
+    return false;
+  if (stream->back)
+    stream->law->take_ack(stream->back, packet, length, header_bytes, now_us);
+  return true;
 }
 
 bool mp_stream_take(struct mp_stream *stream, enum mp_stream_end to, const uint8_t *packet,
@@ -136,6 +151,10 @@ bool mp_stream_take(struct mp_stream *stream, enum mp_stream_end to, const uint8
                     uint64_t now_us, uint64_t *identity)
 {
   *identity = 0;
+  if (stream->back && (to == MP_STREAM_RECEIVER) != (length > header_bytes)) {
+    stream = stream->back;
+    to = to == MP_STREAM_RECEIVER ? MP_STREAM_SENDER : MP_STREAM_RECEIVER;
+  }
   if (node != mp_stream_node(stream, to)) {
     stream->tally.damaged++;
     return true;

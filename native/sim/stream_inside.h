@@ -15,6 +15,7 @@ struct mp_stream {
   uint16_t ipv4_ids[MP_STREAM_ENDS];
   uint32_t most_pieces;       /* under one header */
   struct mp_tally tally;
+  struct mp_stream *back;     /* the other way of the same connection; NULL: none */
   struct mp_sender *sender;   /* inside the transport's own */
   const struct mp_stream_law *law;
   union {

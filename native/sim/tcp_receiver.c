@@ -76,6 +76,21 @@ static void add_blocks(const struct mp_tcp_receiver *receiver, struct mp_tcp_ack
   }
 }
 
+static void told(struct mp_tcp_receiver *receiver)
+{
+  receiver->duplicate = receiver->ack_due = false;
+  receiver->unacked = 0;
+  receiver->acked_next = receiver->next;
+  receiver->ack_at_us = UINT64_MAX;
+}
+
+void mp_tcp_receiver_ride(struct mp_tcp_receiver *receiver, struct mp_tcp_ack *ack)
+{
+  *ack = (struct mp_tcp_ack){.una = receiver->next, .echo_ms = receiver->echo_ms};
+  if (!receiver->duplicate && receiver->ahead.count == 0)
+    told(receiver);
+}
+
 bool mp_tcp_receiver_next(struct mp_tcp_receiver *receiver, uint64_t now_us,
                           struct mp_tcp_ack *ack)
 {
@@ -88,9 +103,6 @@ bool mp_tcp_receiver_next(struct mp_tcp_receiver *receiver, uint64_t now_us,
                                                            receiver->duplicate_segment + 1};
   }
   add_blocks(receiver, ack);
-  receiver->duplicate = receiver->ack_due = false;
-  receiver->unacked = 0;
-  receiver->acked_next = receiver->next;
-  receiver->ack_at_us = UINT64_MAX;
+  told(receiver);
   return true;
 }

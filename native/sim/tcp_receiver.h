@@ -33,6 +33,10 @@ enum mp_intervals_verdict mp_tcp_receiver_take(struct mp_tcp_receiver *receiver,
 bool mp_tcp_receiver_next(struct mp_tcp_receiver *receiver, uint64_t now_us,
                           struct mp_tcp_ack *ack);
 
+/* The acknowledgement that goes with data the other way. What is out of order is told alone: with
+ * blocks a segment would be shorter. */
+void mp_tcp_receiver_ride(struct mp_tcp_receiver *receiver, struct mp_tcp_ack *ack);
+
 static inline uint64_t mp_tcp_receiver_wake_us(const struct mp_tcp_receiver *receiver)
 {
   return receiver->ack_due ? 0 : receiver->ack_at_us;

@@ -40,11 +40,15 @@ static bool tcp_next_data(struct mp_stream *stream, uint64_t now_us, uint8_t *ro
   if (!mp_tcp_sender_next(&stream->tcp.sender, stream->most_pieces, now_us, &run))
     return false;
   const uint32_t payload_bytes = run.count * stream->config.payload_bytes;
+  struct mp_stream *back = stream->back;
+  struct mp_tcp_ack ack = {.echo_ms = 1};
+  if (back)
+    mp_tcp_receiver_ride(&back->tcp.receiver, &ack);
   const struct mp_inner_tcp tcp = {.seq = sequence_of(stream, run.first),
-                                   .ack = FIRST_SEQUENCE,
+                                   .ack = back ? sequence_of(back, ack.una) : FIRST_SEQUENCE,
                                    .flags = MP_TCP_FLAG_ACK | MP_TCP_FLAG_PSH,
                                    .sent_ms = mp_tcp_clock_ms(now_us),
-                                   .echo_ms = 1};
+                                   .echo_ms = ack.echo_ms};
   uint16_t *id = &stream->ipv4_ids[MP_STREAM_SENDER];
   const uint32_t header_bytes =
       mp_inner_write_tcp(room, &stream->ways[MP_STREAM_SENDER], &tcp, payload_bytes, *id);

@@ -103,6 +103,19 @@ static void schedule(struct mp_world *world, struct mp_talker *talker)
     world->out_of_memory = true;
 }
 
+/* Data first: an acknowledgement may go with it (tcp_rcv_established). */
+static void schedule_end(struct mp_world *world, struct mp_talker *talker)
+{
+  struct mp_talker *first = talker, *second = talker->beside;
+  if (second && second->end == MP_STREAM_SENDER) {
+    first = second;
+    second = talker;
+  }
+  schedule(world, first);
+  if (second)
+    schedule(world, second);
+}
+
 static uint32_t next_id(const struct mp_world *world)
 {
   return world->traffic ? world->traffic->talk_count : 0;
@@ -155,6 +168,21 @@ int mp_world_ping_add(struct mp_world *world, const struct mp_ping_config *confi
   if (own.start_us < world->now_us)
     own.start_us = world->now_us;
   return talk_add(world, NULL, mp_ping_open(&own));
+}
+
+int mp_world_stream_join(struct mp_world *world, uint32_t one, uint32_t other)
+{
+  if (one >= next_id(world) || other >= next_id(world))
+    return -EINVAL;
+  struct mp_talker *const *ends = world->traffic->talkers + one * ENDS;
+  struct mp_talker *const *back = world->traffic->talkers + other * ENDS;
+  if (!ends[0]->stream || !back[0]->stream || !mp_stream_join(ends[0]->stream, back[0]->stream))
+    return -EINVAL;
+  for (unsigned end = 0; end < ENDS; end++) {
+    ends[end]->beside = back[ENDS - 1 - end];
+    back[ENDS - 1 - end]->beside = ends[end];
+  }
+  return 0;
 }
 
 static const struct mp_talker *find_talk(const struct mp_world *world, uint32_t id)
@@ -221,7 +249,7 @@ bool mp_traffic_deliver(struct mp_world *world, const uint8_t *packet, uint32_t 
     if (!took)
       world->out_of_memory = true;
     *who = (uint64_t)id * ENDS + to;
-    schedule(world, ends[to]);
+    schedule_end(world, ends[to]);
     return true;
   }
   return false;

@@ -16,6 +16,7 @@ struct mp_talker {
   struct mp_ping *ping;
   unsigned end; /* 0 or 1: MP_STREAM_*, MP_PING_* */
   uint32_t node;
+  struct mp_talker *beside; /* the same end of the connection, the other way; NULL: none */
   uint64_t moment_us; /* on the agenda; others there are stale */
 };
 

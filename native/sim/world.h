@@ -64,6 +64,8 @@ int mp_world_link_add(struct mp_world *world, const struct mp_world_link *link);
 int mp_world_flow_add(struct mp_world *world, const struct mp_flow_config *config);
 /* Its seed is set here. */
 int mp_world_stream_add(struct mp_world *world, const struct mp_stream_config *config);
+/* See mp_stream_join. */
+int mp_world_stream_join(struct mp_world *world, uint32_t one, uint32_t other);
 /* Streams and pings share their identifiers. */
 int mp_world_ping_add(struct mp_world *world, const struct mp_ping_config *config);
 
