@@ -130,6 +130,7 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
   load->segments.packet = load->bytes;
   load->offload = packet->offload;
   load->since_us = tunnel->now_us;
+  bucket = mp_class_bucket(load, bucket);
   load->flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
   load->ecn_capable = is_ecn_capable(load->bytes);
   load->patient = !load->ecn_capable && mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP;

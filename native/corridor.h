@@ -118,6 +118,9 @@ static inline uint8_t mp_class_protocol(const uint8_t *packet)
   return packet[0] >> 4 == 4 ? packet[9] : packet[6];
 }
 
+/* The bucket of a load whose connection has this one: another for what only acknowledges. */
+uint16_t mp_class_bucket(const struct mp_load *load, uint16_t bucket);
+
 /* Call for each load of a flow that came from the TUN: counts it, and marks it unordered where nobody
  * needs its order. */
 void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t now_us);

@@ -33,12 +33,17 @@ const CASES = [
 ] as const
 
 describe.each(CASES)('$name', ({ of, pingMs, least }) => {
-  it.each(['cubic', 'bbr'] as const)(
-    'carries %s both ways, and a ping in time',
-    async (congestion) => {
+  it.each([
+    { congestion: 'cubic', both: 'apart' },
+    { congestion: 'cubic', both: 'joined' },
+    { congestion: 'bbr', both: 'apart' },
+    { congestion: 'bbr', both: 'joined' },
+  ] as const)(
+    'carries $congestion both ways, $both, and a ping in time',
+    async ({ congestion, both }) => {
       const { back, ping, ...way } = await run(of, {
         congestion,
-        both: true,
+        both,
         pingPerSecond: 20,
         fromSeconds: 8,
       })
@@ -51,7 +56,7 @@ describe.each(CASES)('$name', ({ of, pingMs, least }) => {
 
 it('keeps the targets for as long as it lasts', async () => {
   const { ping } = await run(CASES[0].of, {
-    both: true,
+    both: 'apart',
     pingPerSecond: 20,
     seconds: 150,
     fromSeconds: 100,
