@@ -332,7 +332,6 @@ drop_auth:
 static void after_order(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
-  mp_report_settle(tunnel, peer);
   if (!peer->adaptive)
     return;
   if (peer->adaptive->wanted || tunnel->now_us >= peer->adaptive->pump_us)
@@ -344,6 +343,7 @@ static void after_order(struct mp_tunnel *tunnel, struct mp_peer *peer)
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   mp_reorder_advance(peer->reorder, peer->order_paths, tunnel->now_us);
+  mp_report_settle(tunnel, peer);
   after_order(tunnel, peer);
 }
 
@@ -352,6 +352,7 @@ void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
 static void settle_proofs(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   mp_reorder_prove(peer->reorder, peer->order_paths, tunnel->now_us);
+  mp_report_arrived(tunnel, peer);
   after_order(tunnel, peer);
 }
 

@@ -215,13 +215,18 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   reporting->datagrams = 0;
 }
 
-/* A report may wait for more to tell: none but this path could do better, and nothing is missing. */
-static bool can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
+/* Little has come since the last report, and nothing is missing. */
+static bool says_little(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
   const struct mp_reporting *reporting = &peer->reporting;
-  return !has_choice(peer) &&
-         heard_octets(peer) - reporting->reported_octets < WORTH * (uint64_t)LEAST_BYTES &&
+  return heard_octets(peer) - reporting->reported_octets < WORTH * (uint64_t)LEAST_BYTES &&
          (reporting->gap_us == 0 || tunnel->now_us - reporting->gap_us >= LOSSY_US);
+}
+
+/* A report may wait for more to tell: none but this path could do better. */
+static bool can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
+{
+  return !has_choice(peer) && says_little(tunnel, peer);
 }
 
 /* Whether there is something to tell, and when: with data, and alone. */
@@ -257,6 +262,17 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
     send_report(tunnel, peer);
   else
     mp_wake_about(tunnel, peer, alone_us);
+}
+
+void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  const bool hurries = peer->reporting.urgent || is_many(&peer->reporting);
+  uint64_t with_us, alone_us;
+  if (!hurries && has_reason(tunnel, peer, &with_us, &alone_us) && alone_us <= tunnel->now_us &&
+      says_little(tunnel, peer))
+    mp_wake_by(tunnel, peer, tunnel->now_us);
+  else
+    mp_report_settle(tunnel, peer);
 }
 
 void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer)
