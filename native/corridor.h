@@ -218,8 +218,8 @@ void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t pat
 /* Sends feedback when it is due. */
 void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* The same, of what has just arrived. Without a hurry feedback is left to a tick that is due at once: the
- * packets are written and their answers read before it, which may take it along. */
+/* The same, of what has just arrived. A report that says little is left to a tick that is due at once: the
+ * packets are written before it, and their answers read, which take it along. */
 void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
 /* The same, with data that goes to the peer now: a report that would come soon comes along. */

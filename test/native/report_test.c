@@ -109,6 +109,29 @@ static void a_report_goes_with_data(void)
   pair_close(&pair);
 }
 
+static void the_answer_takes_the_report_along(void)
+{
+  for (uint8_t paths = 1; paths <= 2; paths++) {
+    open_pair(paths);
+    send_for(SECOND_US);
+    run_until(&pair, pair.now_us + SECOND_US / 10);
+    const uint64_t before = reported_bytes();
+    const uint32_t delivered = pair.server.delivered_count;
+    client_sends(&pair, number++);
+    pair.now_us += pair.client.delay_us[0];
+    fixture_arrive(&pair.client, pair.now_us);
+    CHECK_EQ(pair.server.delivered_count, delivered + 1);
+    CHECK_EQ(reported_bytes(), before);
+    CHECK(mp_tunnel_next_tick(pair.server.tunnel) <= pair.now_us);
+    server_sends();
+    const uint64_t with_answer = reported_bytes();
+    CHECK(with_answer > before);
+    run_until(&pair, pair.now_us);
+    CHECK_EQ(reported_bytes(), with_answer);
+    pair_close(&pair);
+  }
+}
+
 int main(void)
 {
   fixture_load_openssl();
@@ -117,5 +140,6 @@ int main(void)
   RUN(what_is_missing_makes_haste);
   RUN(the_first_after_a_pause_is_reported_at_once);
   RUN(a_report_goes_with_data);
+  RUN(the_answer_takes_the_report_along);
   return test_end();
 }
