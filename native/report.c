@@ -264,6 +264,8 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
     mp_wake_about(tunnel, peer, alone_us);
 }
 
+/* A ping and its answer take three sends so and four without: the report of the ping went ahead of it and of
+ * the answer. Of pings 100 ms apart the answers come 13 to 38 us sooner (of 160 to 250, medians). */
 void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   const bool hurries = peer->reporting.urgent || is_many(&peer->reporting);
