@@ -29,7 +29,8 @@ __attribute__((unused)) static uint64_t arrival(struct mp_link *link, uint32_t l
            : UINT64_MAX;
 }
 
-__attribute__((unused)) static enum mp_link_verdict verdict(struct mp_link *link, uint32_t length_bytes, uint64_t now_us)
+__attribute__((unused)) static enum mp_link_verdict verdict(struct mp_link *link,
+                                                            uint32_t length_bytes, uint64_t now_us)
 {
   struct mp_link_passage passage;
   return mp_link_send(link, length_bytes, now_us, &passage);
