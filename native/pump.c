@@ -308,9 +308,10 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   const uint16_t bucket = packet.load->flow & (MP_LIMIT_BUCKETS - 1);
   const struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
   uint8_t id = MP_CROSSING_NO_PATH;
-  if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket))
+  const bool reaches = mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket);
+  if (reaches && mp_stretch_spills(&adaptive->stretch, tunnel->now_us))
     id = mp_choice_slowest(tunnel, peer, able, adaptive->stretch.reach_us);
-  else if (mp_class_is_level(flow, tunnel->now_us))
+  else if (!reaches && mp_class_is_level(flow, tunnel->now_us))
     id = mp_choice_slowest(tunnel, peer, able, mp_choice_near_us(peer));
   if (id == MP_CROSSING_NO_PATH)
     id = mp_choice_quickest_of(tunnel, peer, able);

@@ -68,6 +68,7 @@ static void reach(struct mp_stretch *s, uint32_t farther_us, uint32_t reach_us,
                   uint32_t covered_us, uint64_t now_us)
 {
   s->step = MP_STRETCH_REACHES;
+  s->is_early = false;
   s->reach_us = reach_us;
   s->later_us = later_of(farther_us);
   s->since_us = now_us;
@@ -124,6 +125,12 @@ static void begin(struct mp_stretch *s, const struct mp_stretch_sight *sight)
     return;
   }
   measure_from(s, sight->recent_octets, sight->now_us);
+  if (sight->farther_us <= fitting_of(sight->rtt_us)) {
+    s->dipped = false;
+    reach(s, sight->farther_us, reach_of(sight->farther_us), 0, sight->now_us);
+    s->is_early = true;
+    return;
+  }
   hold_by(s, sight->rtt_us, sight->now_us);
 }
 
@@ -198,6 +205,8 @@ void mp_stretch_see(struct mp_stretch *s, const struct mp_stretch_sight *sight)
   const bool has_measured = has_paused(s, sight) || passed_us >= MEASURED_US;
   const bool is_useless = holds ? sight->is_backlogged || passed_us >= MEASURED_US + UNCOVERED_US
                                 : now_us > s->covered_us + UNCOVERED_US;
+  if (has_measured && !holds)
+    s->is_early = false;
   if (s->poor_seconds >= POOR_SECONDS || is_useless)
     give_up(s, now_us);
   else if (holds && has_measured && sight->farther_us > 0)
@@ -209,6 +218,14 @@ void mp_stretch_sent(struct mp_stretch *s, uint16_t bucket, int64_t farther_us, 
   if (mp_stretch_is(s, MP_STRETCH_REACHES, bucket) && farther_us > 0 &&
       now_us + (uint64_t)farther_us > s->covered_us)
     s->covered_us = now_us + (uint64_t)farther_us;
+}
+
+bool mp_stretch_spills(struct mp_stretch *s, uint64_t now_us)
+{
+  if (s->is_early && now_us - s->spilled_us < 2ull * s->later_us)
+    return false;
+  s->spilled_us = now_us;
+  return true;
 }
 
 /* ---- What waits ---- */

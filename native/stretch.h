@@ -12,6 +12,13 @@
  *   reaches  it takes the far path as well. What finds no packet of that path before it is held back
  *            as before: one early packet, and BBR would know the short round trip again
  *
+ * A path that fits within two and a half round trips is taken at once, but little of it, one packet in
+ * each time that one takes longer: what is sent after it comes with it, in a lump, for which BBR keeps more
+ * under way (bbr_extra_acked_gain). Before it measures, the path's window has grown like that, and it fills
+ * both sooner: of 50 Mbit/s with 20 ms and 50 with 120 it gets 93 % of the sum from the eighth to the 30th
+ * second so, and 86 when it holds first (the medians of eight seeds). Where the path is four times as far it
+ * gets less so.
+ *
  * A path whose delay jitters is far to itself: the least round trip that BBR sees is that of a lucky
  * packet, and a stream in order is as late as the unlucky ones.
  *
@@ -44,6 +51,8 @@ struct mp_stretch {
     uint64_t since_us, octets;
   } slot, second;
   bool dipped;
+  bool is_early;        /* reaches: the flow has not measured yet */
+  uint64_t spilled_us;  /* when something last went to the far path for the sake of that */
   uint8_t poor_seconds; /* in a row in which less was sent than before */
   uint64_t due_us;      /* of the last that waits */
   uint64_t held_bytes;
@@ -78,6 +87,10 @@ void mp_stretch_keep(struct mp_stretch *stretch, uint16_t bucket, uint64_t rate,
 /* A packet of the bucket left on a path that is so much farther than the quickest. */
 void mp_stretch_sent(struct mp_stretch *stretch, uint16_t bucket, int64_t farther_us,
                      uint64_t now_us);
+
+/* Whether the next packet of the flow, which reaches, goes on the far path: always, or while the flow has
+ * not measured as often as one holds up the others. */
+bool mp_stretch_spills(struct mp_stretch *stretch, uint64_t now_us);
 
 /* Holds a packet back, if it is to be: then the reference is taken. queued_us: for how long others of its
  * bucket have waited that are to go before it. */

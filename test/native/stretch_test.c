@@ -79,7 +79,7 @@ static uint64_t held_us(struct world *world, uint16_t bucket)
 
 static void a_flow_that_fills_the_path_is_held_back_by_its_round_trip(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 1900 * MS);
   CHECK_EQ_INT(world.stretch.step, MP_STRETCH_NONE);
   CHECK_EQ(held_us(&world, 7), 0);
@@ -91,7 +91,7 @@ static void a_flow_that_fills_the_path_is_held_back_by_its_round_trip(void)
 
 static void others_are_not(void)
 {
-  struct world idle = world_of(50 * MS);
+  struct world idle = world_of(60 * MS);
   idle.sight.recent_octets = RATE / 2;
   go(&idle, 60 * S);
   CHECK_EQ_INT(idle.stretch.step, MP_STRETCH_NONE);
@@ -100,12 +100,12 @@ static void others_are_not(void)
   go(&alone, 60 * S);
   CHECK_EQ_INT(alone.stretch.step, MP_STRETCH_NONE);
 
-  struct world backlogged = world_of(50 * MS);
+  struct world backlogged = world_of(60 * MS);
   backlogged.sight.is_backlogged = true;
   go(&backlogged, 60 * S);
   CHECK_EQ_INT(backlogged.stretch.step, MP_STRETCH_NONE);
 
-  struct world unmeasured = world_of(50 * MS);
+  struct world unmeasured = world_of(60 * MS);
   unmeasured.sight.is_full = false;
   go(&unmeasured, 60 * S);
   CHECK_EQ_INT(unmeasured.stretch.step, MP_STRETCH_NONE);
@@ -113,7 +113,7 @@ static void others_are_not(void)
 
 static void a_queue_that_comes_and_goes_shows_a_full_path(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   for (unsigned i = 0; i < 2200; i++) {
     world.sight.is_full = i / 20 % 8 == 0;
     step(&world);
@@ -123,18 +123,18 @@ static void a_queue_that_comes_and_goes_shows_a_full_path(void)
 
 static void it_reaches_when_the_flow_has_measured(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 2100 * MS);
   go(&world, 10 * S);
   CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
   go(&world, 600 * MS);
   CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
-  CHECK(world.stretch.reach_us >= 50 * MS);
+  CHECK(world.stretch.reach_us >= 60 * MS);
 }
 
 static void the_pause_in_which_it_measures_shows(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 2100 * MS);
   go(&world, 4 * S);
   pause(&world);
@@ -143,10 +143,23 @@ static void the_pause_in_which_it_measures_shows(void)
 
 static void a_pause_right_after_the_beginning_measured_what_was_before(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 2100 * MS);
   pause(&world);
   CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
+}
+
+static void what_fits_soon_is_taken_at_once_but_little_of_it(void)
+{
+  struct world world = world_of(50 * MS);
+  go(&world, 3 * S);
+  CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  CHECK(mp_stretch_spills(&world.stretch, world.now_us));
+  CHECK(!mp_stretch_spills(&world.stretch, world.now_us + 49 * MS));
+  CHECK(mp_stretch_spills(&world.stretch, world.now_us + 50 * MS));
+  pause(&world);
+  CHECK(mp_stretch_spills(&world.stretch, world.now_us));
+  CHECK(mp_stretch_spills(&world.stretch, world.now_us));
 }
 
 static void what_is_farther_takes_more_than_one_step(void)
@@ -163,7 +176,7 @@ static void what_is_farther_takes_more_than_one_step(void)
 
 static void what_waits_for_a_far_packet_anyway_is_not_held_back(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 13 * S);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
   mp_stretch_sent(&world.stretch, 7, 50 * MS, world.now_us);
@@ -192,7 +205,7 @@ static void a_flow_that_is_as_late_anyway_is_kept_so(void)
 
 static void what_queues_is_late_by_that(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 3 * S);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
   world.queued_us = 5 * MS;
@@ -203,7 +216,7 @@ static void what_queues_is_late_by_that(void)
 
 static void none_passes_another(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 13 * S);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
   struct mp_load *first = packet_of(7), *second = packet_of(7);
@@ -223,7 +236,7 @@ static void none_passes_another(void)
 
 static void it_ends_when_less_goes_through(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 2100 * MS);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
   world.sight.octets = RATE / 1000 * 3 / 4;
@@ -238,7 +251,7 @@ static void it_ends_when_less_goes_through(void)
 
 static void what_others_send_counts_as_well(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 13 * S);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
   world.sight.octets = RATE / 1000 / 2;
@@ -253,7 +266,7 @@ static void what_others_send_counts_as_well(void)
 
 static void it_ends_when_the_far_path_carries_nothing(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 13 * S);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
   go(&world, 2100 * MS);
@@ -262,7 +275,7 @@ static void it_ends_when_the_far_path_carries_nothing(void)
 
 static void it_ends_when_the_flow_does_not_mind_the_round_trip(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 2100 * MS);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
   world.sight.is_backlogged = true;
@@ -272,7 +285,7 @@ static void it_ends_when_the_flow_does_not_mind_the_round_trip(void)
 
 static void another_flow_has_its_turn_when_the_first_fell_silent(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 3 * S);
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
   world.sight.bucket = 9;
@@ -284,7 +297,7 @@ static void another_flow_has_its_turn_when_the_first_fell_silent(void)
 
 static void at_the_end_all_that_waits_may_go(void)
 {
-  struct world world = world_of(50 * MS);
+  struct world world = world_of(60 * MS);
   go(&world, 3 * S);
   struct mp_load *loads[3];
   for (unsigned i = 0; i < 3; i++) {
@@ -307,6 +320,7 @@ int main(void)
   RUN(it_reaches_when_the_flow_has_measured);
   RUN(the_pause_in_which_it_measures_shows);
   RUN(a_pause_right_after_the_beginning_measured_what_was_before);
+  RUN(what_fits_soon_is_taken_at_once_but_little_of_it);
   RUN(what_is_farther_takes_more_than_one_step);
   RUN(what_waits_for_a_far_packet_anyway_is_not_held_back);
   RUN(a_flow_that_is_as_late_anyway_is_kept_so);
