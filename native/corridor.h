@@ -343,6 +343,9 @@ void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* How often a path is probed while its peer is in use. */
 uint32_t mp_health_interval_us(const struct mp_peer *peer, uint8_t path);
 
+/* The same while it has not answered for so long. */
+uint32_t mp_health_retry_us(uint64_t unanswered_us, uint32_t least_us);
+
 /* Runs the timers of one peer; returns when it wants to be run again. */
 uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
 

@@ -316,7 +316,9 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
       lane->suspicions++;
     }
     const uint32_t rtt_us = mp_window_srtt_us(&lane->window);
-    const uint64_t ask_us = lane->doubted_us + (rtt_us > ASK_US ? rtt_us : ASK_US);
+    const uint64_t ask_us =
+        lane->doubted_us + mp_health_retry_us(tunnel->now_us - lane->stopped_us,
+                                              rtt_us > ASK_US ? rtt_us : ASK_US);
     if (tunnel->now_us < ask_us)
       return ask_us;
     lane->doubted_us = tunnel->now_us;

@@ -1,0 +1,48 @@
+/** Links that stop and keep what they are sent, as radio links do: what stands in them is for them to deliver. */
+import { afterEach, describe, expect, it } from 'vitest'
+import { Pair, SECOND } from './tunnel.js'
+
+const MS = 1000
+const MBIT = 125_000
+const STEADY_MS = 5000
+const STOP_MS = 2800
+
+let pair: Pair | undefined
+afterEach(() => {
+  pair?.close()
+  pair = undefined
+})
+
+/** 12 Mbit/s, and a stop in between. */
+const stopping = () => ({
+  trace: Uint32Array.from({ length: 2 * STEADY_MS }, (_, ms) =>
+    ms < STEADY_MS ? ms : ms + STOP_MS,
+  ),
+  delayUs: 20 * MS,
+  queueUs: SECOND,
+})
+
+describe('a link that stops', () => {
+  it('is asked ever more rarely, and its round trip is what it was', async () => {
+    pair = await Pair.open({
+      uplinks: [
+        { link: { rateBytesPerS: 12 * MBIT, delayUs: 20 * MS, queueUs: SECOND } },
+        { link: stopping(), backward: stopping() },
+      ],
+      policy: { mode: 'adaptive' },
+    })
+    const [, link] = pair.links
+    const sent = () => link!.counters('forward').offered
+    pair.stream({ congestion: 'cubic' })
+    pair.runFor(STEADY_MS * MS - pair.nowUs)
+    pair.runFor(SECOND)
+    const before = sent()
+    pair.runFor((STOP_MS - 1100) * MS)
+    expect(sent() - before).toBeLessThanOrEqual(50)
+    pair.runFor(300 * MS)
+    expect(pair.client.node.pathStats()[1]!.srttUs).toBeLessThan(200 * MS)
+    const again = link!.counters('forward').acceptedBytes
+    pair.runFor(SECOND)
+    expect(link!.counters('forward').acceptedBytes - again).toBeGreaterThan(8 * MBIT)
+  })
+})
