@@ -2,7 +2,7 @@
 
 import { runTcp, startPing, type TcpOptions } from '../lab/traffic.js'
 import type { Carrier } from './contestants/contestant.js'
-import { runDownloads } from './downloads.js'
+import { type DownloadClient, runDownloads } from './downloads.js'
 import { runFlood } from './flood.js'
 import type { Sample } from './sample.js'
 import { RateSearch } from './search.js'
@@ -182,16 +182,30 @@ export const LOAD_CLIENTS = load('load-clients', CLIENTS_PER_S)
 const TCP_HEADERS_BYTES = 52
 const TCP_PAYLOAD_BYTES = INNER_MTU_BYTES - TCP_HEADERS_BYTES
 
-function downloads(id: string, title: string, bytesPerS: (clients: number) => number): Case {
+/** Which of the clients download, each as often as it is there, and how fast each time. */
+interface Share {
+  readonly sources: readonly DownloadClient[]
+  /** Of each download, octets of payload. */
+  readonly bytesPerS: number
+}
+
+function downloads(
+  id: string,
+  title: string,
+  share: (clients: readonly DownloadClient[]) => Share,
+): Case {
   return {
     id,
     title,
     async run({ wire, carrier, seconds }) {
-      const { clients, clientDevices = [], server: address } = carrier
+      const devices = carrier.clientDevices ?? []
+      const { sources, bytesPerS } = share(
+        carrier.clients.map((address, i) => ({ address, device: devices[i] ?? '' })),
+      )
       const beforeS = cpuSeconds(carrier.pids)
       const { bytes } = await runDownloads(wire, {
-        ...{ address, seconds, bytesPerS: bytesPerS(clients.length) },
-        clients: clients.map((client, i) => ({ address: client, device: clientDevices[i] ?? '' })),
+        ...{ address: carrier.server, seconds, bytesPerS },
+        clients: sources,
       })
       const spentS = cpuSeconds(carrier.pids) - beforeS
       return {
@@ -202,14 +216,26 @@ function downloads(id: string, title: string, bytesPerS: (clients: number) => nu
   }
 }
 
+const MBIT_BYTES_PER_S = 125_000
+const DOWNLOADS = 100
+
+/** The same traffic for all: what is left is what the number of clients itself costs. */
+export const DOWNLOADS_SAME = downloads(
+  'downloads-same',
+  `${DOWNLOADS} TCP downloads of 1 Mbit/s, shared out among the clients`,
+  (clients) => ({
+    sources: Array.from({ length: DOWNLOADS }, (_, i) => clients[i % clients.length]!),
+    bytesPerS: MBIT_BYTES_PER_S,
+  }),
+)
 /** What the kernel hands over at once shrinks with the rate of a stream: tcp_tso_autosize (tcp_output.c). */
 export const DOWNLOADS_SUM = downloads(
   'downloads-sum',
   'a TCP download for each client, the same rate in sum',
-  (clients) => (CLIENTS_PER_S * TCP_PAYLOAD_BYTES) / clients,
+  (sources) => ({ sources, bytesPerS: (CLIENTS_PER_S * TCP_PAYLOAD_BYTES) / sources.length }),
 )
 export const DOWNLOADS_EACH = downloads(
   'downloads-each',
   'a TCP download of 1 Mbit/s for each client',
-  () => 125_000,
+  (sources) => ({ sources, bytesPerS: MBIT_BYTES_PER_S }),
 )

@@ -70,6 +70,7 @@ function amongOurselves(results: Results, value: Value): Claim[] {
   const byPaths = growth('load-paths', 'mptun-8-paths', 'mptun-1-paths')
   const byClients = (caseId: string) => growth(caseId, 'clients-100', 'clients-1')
   const inTurn = byClients('load-clients')
+  const bySame = byClients('downloads-same')
   const bySum = byClients('downloads-sum')
   const byEach = byClients('downloads-each')
   /** Where the mode that reports nothing was measured too: what is the traffic's, and not the mode's. */
@@ -113,6 +114,10 @@ function amongOurselves(results: Results, value: Value): Claim[] {
     {
       sentence: `From 1 to 8 paths the cost of a packet changes by ${percent(byPaths)} (aim: less than 15 %)`,
       isMet: byPaths < 0.15,
+    },
+    {
+      sentence: `A packet of the same hundred TCP downloads of 1 Mbit/s, shared out among 100 clients and not 1, costs the server ${percent(bySame)} more (aim: less than 15 %${beside('downloads-same')})`,
+      isMet: bySame < 0.15,
     },
     {
       sentence: `From 1 to 100 clients whose UDP packets take turns, so that no two share a buffer, it changes by ${percent(inTurn)} on the server (aim: less than 15 %${beside('load-clients')}), which holds ${megabytes(perClient * 1000)} kB for each client`,

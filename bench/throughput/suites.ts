@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import {
   type Case,
   DOWNLOADS_EACH,
+  DOWNLOADS_SAME,
   DOWNLOADS_SUM,
   IDLE,
   LOAD_CLIENTS,
@@ -93,7 +94,7 @@ export const SUITES: readonly Suite[] = [
       // What of the difference is the traffic's: this mode only counts.
       ...[fleet(1, 'balance-rr'), fleet(100, 'balance-rr')],
     ],
-    cases: [LOAD_CLIENTS, DOWNLOADS_SUM, DOWNLOADS_EACH],
+    cases: [LOAD_CLIENTS, DOWNLOADS_SAME, DOWNLOADS_SUM, DOWNLOADS_EACH],
     // A single core is shared by all, as it would be there.
     ...(availableParallelism() > 1 ? { cpus: '0', serverCpus: '1' } : {}),
   },

@@ -109,6 +109,13 @@ const CLIENTS: Plan = {
   columns: [
     column('UDP in turn, us a packet', 'load-clients', 'cpuUsPerPacket', cost),
     column('lost, %', 'load-clients', 'loss', hundredths),
+    column(
+      'the same 100 of TCP at 1 Mbit/s, us a packet',
+      'downloads-same',
+      'cpuUsPerPacket',
+      cost,
+    ),
+    column('Gbit/s', 'downloads-same', 'mbit', gbit),
     column('TCP, the same in sum, us a packet', 'downloads-sum', 'cpuUsPerPacket', cost),
     column('Gbit/s', 'downloads-sum', 'mbit', gbit),
     column('TCP, 1 Mbit/s each, us a packet', 'downloads-each', 'cpuUsPerPacket', cost),
