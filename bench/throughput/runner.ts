@@ -1,4 +1,7 @@
-/** Runs a suite: every contestant does a case before the next case comes, in every round anew. */
+/**
+ * Runs a suite: every contestant does a case before the next case comes, in every round anew; or each does
+ * all of them by itself.
+ */
 
 import type { Case, Stage } from './cases.js'
 import type { Carrier, Contestant } from './contestants/contestant.js'
@@ -32,11 +35,25 @@ interface Running {
   readonly carrier: Carrier
 }
 
+interface Done {
+  readonly rows: Row[]
+  readonly failures: Failure[]
+}
+
 /** What fails is told and left out; what was measured before stays. */
-export async function runSuite(
-  suite: Suite,
-  options: RunOptions,
-): Promise<{ rows: Row[]; failures: Failure[] }> {
+export async function runSuite(suite: Suite, options: RunOptions): Promise<Done> {
+  if (!suite.oneByOne) return runTogether(suite, options)
+  const rows: Row[] = []
+  const failures: Failure[] = []
+  for (const contestant of suite.contestants) {
+    const done = await runTogether({ ...suite, contestants: [contestant] }, options)
+    rows.push(...done.rows)
+    failures.push(...done.failures)
+  }
+  return { rows: suite.cases.flatMap(({ id }) => rows.filter((row) => row.case === id)), failures }
+}
+
+async function runTogether(suite: Suite, options: RunOptions): Promise<Done> {
   const failures: Failure[] = []
   const fail = (contestant: Contestant, caseId: string, round: number, error: unknown) => {
     const why = error instanceof Error ? error.message : String(error)

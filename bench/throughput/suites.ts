@@ -1,4 +1,7 @@
-/** Who does what, beside whom. The contestants of a suite run at once, idle while another is measured. */
+/**
+ * Who does what, beside whom. The contestants of a suite run at once, idle while another is measured, but
+ * where it wants them one by one.
+ */
 
 import { availableParallelism } from 'node:os'
 import {
@@ -39,6 +42,8 @@ export interface Suite {
   readonly id: string
   readonly contestants: readonly Contestant[]
   readonly cases: readonly Case[]
+  /** Each runs while no other does: a hundred clients are in use for ten seconds more, which is a load. */
+  readonly oneByOne?: boolean
   /** Cases that not all of them do, by id. */
   readonly only?: Readonly<Record<string, readonly Contestant[]>>
   /** As after `taskset -c`, for all that runs; of the server's daemon alone, where it stands apart. */
@@ -89,6 +94,8 @@ export const SUITES: readonly Suite[] = [
   },
   {
     id: 'clients',
+    // Where others keep the cores awake, one client's packet costs 13 us, and 21 where none does.
+    oneByOne: true,
     contestants: [
       ...[fleet(1), fleet(10), fleet(100)],
       // What of the difference is the traffic's: this mode only counts.
