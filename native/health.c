@@ -21,9 +21,10 @@
  * ms) and sleeping radios (1-2 s to wake) fit in. */
 #define IDLE_RETRY_US 500000u
 #define IDLE_SILENCE_US 3000000u
-/* Longer than usual by so much is no round trip. With it, what went on that link again had to be late by
- * seconds before it was doubted: beside a steadier one CUBIC gets 84.5 % of the sum without this, and 86.7
- * so (the mean of eight delays; BBR 84.4 and 87.4). */
+/* Longer than usual by so much is no round trip. Taken for one, it makes the usual one seconds, and at the
+ * next stop what is under way had to be late by seconds before it was doubted: with questions that are
+ * rarer CUBIC gets 84.5 % of the sum beside a steadier link then, and 86.7 so (the mean of eight delays;
+ * BBR 84.4 and 87.4). */
 #define STOP_US 500000u
 
 /* A metered path that carries is asked so often, by the side that has not heard it for so long. The

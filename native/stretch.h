@@ -16,7 +16,7 @@
  * each time that one takes longer: what is sent after it comes with it, in a lump, for which BBR keeps more
  * under way (bbr_extra_acked_gain). Before it measures, the path's window has grown like that, and it fills
  * both sooner: of 50 Mbit/s with 20 ms and 50 with 120 it gets 93 % of the sum from the eighth to the 30th
- * second so, and 86 when it holds first (the medians of eight seeds). Where the path is four times as far it
+ * second so, and 87 when it holds first (the medians of eight seeds). Where the path is four times as far it
  * gets less so.
  *
  * A path whose delay jitters is far to itself: the least round trip that BBR sees is that of a lucky
