@@ -8,6 +8,10 @@
  * ms a path of 20 was suspected 13 times in nine seconds, and BBR got 43 % of the sum; so it gets 84. */
 #define WARM_US 15000u
 
+/* More than any delay that is told (24 bits): a path of which nothing is known yet comes after all others.
+ * Once a question was answered there, a round trip after the session has begun, it is known. */
+#define UNKNOWN_US (1 << 23)
+
 static uint16_t spared(const struct mp_peer *peer)
 {
   uint16_t paths = peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
@@ -48,7 +52,8 @@ int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t id)
   const struct mp_lane *lane = &peer->adaptive->lanes[id];
   if (mp_window_base_known(&lane->window))
     return mp_window_base_us(&lane->window);
-  return mp_reported_delay(peer->adaptive, peer->paths[id].tx_owd_us);
+  const struct mp_path *path = &peer->paths[id];
+  return path->tx_owd_any ? mp_reported_delay(peer->adaptive, path->tx_owd_us) : UNKNOWN_US;
 }
 
 int64_t mp_choice_least_us(const struct mp_peer *peer, uint8_t id)

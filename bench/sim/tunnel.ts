@@ -82,6 +82,8 @@ export interface PairOptions {
   readonly policy?: Partial<Omit<Policy, 'paths' | 'primary'>>
   /** Index of an uplink. */
   readonly primary?: number
+  /** For how long it runs before it is given away; else until all paths are long up. */
+  readonly warmUpUs?: number
 }
 
 export const SERVER_ADDRESS = '198.51.100.1'
@@ -133,11 +135,11 @@ export class Pair {
     this.#openUplinks(options)
   }
 
-  /** A pair whose paths are all up, unless told to wait for none. */
+  /** A pair whose paths are all up, unless it is to warm up for less. */
   static async open(options: PairOptions): Promise<Pair> {
     await sodium.ready
     const pair = new Pair(options)
-    pair.world.runFor(2 * SECOND)
+    pair.world.runFor(options.warmUpUs ?? 2 * SECOND)
     return pair
   }
 
