@@ -47,6 +47,7 @@
 #define LOSSY_US 1000000u
 /* As the peer has it, see mp_doubt_pto_us; with room for reports that are as rare as may be. */
 #define PTO_SPREAD_US 10000u
+
 static uint32_t least_rtt_us(const struct mp_peer *peer)
 {
   uint32_t least_us = UINT32_MAX;

@@ -165,7 +165,11 @@ napi_value mp_sim_link_counters(napi_env env, napi_callback_info info)
   return object;
 }
 
-napi_value mp_sim_link_backlog(napi_env env, napi_callback_info info)
+typedef int64_t link_reading(struct mp_world *world, uint32_t link,
+                             enum mp_world_direction direction);
+
+static napi_value answer_reading(napi_env env, napi_callback_info info, link_reading *read,
+                                 const char *name)
 {
   napi_value values[3];
   uint32_t link;
@@ -173,18 +177,17 @@ napi_value mp_sim_link_backlog(napi_env env, napi_callback_info info)
   struct mp_world *world = mp_sim_call(env, info, values, 3);
   if (!world || !read_way(env, values, &link, &direction))
     return NULL;
-  return mp_sim_answer(env, mp_world_link_backlog_bytes(world, link, direction), "linkBacklog");
+  return mp_sim_answer(env, read(world, link, direction), name);
+}
+
+napi_value mp_sim_link_backlog(napi_env env, napi_callback_info info)
+{
+  return answer_reading(env, info, mp_world_link_backlog_bytes, "linkBacklog");
 }
 
 napi_value mp_sim_link_inflicted(napi_env env, napi_callback_info info)
 {
-  napi_value values[3];
-  uint32_t link;
-  enum mp_world_direction direction;
-  struct mp_world *world = mp_sim_call(env, info, values, 3);
-  if (!world || !read_way(env, values, &link, &direction))
-    return NULL;
-  return mp_sim_answer(env, mp_world_link_inflicted_us(world, link, direction), "linkInflicted");
+  return answer_reading(env, info, mp_world_link_inflicted_us, "linkInflicted");
 }
 
 napi_value mp_sim_capture_start(napi_env env, napi_callback_info info)
