@@ -22,7 +22,6 @@ export const EVENTS = {
     doc: 'the new configuration is wrong; the old one stays',
   },
   'listen.opened': { level: 'info', doc: 'clients can reach the server here' },
-  'listen.skipped': { level: 'warning', doc: 'a default address is not available' },
   'nat.installed': { level: 'info', doc: 'the pools are masqueraded' },
   'nat.incomplete': {
     level: 'warning',
