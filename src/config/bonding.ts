@@ -30,7 +30,8 @@ export const BONDING_REFUSED: Readonly<Record<string, string>> = {
   'all-slaves-active': 'copies that come on any path are known as copies and dropped',
   'arp-all-targets': PROBES,
   'arp-ip-target': PROBES,
-  'arp-missed-max': 'three silent probe intervals take a path out; see probe-interval',
+  'arp-missed-max':
+    'two and a half silent probe intervals take a path out, in adaptive 3 s at least; see probe-interval',
   'arp-validate': PROBES,
   'coupled-control': NO_SWITCH,
   'fail-over-mac': NO_ETHERNET,

@@ -131,7 +131,7 @@ export const OPTIONS: readonly Option[] = [
     word: 'probe-interval',
     roles: BOTH,
     value: 'MS',
-    doc: 'a path in use is probed so often; three silent intervals take it out (default 100)',
+    doc: 'a path in use is probed so often; two and a half silent intervals take it out, in adaptive 3 s at least (default 100)',
   },
   {
     word: 'keepalive',

@@ -15,6 +15,7 @@ import {
   listen,
   milliseconds,
   path,
+  pathDelay,
   pool,
   pool6,
   type Reader,
@@ -99,9 +100,6 @@ const flag = v.pipe(
   }),
 )
 
-/** An hour: longer delays are a mistake of units. */
-const MOST_MS = 3_600_000
-
 /** RFC 8200, section 5: no link of IPv6 may be smaller. */
 const LEAST_MTU_BYTES = 1280
 
@@ -117,8 +115,8 @@ const SCHEMA = v.strictObject({
   'xmit-hash-policy': v.optional(one(xmitHash)),
   primary: v.optional(one(deviceName)),
   'primary-reselect': v.optional(one(primaryReselect)),
-  updelay: v.optional(one(milliseconds(0, MOST_MS))),
-  downdelay: v.optional(one(milliseconds(0, MOST_MS))),
+  updelay: v.optional(one(pathDelay)),
+  downdelay: v.optional(one(pathDelay)),
   // Below 10 ms probes would be a load of their own; above 10 s a silent path is found by people first.
   'probe-interval': v.optional(one(milliseconds(10, 10_000))),
   // RFC 4787, REQ-5: a UDP mapping may be gone after 120 s.

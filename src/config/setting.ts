@@ -6,7 +6,7 @@ import { mode, primaryReselect, wordOf, xmitHash } from './bonding.js'
 import { suggestion } from './spelling.js'
 import type { PolicyConfig } from './tunnel.js'
 import { readTraits, TRAITS, type UplinkConfig, uplink } from './uplink.js'
-import { accept, deviceName, milliseconds, type Reader, Unacceptable } from './values.js'
+import { accept, deviceName, pathDelay, type Reader, Unacceptable } from './values.js'
 
 export type Setting =
   | { readonly kind: 'policy'; readonly change: Partial<PolicyConfig> }
@@ -22,9 +22,6 @@ interface Form {
   readonly words: readonly [number, number]
   readonly read: (words: readonly string[]) => Setting
 }
-
-const MOST_MS = 3_600_000
-const delay = milliseconds(0, MOST_MS)
 
 function policy<K extends keyof PolicyConfig>(key: K, reader: Reader<PolicyConfig[K]>) {
   return (words: readonly string[]): Setting => ({
@@ -87,13 +84,13 @@ export const SETTINGS: Readonly<Record<string, Form>> = {
     shape: 'MS',
     doc: 'before a path is used again',
     words: [1, 1],
-    read: policy('updelayUs', delay),
+    read: policy('updelayUs', pathDelay),
   },
   downdelay: {
     shape: 'MS',
     doc: 'before a silent path is given up',
     words: [1, 1],
-    read: policy('downdelayUs', delay),
+    read: policy('downdelayUs', pathDelay),
   },
   uplink: {
     shape: 'NAME TRAIT...',

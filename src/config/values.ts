@@ -56,6 +56,9 @@ export function milliseconds(leastMs: number, mostMs: number): Reader<number> {
   return (text) => read(text.replace(/ ?ms$/, '')) * 1000
 }
 
+/** updelay and downdelay. An hour at most: longer ones are a mistake of units. */
+export const pathDelay: Reader<number> = milliseconds(0, 3_600_000)
+
 /** Seconds to microseconds. */
 export function seconds(leastS: number, mostS: number): Reader<number> {
   const read = integer(leastS, mostS, ' of seconds')
