@@ -16,6 +16,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { messageOf } from '#mptun/errors.js'
 import { run } from './lab/namespaces.js'
 import { repositoryPath } from './lab/repository.js'
 import { describeMachine, machineSentence } from './reporting/machine.js'
@@ -154,7 +155,7 @@ if (process.argv.includes('--list')) {
   try {
     process.exitCode = await main()
   } catch (error) {
-    console.error(`bench: ${error instanceof Error ? error.message : error}`)
+    console.error(`bench: ${messageOf(error)}`)
     process.exitCode = 1
   }
 }

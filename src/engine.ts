@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { EngineCommand, EngineEvent } from './boundary.js'
 import { type EnginePort, EventReader, encodeCommand } from './crossing.js'
 import { contractDigest } from './digest.js'
-import { bugError, MptunError, systemError } from './errors.js'
+import { bugError, MptunError, messageOf, systemError } from './errors.js'
 
 /** An engine of the addon; opaque. */
 type Handle = object
@@ -89,8 +89,7 @@ function requireAddon(path: string): Addon {
   try {
     return createRequire(import.meta.url)(path) as Addon
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw systemError('ADDON', `${path} does not load: ${reason}; ${REMEDY_BUILD}`, cause)
+    throw systemError('ADDON', `${path} does not load: ${messageOf(cause)}; ${REMEDY_BUILD}`, cause)
   }
 }
 
@@ -198,13 +197,6 @@ export interface EngineOptions {
 }
 
 /** A running engine. It keeps the process alive until it is closed; after that every call but close throws MPTUN_E_CLOSED. */
-/** Once C has them, nobody else needs them. */
-function eraseKeys({ kind, fields }: EngineCommand): void {
-  if (kind !== 'keysInstall') return
-  fields.sendKey?.fill(0)
-  fields.receiveKey?.fill(0)
-}
-
 export class Engine implements EnginePort {
   readonly #addon: Addon
   readonly #handle: Handle
@@ -236,7 +228,7 @@ export class Engine implements EnginePort {
     return this.#attempt(() => this.#reader.readAll())
   }
 
-  /** Stops the thread, closes the TUN and all sockets, erases all keys. Harmless when done before. */
+  /** Stops its threads, closes the TUN and all sockets, erases all keys. Harmless when done before. */
   close(): void {
     this.#addon.close(this.#handle)
   }
@@ -244,4 +236,11 @@ export class Engine implements EnginePort {
   #attempt<T>(call: () => T): T {
     return attempt('ENGINE', 'the engine fails', {}, call)
   }
+}
+
+/** Once C has them, nobody else needs them. */
+function eraseKeys({ kind, fields }: EngineCommand): void {
+  if (kind !== 'keysInstall') return
+  fields.sendKey?.fill(0)
+  fields.receiveKey?.fill(0)
 }

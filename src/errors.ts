@@ -42,6 +42,11 @@ function familyOf(code: ErrorCode, details: ErrorDetails): ErrorFamily {
   return 'bug'
 }
 
+/** What an error says; the text of whatever else was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** The user's input is refused. `key` is the place of the faulty value. */
 export function configError(topic: string, message: string, key?: string): MptunError {
   return new MptunError(`MPTUN_E_CONFIG_${topic}`, message, key === undefined ? {} : { key })

@@ -30,7 +30,7 @@ import * as v from 'valibot'
 import { hostPort, pool6, Unacceptable } from './config/values.js'
 import type { Usage } from './core/budget.js'
 import { formatKey, parseKey } from './core/keys.js'
-import { MptunError, systemError } from './errors.js'
+import { MptunError, messageOf, systemError } from './errors.js'
 import { type Cidr, formatAddress, formatCidr, parseAddress } from './net/address.js'
 
 export interface PeerRecord {
@@ -246,7 +246,7 @@ export class Store {
     try {
       return reader(found.trim())
     } catch (error) {
-      throw corrupt(join(this.dir, name), error instanceof Error ? error.message : String(error))
+      throw corrupt(join(this.dir, name), messageOf(error))
     }
   }
 

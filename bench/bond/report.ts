@@ -19,6 +19,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { messageOf } from '#mptun/errors.js'
 import { run } from '../lab/namespaces.js'
 import { repositoryPath } from '../lab/repository.js'
 import { describeMachine, machineSentence } from '../reporting/machine.js'
@@ -139,6 +140,6 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main()
 } catch (error) {
-  console.error(`bench:bond: ${error instanceof Error ? error.message : error}`)
+  console.error(`bench:bond: ${messageOf(error)}`)
   process.exitCode = 1
 }

@@ -1,5 +1,6 @@
 /** Runs scenarios: in every round each link alone, then every mode, then MPTCP, on the same links. */
 
+import { messageOf } from '#mptun/errors.js'
 import type { Congestion } from '../lab/traffic.js'
 import { secondsUntil } from './arrived.js'
 import { cutSample } from './cuts.js'
@@ -110,7 +111,7 @@ export async function runSteps(
       keep(rows, step, sample, timeLineOf(measured, seconds))
       listener.onDone({ step, sample, sumMbit: sum })
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       const ids = { scenario: scenario.id, load, congestion, subject: subjectName(subject), round }
       const failure = { ...ids, why }
       failures.push(failure)

@@ -3,6 +3,7 @@
  * all of them by itself.
  */
 
+import { messageOf } from '#mptun/errors.js'
 import type { Case, Stage } from './cases.js'
 import type { Carrier, Contestant } from './contestants/contestant.js'
 import type { Failure, Row } from './results.js'
@@ -56,7 +57,7 @@ export async function runSuite(suite: Suite, options: RunOptions): Promise<Done>
 async function runTogether(suite: Suite, options: RunOptions): Promise<Done> {
   const failures: Failure[] = []
   const fail = (contestant: Contestant, caseId: string, round: number, error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = messageOf(error)
     const failure = { case: caseId, contestant: contestant.id, round, why }
     failures.push(failure)
     options.onProgress({ kind: 'failed', failure })

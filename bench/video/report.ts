@@ -14,6 +14,7 @@
  */
 
 import { parseArgs } from 'node:util'
+import { messageOf } from '#mptun/errors.js'
 import { subjectName } from '../bond/subject.js'
 import { describeMachine, machineSentence } from '../reporting/machine.js'
 import { asText, type Table } from '../reporting/table.js'
@@ -68,7 +69,7 @@ async function main(wish: Wish): Promise<number> {
         rows.push([name, ...cellsOf(await measureVideo(run))])
       } catch (error) {
         failures++
-        console.error(`${title}, ${name}: ${error instanceof Error ? error.message : error}`)
+        console.error(`${title}, ${name}: ${messageOf(error)}`)
       }
     }
     const table: Table = { title, head: HEAD, rows }
@@ -80,6 +81,6 @@ async function main(wish: Wish): Promise<number> {
 try {
   process.exitCode = await main(parseArgs({ options: OPTIONS }).values)
 } catch (error) {
-  console.error(`bench:video: ${error instanceof Error ? error.message : error}`)
+  console.error(`bench:video: ${messageOf(error)}`)
   process.exitCode = 1
 }

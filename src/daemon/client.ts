@@ -9,7 +9,7 @@ import { Client, type Family, type ServerEndpoint } from '../core/client.js'
 import type { Fact, InnerAddresses } from '../core/facts.js'
 import { inviteId } from '../core/invite.js'
 import { DEFAULT_POLICY } from '../core/policy.js'
-import { configError } from '../errors.js'
+import { configError, messageOf } from '../errors.js'
 import { type Cidr, formatCidr, formatEndpoint } from '../net/address.js'
 import { listDevices } from '../net/devices.js'
 import { resolveEndpoints } from '../net/resolve.js'
@@ -366,8 +366,4 @@ function isSame(a: readonly ServerEndpoint[], b: readonly ServerEndpoint[]): boo
   const text = (endpoints: readonly ServerEndpoint[]) =>
     endpoints.map(({ address, port }) => formatEndpoint(address, port)).join()
   return text(a) === text(b)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -11,7 +11,7 @@ import { type ControlRequest, type ControlServer, controlPath, serveControl } fr
 import type { CoreOptions } from '../core/context.js'
 import type { Fact } from '../core/facts.js'
 import { KEY_BYTES, keyPairOf } from '../core/keys.js'
-import { configError, MptunError, systemError } from '../errors.js'
+import { configError, MptunError, messageOf, systemError } from '../errors.js'
 import { isJournalStream, Log } from '../log.js'
 import { clearTun } from '../net/tundevice.js'
 import type { StatusReport } from '../status.js'
@@ -295,8 +295,4 @@ function needsRestart(before: TunnelConfig, after: TunnelConfig): string[] {
   const text = (config: TunnelConfig, key: string) =>
     JSON.stringify((config as unknown as Record<string, unknown>)[key])
   return keys.filter((key) => text(before, key) !== text(after, key)).map((key) => WORD[key] ?? key)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
