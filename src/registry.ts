@@ -11,6 +11,9 @@ export interface Pools {
   readonly ipv6: Cidr
 }
 
+/** The inner addresses of one peer. */
+type InnerPair = Pick<RegisteredPeer, 'ipv4' | 'ipv6'>
+
 interface Entry extends PeerRecord {
   readonly name: string
 }
@@ -76,6 +79,20 @@ export class StoreRegistry implements Registry {
     return [...this.#load().values()].map(({ name }) => name).sort()
   }
 
+  /** Names that may come in: of peers, and of invitations, expired ones included. */
+  welcome(): Set<string> {
+    const invited = this.#store
+      .inviteIds()
+      .flatMap((id) => this.#readable(() => this.#store.readInvite(id))?.name ?? [])
+    return new Set([...this.names(), ...invited])
+  }
+
+  /** Undefined when no peer has this name. */
+  addressesOf(name: string): InnerPair | undefined {
+    const record = this.#readable(() => this.#store.readPeer(name))
+    return record && { ipv4: record.ipv4, ipv6: record.ipv6 }
+  }
+
   findPeer(publicKey: Uint8Array): RegisteredPeer | undefined {
     const found = this.#load().get(hex(publicKey))
     // Its file decides: directory times are too coarse to show a removal in the same tick.
@@ -107,16 +124,16 @@ export class StoreRegistry implements Registry {
   }
 
   /** A name that is known keeps its addresses under its new key. */
-  #addressesFor(id: string, name: string): Pick<RegisteredPeer, 'ipv4' | 'ipv6'> | undefined {
-    const known = this.#readable(() => this.#store.readPeer(name))
-    if (known !== undefined) return { ipv4: known.ipv4, ipv6: known.ipv6 }
+  #addressesFor(id: string, name: string): InnerPair | undefined {
+    const known = this.addressesOf(name)
+    if (known !== undefined) return known
     const index = this.#promised.get(id) ?? this.#freeIndex()
     if (index === undefined) return undefined
     this.#promised.set(id, index)
     return this.#addresses(index)
   }
 
-  #addresses(index: bigint) {
+  #addresses(index: bigint): InnerPair {
     return { ipv4: addressAt(this.#pools.ipv4, index), ipv6: addressAt(this.#pools.ipv6, index) }
   }
 

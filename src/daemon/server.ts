@@ -6,8 +6,15 @@ import type { ServerConfig, TunnelConfig } from '../config/tunnel.js'
 import type { Listen } from '../config/values.js'
 import type { RandomBytes } from '../core/keys.js'
 import { Server } from '../core/server.js'
-import { configError, MptunError } from '../errors.js'
-import { type Cidr, formatAddress, formatCidr, formatEndpoint, networkOf } from '../net/address.js'
+import { configError } from '../errors.js'
+import {
+  type Cidr,
+  familyOf,
+  formatAddress,
+  formatCidr,
+  formatEndpoint,
+  networkOf,
+} from '../net/address.js'
 import { Nat } from '../net/nat.js'
 import { addressTun, innerCidrs, raiseTun } from '../net/tundevice.js'
 import { StoreRegistry } from '../registry.js'
@@ -129,21 +136,17 @@ export class ServerRole implements Role {
   }
 
   #addresses(name: string): string[] {
-    const record = this.#readable(() => this.#around.store.readPeer(name))
-    return record === undefined ? [] : [record.ipv4, record.ipv6].map(formatAddress)
+    const found = this.#registry.addressesOf(name)
+    return found === undefined ? [] : [found.ipv4, found.ipv6].map(formatAddress)
   }
 
   /** Ends sessions of names that the store knows no more. */
   #endRevoked(): void {
-    const { store, log } = this.#around
     this.#registry.refresh()
-    const known = new Set(this.#registry.names())
-    for (const id of store.inviteIds()) {
-      const invite = this.#readable(() => store.readInvite(id))
-      if (invite !== undefined) known.add(invite.name)
-    }
+    const welcome = this.#registry.welcome()
     for (const { name } of this.core.snapshot().peers) {
-      if (!known.has(name) && this.core.revoke(name)) log.write('peer.revoked', { peer: name })
+      if (welcome.has(name) || !this.core.revoke(name)) continue
+      this.#around.log.write('peer.revoked', { peer: name })
     }
   }
 
@@ -152,22 +155,12 @@ export class ServerRole implements Role {
     const wanted =
       this.#config.listen.length > 0 ? this.#config.listen : defaults(machine.hasIpv6())
     for (const { address, port } of wanted) {
-      const family = address.length === 4 ? 4 : 6
+      const family = familyOf(address)
       const { fd } = machine.openUdp({ family, address: formatAddress(address), port })
       this.core.listen(family, fd)
       const text = formatEndpoint(address, port)
       this.#listening.push(text)
       log.write('listen.opened', { at: text })
-    }
-  }
-
-  #readable<T>(read: () => T | undefined): T | undefined {
-    try {
-      return read()
-    } catch (error) {
-      if (!(error instanceof MptunError)) throw error
-      this.#around.log.write('state.unreadable', { why: error.message })
-      return undefined
     }
   }
 }
