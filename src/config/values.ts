@@ -2,14 +2,8 @@
 
 import { isIP } from 'node:net'
 import { configError } from '../errors.js'
-import {
-  type Cidr,
-  formatCidr,
-  networkOf,
-  parseAddress,
-  parseCidr,
-  sameAddress,
-} from '../net/address.js'
+import { type Cidr, formatCidr, networkOf, parseAddress, parseCidr } from '../net/address.js'
+import { sameOctets } from '../octets.js'
 import { suggestion } from './spelling.js'
 
 /** A value is refused; the message says what was found and what is accepted, the catcher says where it stood. */
@@ -162,7 +156,7 @@ export const network: Reader<Cidr> = (text) => {
   const cidr = parseCidr(text)
   if (cidr === undefined) return refuse(text, 'a network such as 192.0.2.0/24 or 2001:db8::/32')
   const whole = networkOf(cidr)
-  if (sameAddress(whole.address, cidr.address)) return cidr
+  if (sameOctets(whole.address, cidr.address)) return cidr
   return refuse(text, `a network: this address lies in ${formatCidr(whole)}`)
 }
 

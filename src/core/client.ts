@@ -5,6 +5,7 @@
 import type { EngineEvent, EventOf } from '../boundary.js'
 import { CROSSING } from '../boundary.js'
 import { Codec } from '../layout.js'
+import { sameOctets } from '../octets.js'
 import { CLOSE, CLOSE_REASON, LIMIT, MESSAGE, TIMER } from '../wire.js'
 import type { Usage } from './budget.js'
 import type { ControlMessage } from './channel.js'
@@ -369,7 +370,7 @@ export class Client extends Tunnel {
     // Also in place of that of the session before, which is nobody's business any more.
     this.#firstPathByUs = nowUs + FIRST_PATH_WITHIN_US
     const before = this.#serverInstance
-    const fresh = !payload.instance.every((octet, i) => octet === before?.[i])
+    const fresh = before === undefined || !sameOctets(payload.instance, before)
     this.#serverInstance = payload.instance
     this.#server.epochs.install(nowUs, {
       localIndex,

@@ -3,6 +3,7 @@
  * follows from them.
  */
 import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
+import { sameOctets } from '../octets.js'
 import { FEATURE, TIMER } from '../wire.js'
 import type { Known, Load } from './candidate.js'
 import { ControlChannel, type ControlMessage } from './channel.js'
@@ -361,7 +362,7 @@ export class Peer {
 
   #publish(plan: Plan): void {
     const payload = encodePlan(plan, this.#policy, this.#resting())
-    if (this.#planBytes !== undefined && equal(this.#planBytes, payload)) return
+    if (this.#planBytes !== undefined && sameOctets(this.#planBytes, payload)) return
     this.#planBytes = payload
     this.#context.command({ kind: 'planPublish', fields: { peer: this.id }, payload })
   }
@@ -415,8 +416,4 @@ function notesOf(of: PathMeasurements | undefined, left: string | undefined): st
 /** The endpoint in a record that carries more. */
 function placeOf({ port, family, remotePort, remote, scope, local }: Endpoint): Endpoint {
   return { port, family, remotePort, remote, scope, local }
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i])
 }

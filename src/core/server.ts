@@ -4,6 +4,7 @@
  */
 import { CROSSING, type EngineEvent, type EventOf } from '../boundary.js'
 import { Codec } from '../layout.js'
+import { sameOctets } from '../octets.js'
 import { CLOSE, CLOSE_REASON, MESSAGE } from '../wire.js'
 import type { ControlMessage } from './channel.js'
 import { type CoreOptions, FEATURES, offerOf } from './context.js'
@@ -214,7 +215,7 @@ export class Server extends Tunnel {
   #answer(nowUs: number, event: EventOf<'handshake'>, initiation: Initiation): void {
     const { peerPublicKey, payload } = initiation
     const known = this.#registry.findPeer(peerPublicKey)
-    const isInvited = payload.invite.some((octet, i) => octet !== NO_INVITE[i])
+    const isInvited = !sameOctets(payload.invite, NO_INVITE)
     const invite =
       known === undefined && isInvited ? this.#registry.findInvite(payload.invite) : undefined
     const registered = known ?? invite
@@ -230,7 +231,7 @@ export class Server extends Tunnel {
     const fresh =
       client.peer.epochs.aead === undefined ||
       client.instances === undefined ||
-      !payload.instance.every((octet, i) => octet === client.instances?.theirs[i])
+      !sameOctets(payload.instance, client.instances.theirs)
     const instance = fresh
       ? this.context.options.randomBytes(INSTANCE_BYTES)
       : client.instances!.ours
@@ -307,8 +308,9 @@ export class Server extends Tunnel {
   #forgetTrying(invite: Uint8Array, except: string): void {
     for (const client of [...this.#clients.values()]) {
       const isTrying = client.peer.epochs.aead === undefined && client.key !== except
-      if (!isTrying || !client.invite?.every((octet, i) => octet === invite[i])) continue
-      this.#forget(client, 'its invitation is tried by another key')
+      if (isTrying && client.invite !== undefined && sameOctets(client.invite, invite)) {
+        this.#forget(client, 'its invitation is tried by another key')
+      }
     }
   }
 

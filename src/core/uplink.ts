@@ -4,6 +4,7 @@
  * reach: an address that does not answer is left for the next one, one that works is kept.
  */
 import type { Endpoint, EventOf } from '../boundary.js'
+import { sameOctets } from '../octets.js'
 import type { Budget } from './budget.js'
 import { DEFAULT_PATH_POLICY, type Intent, type PathPolicy } from './policy.js'
 
@@ -244,13 +245,9 @@ export class Uplink {
 }
 
 function isSame(a: ServerEndpoint, b: ServerEndpoint | undefined): boolean {
-  return a.family === b?.family && a.port === b.port && isSameAddress(a.address, b.address)
+  return a.family === b?.family && a.port === b.port && sameOctets(a.address, b.address)
 }
 
 function isSameEndpoint(a: Endpoint, b: Endpoint | undefined): boolean {
-  return a.port === b?.port && a.remotePort === b.remotePort && isSameAddress(a.remote, b.remote)
-}
-
-function isSameAddress(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i])
+  return a.port === b?.port && a.remotePort === b.remotePort && sameOctets(a.remote, b.remote)
 }

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { sameOctets } from '../octets.js'
 
 export type Family = 4 | 6
 
@@ -60,11 +61,7 @@ function maskOctet(bits: number): number {
 
 export function contains(network: Cidr, address: Uint8Array): boolean {
   if (familyOf(address) !== network.family) return false
-  return sameAddress(networkOf({ ...network, address }).address, network.address)
-}
-
-export function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i])
+  return sameOctets(networkOf({ ...network, address }).address, network.address)
 }
 
 /** Number of addresses in a network. */
