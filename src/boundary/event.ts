@@ -1,0 +1,193 @@
+/** What C tells TypeScript. */
+import { ENDPOINT, OF_PATH, OF_PEER } from './record.js'
+
+export const EVENT = {
+  handshake: {
+    value: 1,
+    doc: 'a handshake message of right length came',
+    layout: [
+      { name: 'kind', type: 'u16', doc: 'which record this is' },
+      { name: 'length', type: 'u16', doc: 'octets of `bytes`' },
+      ...ENDPOINT,
+      { name: 'bytes', type: 'bytes', length: 256, doc: 'the message' },
+    ],
+  },
+  control: {
+    value: 2,
+    doc: 'a control body came, authenticated',
+    layout: [
+      ...OF_PATH,
+      { name: 'length', type: 'u16', doc: 'octets of `bytes`' },
+      { name: 'bytes', type: 'bytes', length: 256, doc: 'the body' },
+    ],
+  },
+  pathSeen: {
+    value: 3,
+    doc: 'an authenticated datagram came on a path id that was unknown; the path now exists and is not allowed yet',
+    layout: [...OF_PATH, ...ENDPOINT],
+  },
+  pathMoved: {
+    value: 4,
+    doc: 'the newest authenticated datagram of a path came from elsewhere',
+    layout: [...OF_PATH, ...ENDPOINT],
+  },
+  pathLost: {
+    value: 5,
+    doc: 'C has taken the path out',
+    layout: [
+      ...OF_PATH,
+      { name: 'why', type: 'u8', doc: 'PATH_LOST' },
+      { name: 'errorNumber', type: 'i32', doc: 'errno of sendmsg, when why is error' },
+    ],
+  },
+  pathAlive: {
+    value: 6,
+    doc: 'a path that is not allowed works in both directions again',
+    layout: OF_PATH,
+  },
+  peerUse: {
+    value: 7,
+    doc: 'data began to flow, or has been absent for idleAfterUs',
+    layout: [...OF_PEER, { name: 'inUse', type: 'u8', doc: '1 or 0' }],
+  },
+  epochConfirmed: {
+    value: 8,
+    doc: 'the peer has sent the first datagram under these keys, which are used for sending now',
+    layout: [...OF_PEER, { name: 'localIndex', type: 'u16', doc: 'which' }],
+  },
+  pathStats: {
+    value: 9,
+    doc: 'measurements of one path',
+    layout: [
+      ...OF_PATH,
+      { name: 'usable', type: 'u8', doc: '1: data may use it now' },
+      { name: 'heard', type: 'u8', doc: '1: not silent' },
+      { name: 'heardByPeer', type: 'u8', doc: '1: the peer says so of its side' },
+      { name: 'token', type: 'u32', doc: 'of the request' },
+      { name: 'rttUs', type: 'u32', unit: 'us', doc: 'latest sample' },
+      { name: 'srttUs', type: 'u32', unit: 'us', doc: 'RFC 6298; 0: no sample yet' },
+      { name: 'rttvarUs', type: 'u32', unit: 'us', doc: 'RFC 6298' },
+      { name: 'minRttUs', type: 'u32', unit: 'us', doc: 'since the path exists' },
+      {
+        name: 'jitterUs',
+        type: 'u32',
+        unit: 'us',
+        doc: 'RFC 3550 interarrival jitter of what we receive',
+      },
+      {
+        name: 'rxSkewUs',
+        type: 'u32',
+        unit: 'us',
+        doc: "one-way delay towards us above the quickest path's",
+      },
+      {
+        name: 'txSkewUs',
+        type: 'u32',
+        unit: 'us',
+        doc: "one-way delay away from us above the quickest path's",
+      },
+      { name: 'silentUs', type: 'u32', unit: 'us', doc: 'since the last authenticated datagram' },
+      { name: 'txDatagrams', type: 'u64', doc: 'sealed datagrams sent' },
+      { name: 'txBytes', type: 'u64', unit: 'bytes', doc: 'UDP payload' },
+      { name: 'txData', type: 'u64', doc: 'of txDatagrams: data' },
+      { name: 'txErrors', type: 'u64', doc: 'refused by the kernel' },
+      { name: 'rxDatagrams', type: 'u64', doc: 'accepted' },
+      { name: 'rxBytes', type: 'u64', unit: 'bytes', doc: 'UDP payload' },
+      { name: 'rxData', type: 'u64', doc: 'of rxDatagrams: data' },
+      {
+        name: 'rxExpected',
+        type: 'u64',
+        doc: 'by path sequence; rxExpected - rxDatagrams were lost on the way to us',
+      },
+      { name: 'peerExpected', type: 'u64', doc: 'as the peer counts for the other direction' },
+      { name: 'peerReceived', type: 'u64', doc: 'as the peer counts for the other direction' },
+      { name: 'suspect', type: 'u8', doc: '1: no progress; carries nothing until it is heard of' },
+      {
+        name: 'windowBytes',
+        type: 'u64',
+        unit: 'bytes',
+        doc: 'most that may be under way; 0: no window',
+      },
+      { name: 'inflightBytes', type: 'u64', unit: 'bytes', doc: 'under way now' },
+      {
+        name: 'deliveryRate',
+        type: 'u64',
+        unit: 'bytes/s',
+        doc: 'what arrives; smoothed while the window is full, and otherwise only rising; 0: not known',
+      },
+      { name: 'queueUs', type: 'u32', unit: 'us', doc: 'standing queue on the uplink' },
+      { name: 'targetUs', type: 'u32', unit: 'us', doc: 'queue aimed at' },
+      { name: 'lostDatagrams', type: 'u64', doc: 'of txData: reported missing' },
+      { name: 'suspicions', type: 'u64', doc: 'times that it was put aside for lack of progress' },
+    ],
+  },
+  peerStats: {
+    value: 10,
+    doc: 'measurements of one peer',
+    layout: [
+      ...OF_PEER,
+      { name: 'token', type: 'u32', doc: 'of the request' },
+      { name: 'inUse', type: 'u8', doc: '1 or 0' },
+      { name: 'held', type: 'u32', doc: 'packets in reorder now' },
+      { name: 'txPackets', type: 'u64', doc: 'inner packets sent' },
+      { name: 'rxPackets', type: 'u64', doc: 'inner packets delivered' },
+      { name: 'heldTotal', type: 'u64', doc: 'packets that had to wait for others' },
+      { name: 'provedLost', type: 'u64', doc: 'gaps passed because every path had overtaken them' },
+      { name: 'deadlinePassed', type: 'u64', doc: 'gaps passed because time was up' },
+      { name: 'late', type: 'u64', doc: 'delivered behind their turn' },
+      { name: 'duplicates', type: 'u64', doc: 'copies dropped' },
+      { name: 'backlogBytes', type: 'u64', unit: 'bytes', doc: 'in the ingress queue now' },
+      { name: 'backlogUs', type: 'u32', unit: 'us', doc: 'time that its oldest packet has waited' },
+      { name: 'queueDropped', type: 'u64', doc: 'packets dropped by the ingress queue' },
+      { name: 'queueMarked', type: 'u64', doc: 'packets marked by it (ECN)' },
+      { name: 'resent', type: 'u64', doc: 'packets sent again' },
+      { name: 'resentBytes', type: 'u64', unit: 'bytes', doc: 'inner octets of resent' },
+      { name: 'copied', type: 'u64', doc: 'deliberate copies of thin packets' },
+      {
+        name: 'givenUp',
+        type: 'u64',
+        doc: 'lost packets that were not sent again: too old, too often',
+      },
+      { name: 'txFeedbackBytes', type: 'u64', unit: 'bytes', doc: 'UDP payload of feedback sent' },
+    ],
+  },
+  counter: {
+    value: 11,
+    doc: 'one counter that is not zero',
+    layout: [
+      { name: 'kind', type: 'u16', doc: 'which record this is' },
+      { name: 'counter', type: 'u16', doc: 'COUNTER' },
+      { name: 'token', type: 'u32', doc: 'of the request' },
+      { name: 'count', type: 'u64', doc: 'since the engine opened' },
+    ],
+  },
+  statsEnd: {
+    value: 12,
+    doc: 'all answers to a request have been given',
+    layout: [
+      { name: 'kind', type: 'u16', doc: 'which record this is' },
+      { name: 'token', type: 'u32', doc: 'of the request' },
+    ],
+  },
+  linksChanged: {
+    value: 13,
+    doc: 'rtnetlink told of a change of a link, an address or a route: look again',
+    layout: [{ name: 'kind', type: 'u16', doc: 'which record this is' }],
+  },
+  failed: {
+    value: 14,
+    doc: 'the engine cannot go on',
+    layout: [
+      { name: 'kind', type: 'u16', doc: 'which record this is' },
+      { name: 'errorNumber', type: 'i32', doc: 'errno of the system call' },
+      { name: 'syscall', type: 'bytes', length: 16, doc: 'its name, ASCII, zero-padded' },
+    ],
+  },
+} as const
+
+export const PATH_LOST = {
+  silent: { value: 0, doc: 'nothing heard for silenceUs' },
+  unheard: { value: 1, doc: 'the peer says that it does not hear us' },
+  error: { value: 2, doc: 'the kernel refused to send' },
+  closed: { value: 3, doc: 'its socket was closed' },
+} as const
