@@ -1,5 +1,5 @@
 /** What TypeScript asks of C. */
-import { ENDPOINT, OF_PATH, OF_PEER } from './record.js'
+import { ENDPOINT, OF_KIND, OF_PATH, OF_PEER } from './record.js'
 
 export const COMMAND = {
   peerAdd: {
@@ -92,7 +92,7 @@ export const COMMAND = {
     value: 11,
     doc: 'C takes the socket over and closes it',
     layout: [
-      { name: 'kind', type: 'u16', doc: 'which record this is' },
+      ...OF_KIND,
       { name: 'port', type: 'u8', doc: 'below CROSSING.ports' },
       { name: 'family', type: 'u8', doc: '4 or 6' },
       { name: 'fd', type: 'i32', doc: 'a non-blocking UDP socket; unused in the simulation' },
@@ -101,15 +101,12 @@ export const COMMAND = {
   portClose: {
     value: 12,
     doc: 'closes the socket; paths that use it fall silent',
-    layout: [
-      { name: 'kind', type: 'u16', doc: 'which record this is' },
-      { name: 'port', type: 'u8', doc: 'which' },
-    ],
+    layout: [...OF_KIND, { name: 'port', type: 'u8', doc: 'which' }],
   },
   datagramSend: {
     value: 13,
     doc: 'payload: a handshake message, sent as it is',
-    layout: [{ name: 'kind', type: 'u16', doc: 'which record this is' }, ...ENDPOINT],
+    layout: [...OF_KIND, ...ENDPOINT],
   },
   controlSend: {
     value: 14,
@@ -120,9 +117,6 @@ export const COMMAND = {
   statsRequest: {
     value: 16,
     doc: 'answered by pathStats, peerStats and counter events, then statsEnd',
-    layout: [
-      { name: 'kind', type: 'u16', doc: 'which record this is' },
-      { name: 'token', type: 'u32', doc: 'copied into each answer' },
-    ],
+    layout: [...OF_KIND, { name: 'token', type: 'u32', doc: 'copied into each answer' }],
   },
 } as const

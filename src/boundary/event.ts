@@ -1,12 +1,12 @@
 /** What C tells TypeScript. */
-import { ENDPOINT, OF_PATH, OF_PEER } from './record.js'
+import { ENDPOINT, OF_KIND, OF_PATH, OF_PEER } from './record.js'
 
 export const EVENT = {
   handshake: {
     value: 1,
     doc: 'a handshake message of right length came',
     layout: [
-      { name: 'kind', type: 'u16', doc: 'which record this is' },
+      ...OF_KIND,
       { name: 'length', type: 'u16', doc: 'octets of `bytes`' },
       ...ENDPOINT,
       { name: 'bytes', type: 'bytes', length: 256, doc: 'the message' },
@@ -155,7 +155,7 @@ export const EVENT = {
     value: 11,
     doc: 'one counter that is not zero',
     layout: [
-      { name: 'kind', type: 'u16', doc: 'which record this is' },
+      ...OF_KIND,
       { name: 'counter', type: 'u16', doc: 'COUNTER' },
       { name: 'token', type: 'u32', doc: 'of the request' },
       { name: 'count', type: 'u64', doc: 'since the engine opened' },
@@ -164,21 +164,18 @@ export const EVENT = {
   statsEnd: {
     value: 12,
     doc: 'all answers to a request have been given',
-    layout: [
-      { name: 'kind', type: 'u16', doc: 'which record this is' },
-      { name: 'token', type: 'u32', doc: 'of the request' },
-    ],
+    layout: [...OF_KIND, { name: 'token', type: 'u32', doc: 'of the request' }],
   },
   linksChanged: {
     value: 13,
     doc: 'rtnetlink told of a change of a link, an address or a route: look again',
-    layout: [{ name: 'kind', type: 'u16', doc: 'which record this is' }],
+    layout: OF_KIND,
   },
   failed: {
     value: 14,
     doc: 'the engine cannot go on',
     layout: [
-      { name: 'kind', type: 'u16', doc: 'which record this is' },
+      ...OF_KIND,
       { name: 'errorNumber', type: 'i32', doc: 'errno of the system call' },
       { name: 'syscall', type: 'bytes', length: 16, doc: 'its name, ASCII, zero-padded' },
     ],

@@ -11,8 +11,10 @@ export const ENDPOINT = [
   { name: 'local', type: 'bytes', length: 16, doc: 'our address, all zero: the kernel chooses' },
 ] as const
 
+export const OF_KIND = [{ name: 'kind', type: 'u16', doc: 'which record this is' }] as const
+
 export const OF_PEER = [
-  { name: 'kind', type: 'u16', doc: 'which record this is' },
+  ...OF_KIND,
   { name: 'peer', type: 'u16', doc: 'slot chosen by TypeScript, below CROSSING.peers' },
 ] as const
 
