@@ -2,27 +2,19 @@
  * One peer, as both roles see it: its keys over time, its paths, its policy, and the plan that
  * follows from them.
  */
-import type { Endpoint, EngineEvent, EventOf } from '../boundary.js'
+import type { Endpoint, EngineEvent } from '../boundary.js'
 import { sameOctets } from '../octets.js'
 import { FEATURE, TIMER } from '../wire.js'
 import type { Known, Load } from './candidate.js'
 import { ControlChannel, type ControlMessage } from './channel.js'
 import type { Context } from './context.js'
 import { Epochs } from './epochs.js'
-import type { Fact } from './facts.js'
-import { lossSentence, PathLife } from './path.js'
+import { Paths } from './paths.js'
 import { Planner } from './planner.js'
-import { DEFAULT_POLICY, type Mode, type Policy, pathPolicy } from './policy.js'
+import { DEFAULT_POLICY, type Mode, type Policy } from './policy.js'
 import { encodePlan, NOTHING_CARRIES, type Plan } from './schedule.js'
-import type { PathSnapshot, PeerSnapshot } from './snapshot.js'
-import { type PathMeasurements, PathStats, PeerStats } from './stats.js'
-
-interface PeerPath {
-  readonly life: PathLife
-  readonly stats: PathStats
-  label: string
-  endpoint: Endpoint | undefined
-}
+import type { PeerSnapshot } from './snapshot.js'
+import { PeerStats } from './stats.js'
 
 export interface PeerOptions {
   /** Slot in C. */
@@ -51,7 +43,7 @@ export class Peer {
   readonly channel: ControlChannel
   readonly #context: Context
   readonly #initiator: boolean
-  readonly #paths = new Map<number, PeerPath>()
+  readonly #paths: Paths
   #policy: Policy = DEFAULT_POLICY
   readonly #planner = new Planner()
   #planBytes: Uint8Array | undefined
@@ -69,6 +61,7 @@ export class Peer {
     this.#initiator = options.initiator
     this.epochs = new Epochs(context, options.id)
     this.channel = new ControlChannel(context, options.id)
+    this.#paths = new Paths(context, this)
   }
 
   get policy(): Policy {
@@ -84,6 +77,11 @@ export class Peer {
     return mode === 'adaptive' && !hasRepair ? 'balance-rr' : mode
   }
 
+  /** The policy with the mode that is carried out. */
+  get #carriedOut(): Policy {
+    return { ...this.#policy, mode: this.mode }
+  }
+
   get isInUse(): boolean {
     return this.#inUse
   }
@@ -93,11 +91,11 @@ export class Peer {
   }
 
   get hasPathUp(): boolean {
-    return [...this.#paths.values()].some(({ life }) => life.state === 'up')
+    return this.#paths.hasUp
   }
 
   get pathIds(): readonly number[] {
-    return [...this.#paths.keys()]
+    return this.#paths.ids
   }
 
   /** Tells C how to probe. Call once after peerAdd. */
@@ -133,7 +131,7 @@ export class Peer {
     const before = this.#policy
     this.#policy = policy
     if (policy.mode !== before.mode) {
-      this.#fact({ kind: 'policy', peer: this.name, mode: policy.mode })
+      this.#context.fact({ kind: 'policy', peer: this.name, mode: policy.mode })
     }
     this.#adjust()
   }
@@ -158,12 +156,11 @@ export class Peer {
 
   /** Makes a path known, or gives it another endpoint; undefined: it has none yet. */
   setPath(nowUs: number, path: number, label: string, endpoint: Endpoint | undefined): void {
-    const known = this.#paths.get(path) ?? { life: new PathLife(nowUs), stats: new PathStats() }
-    this.#paths.set(path, { ...known, label, endpoint: endpoint && placeOf(endpoint) })
+    this.#paths.set(nowUs, path, label, endpoint)
   }
 
   removePath(path: number): void {
-    if (!this.#paths.delete(path)) return
+    if (!this.#paths.remove(path)) return
     this.#replan()
     this.#context.command({ kind: 'pathRemove', fields: { peer: this.id, path } })
   }
@@ -174,14 +171,11 @@ export class Peer {
       case 'control':
         return this.channel.handle(event.bytes.subarray(0, event.length), event.path)
       case 'pathMoved':
-        this.#handleMoved(event)
+        this.#paths.handleMoved(event)
         return undefined
       case 'pathLost': {
-        const why = lossSentence(event.why, event.errorNumber)
         const mostHoldUs = this.mode === 'adaptive' ? ADAPTIVE_HOLD_US : undefined
-        this.#change(event.path, (life) =>
-          life.handleLost(nowUs, why, this.#policy.updelayUs, mostHoldUs),
-        )
+        this.#paths.handleLost(nowUs, event, this.#policy.updelayUs, mostHoldUs)
         this.#replan()
         this.#raiseAll(nowUs)
         return undefined
@@ -193,7 +187,7 @@ export class Peer {
         this.#inUse = event.inUse === 1
         return undefined
       case 'pathStats':
-        this.#paths.get(event.path)?.stats.handleSample(nowUs, event)
+        this.#paths.handleSample(nowUs, event)
         return undefined
       case 'peerStats':
         this.#stats.handleSample(nowUs, event)
@@ -209,10 +203,7 @@ export class Peer {
     this.channel.restart()
     this.#stats.restart()
     this.#planner.restart()
-    for (const [path, { stats }] of this.#paths) {
-      stats.restart()
-      this.#change(path, (life) => life.restart(nowUs))
-    }
+    this.#paths.restart(nowUs)
   }
 
   /** All measurements of one moment have been told. */
@@ -228,9 +219,8 @@ export class Peer {
   }
 
   nextTimeout(): number {
-    const paths = this.#isHeld ? [] : [...this.#paths.values()]
-    const lives = paths.map(({ life }) => life.nextTimeout())
-    return Math.min(this.channel.nextTimeout(), this.epochs.nextTimeout(), ...lives)
+    const pathsUs = this.#isHeld ? Number.POSITIVE_INFINITY : this.#paths.nextTimeout()
+    return Math.min(this.channel.nextTimeout(), this.epochs.nextTimeout(), pathsUs)
   }
 
   snapshot(): PeerSnapshot {
@@ -241,75 +231,28 @@ export class Peer {
       inUse: this.#inUse,
       policy: this.#policy,
       mode: this.mode,
-      paths: [...this.#paths].map(([path, entry]) => this.#pathSnapshot(path, entry)),
+      paths: this.#paths.snapshot(this.#policy, this.#planner),
       measurements: this.#stats.measurements(),
     }
   }
 
-  #handleMoved(event: EventOf<'pathMoved'>): void {
-    const entry = this.#paths.get(event.path)
-    if (entry === undefined) return
-    const endpoint = placeOf(event)
-    entry.endpoint = endpoint
-    const { label } = entry
-    this.#fact({ kind: 'path-moved', peer: this.name, path: event.path, label, endpoint })
-  }
-
   #handleAlive(nowUs: number, path: number): void {
-    // C had taken it out before a word of ours arrived there; the word stands.
-    if (this.#paths.get(path)?.life.state === 'up') this.#allow(path)
-    this.#change(path, (life) => life.handleAlive(nowUs, this.#policy.updelayUs))
-    if (this.#willing().length === 0) this.#release()
+    this.#paths.handleAlive(nowUs, path, this.#policy.updelayUs)
+    if (this.#willing().length === 0) this.#paths.release()
     this.#raise(nowUs, path)
     this.channel.handleAlive(nowUs)
   }
 
-  /** Without any path up, those that are alive do not wait (bonding.rst, "updelay"). */
-  #release(): void {
-    for (const { life } of this.#paths.values()) life.release()
-  }
-
   #raiseAll(nowUs: number): void {
-    for (const path of this.#paths.keys()) this.#raise(nowUs, path)
+    for (const path of this.#paths.ids) this.#raise(nowUs, path)
   }
 
   #raise(nowUs: number, path: number): void {
-    if (this.#isHeld) return
-    let isUp = false
-    this.#change(path, (life) => {
-      isUp = life.handleTimeout(nowUs)
-    })
-    if (!isUp) return
-    this.#allow(path)
-    this.#replan()
+    if (!this.#isHeld && this.#paths.raise(nowUs, path)) this.#replan()
   }
 
-  #allow(path: number): void {
-    this.#context.command({ kind: 'pathAllow', fields: { peer: this.id, path, allowed: 1 } })
-  }
-
-  /** Applies a change to a path's life and tells when its state became another. */
-  #change(path: number, change: (life: PathLife) => void): void {
-    const entry = this.#paths.get(path)
-    if (entry === undefined) return
-    const { life, label } = entry
-    const from = life.state
-    change(life)
-    const { state: to, why } = life
-    if (from === to) return
-    this.#fact({ kind: 'path-state', peer: this.name, path, label, from, to, why })
-  }
-
-  /** Paths that work and that the user wants. */
   #willing(): Known[] {
-    return [...this.#paths]
-      .filter(([, { life }]) => life.state === 'up')
-      .map(([path, { label, stats }]) => ({
-        policy: pathPolicy(this.#policy, path),
-        label,
-        measurements: stats.measurements(),
-      }))
-      .filter(({ policy }) => policy.intent !== 'down' && !policy.spent)
+    return this.#paths.willing(this.#policy)
   }
 
   /**
@@ -321,99 +264,32 @@ export class Peer {
     if (willing.length === 0) {
       this.#planner.clear()
       if (this.hasPathUp) this.#publish(NOTHING_CARRIES)
-      this.#release()
+      this.#paths.release()
       return
     }
     const before = this.#planner.active
-    const plan = this.#planner.plan({ ...this.#policy, mode: this.mode }, willing)
+    const plan = this.#planner.plan(this.#carriedOut, willing)
     const { active } = this.#planner
     if (active !== undefined && active !== before) {
-      const label = this.#labelOf(active) ?? ''
-      this.#fact({ kind: 'active-path', peer: this.name, path: active, label })
+      const label = this.#paths.labelOf(active) ?? ''
+      this.#context.fact({ kind: 'active-path', peer: this.name, path: active, label })
     }
     this.#publish(plan)
   }
 
   #load(): Load {
     const of = this.#stats.measurements()
-    const all = [...this.#paths.values()].map(({ stats }) => stats.measurements())
-    const sent = all.reduce((sum, path) => sum + (path?.recentTxBytesPerS ?? 0), 0)
     return {
       backlogUs: of?.backlogUs ?? 0,
-      sentBytesPerS: Math.max(0, sent - (of?.recentResentBytesPerS ?? 0)),
+      sentBytesPerS: Math.max(0, this.#paths.sentBytesPerS - (of?.recentResentBytesPerS ?? 0)),
     }
   }
 
-  /**
-   * Paths that carry nothing and need not be watched: a failure of the others would find them as they were
-   * some seconds ago. Metered ones everywhere; in the mode adaptive, where C finds out within a round trip
-   * whether a path works, all that work.
-   */
-  #resting(): number[] {
-    const isAdaptive = this.mode === 'adaptive'
-    return [...this.#paths]
-      .filter(([path]) => !this.#planner.carries(path))
-      .filter(
-        ([path, { life }]) =>
-          pathPolicy(this.#policy, path).metered || (isAdaptive && life.state === 'up'),
-      )
-      .map(([path]) => path)
-  }
-
   #publish(plan: Plan): void {
-    const payload = encodePlan(plan, this.#policy, this.#resting())
+    const resting = this.#paths.resting(this.#carriedOut, this.#planner)
+    const payload = encodePlan(plan, this.#policy, resting)
     if (this.#planBytes !== undefined && sameOctets(this.#planBytes, payload)) return
     this.#planBytes = payload
     this.#context.command({ kind: 'planPublish', fields: { peer: this.id }, payload })
   }
-
-  #pathSnapshot(path: number, { life, stats, label, endpoint }: PeerPath): PathSnapshot {
-    const policy = pathPolicy(this.#policy, path)
-    const inPlan = life.state === 'up' && this.#planner.carries(path)
-    const measurements = stats.measurements()
-    return {
-      path,
-      label,
-      endpoint,
-      state: life.state,
-      sinceUs: life.sinceUs,
-      inPlan,
-      why: inPlan
-        ? ''
-        : life.state === 'up'
-          ? this.#planner.whyIdle(policy, (other) => this.#labelOf(other))
-          : life.why,
-      intent: policy.intent,
-      tier: policy.tier,
-      weight: policy.weight,
-      metered: policy.metered,
-      capBytesPerS: policy.capBytesPerS,
-      notes: inPlan ? notesOf(measurements, this.#planner.left(path)) : [],
-      measurements,
-    }
-  }
-
-  #labelOf(path: number): string | undefined {
-    return this.#paths.get(path)?.label
-  }
-
-  #fact(fact: Fact): void {
-    this.#context.fact(fact)
-  }
-}
-
-/** What C has found out about a path that is up. */
-function notesOf(of: PathMeasurements | undefined, left: string | undefined): string[] {
-  const notes = left === undefined ? [] : [`is left out of bulk: ${left}`]
-  if (!of?.suspect) return notes
-  const silentMs = Math.round(of.silentUs / 1000)
-  return [
-    ...notes,
-    `is suspect: no answer since ${silentMs} ms; its packets were sent again on others`,
-  ]
-}
-
-/** The endpoint in a record that carries more. */
-function placeOf({ port, family, remotePort, remote, scope, local }: Endpoint): Endpoint {
-  return { port, family, remotePort, remote, scope, local }
 }

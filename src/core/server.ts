@@ -8,6 +8,7 @@ import { sameOctets } from '../octets.js'
 import { CLOSE, CLOSE_REASON, MESSAGE } from '../wire.js'
 import type { ControlMessage } from './channel.js'
 import { type CoreOptions, FEATURES, offerOf } from './context.js'
+import { endpointOf } from './endpoint.js'
 import { aeadName } from './epochs.js'
 import type { InnerAddresses } from './facts.js'
 import { INSTANCE_BYTES, NO_INVITE, NO_PSK } from './handshake.js'
@@ -365,9 +366,7 @@ export class Server extends Tunnel {
   }
 
   #reply(event: EventOf<'handshake'>, payload: Uint8Array): void {
-    const { port, family, remotePort, remote, scope, local } = event
-    const fields = { port, family, remotePort, remote, scope, local }
-    this.context.command({ kind: 'datagramSend', fields, payload })
+    this.context.command({ kind: 'datagramSend', fields: endpointOf(event), payload })
   }
 
   #clientOf(peer: Peer): Client | undefined {
