@@ -40,30 +40,23 @@ export class Initiator {
   readonly #offer: Offer
   readonly #random: RandomBytes
   readonly #cookies: CookieJar
-  #timestamp: number
+  /** The greatest that was used. */
+  #timestamp = 0
   #dueUs: number | undefined
   #retryUs = FIRST_RETRY_US
   #pending: { readonly message: Uint8Array; readonly state: InitiatorState } | undefined
 
-  /** @param options.lastTimestampUs greatest timestamp that was ever used with this key, when it is known. */
   constructor(options: {
     readonly staticKey: KeyPair
     readonly serverPublicKey: Uint8Array
     readonly offer: Offer
     readonly random: RandomBytes
-    readonly lastTimestampUs?: number
   }) {
     this.#staticKey = options.staticKey
     this.#serverPublicKey = options.serverPublicKey
     this.#offer = options.offer
     this.#random = options.random
     this.#cookies = new CookieJar(options.serverPublicKey)
-    this.#timestamp = options.lastTimestampUs ?? 0
-  }
-
-  /** Greatest timestamp used so far: what a restart must not fall behind. Microseconds since 1970. */
-  get lastTimestampUs(): number {
-    return this.#timestamp
   }
 
   /** When attempt is to be called; nothing while no handshake is wanted. */

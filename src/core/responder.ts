@@ -81,10 +81,6 @@ export class Responder {
     })
   }
 
-  isUnderLoad(nowUs: number): boolean {
-    return this.#cookies.isUnderLoad(nowUs)
-  }
-
   /** Takes a datagram of type initiation. Nothing is remembered of it before answer. */
   handle(nowUs: number, source: Source, message: Uint8Array): Received {
     const refused = inspectInitiation(message, this.#staticKey.publicKey)

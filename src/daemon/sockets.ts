@@ -107,7 +107,7 @@ export class Sockets {
       }
     } catch (error) {
       const why = messageOf(error)
-      this.#uplinks.handleRefused(name, family, why)
+      this.#uplinks.handleRefused(name, family)
       this.#core.handleSocketGone(nowUs, name, family, why)
       log.write('uplink.waiting', { uplink: name, family, why })
       this.#plan(nowUs + REFUSED_RETRY_US)

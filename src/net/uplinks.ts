@@ -12,6 +12,7 @@ export type UplinkChange =
 interface Watched {
   /** ifindex that the socket of a family is bound to. */
   readonly open: Map<Family, number>
+  /** Why it cannot be used, as it was told last; empty while it can. */
   why: string
 }
 
@@ -29,26 +30,14 @@ export class Uplinks {
     this.#watched.delete(name)
   }
 
-  names(): string[] {
-    return [...this.#watched.keys()]
-  }
-
-  /** A sentence, or nothing while it can be used. */
-  why(name: string): string {
-    return this.#watched.get(name)?.why ?? ''
-  }
-
   /** What has to be done, in order. An `open` is taken as done unless handleRefused says otherwise. */
   update(devices: ReadonlyMap<string, Device>): UplinkChange[] {
     return [...this.#watched].flatMap(([name, watched]) => change(name, watched, devices.get(name)))
   }
 
   /** A socket could not be opened: tried again at the next update. */
-  handleRefused(name: string, family: Family, why: string): void {
-    const watched = this.#watched.get(name)
-    if (watched === undefined) return
-    watched.open.delete(family)
-    if (watched.open.size === 0) watched.why = why
+  handleRefused(name: string, family: Family): void {
+    this.#watched.get(name)?.open.delete(family)
   }
 }
 
