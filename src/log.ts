@@ -8,7 +8,7 @@ const LEVEL = { error: 3, warning: 4, notice: 5, info: 6 } as const
 type Level = keyof typeof LEVEL
 
 /** Every event that is ever written. Names are never used again for something else. */
-export const EVENTS = {
+const EVENTS = {
   'daemon.started': {
     level: 'notice',
     doc: 'the tunnel device is there and the daemon listens to its control socket',

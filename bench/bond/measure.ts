@@ -45,7 +45,7 @@ const CALM_MS = 300
 const STEADY_FROM_S: Readonly<Record<Congestion, number>> = { cubic: 8, bbr: 3 }
 
 /** Of a run of `seconds`: shorter runs than the figure asks for give their second half. */
-export const steadyFromS = (congestion: Congestion, seconds: number) =>
+const steadyFromS = (congestion: Congestion, seconds: number) =>
   Math.min(STEADY_FROM_S[congestion], seconds / 2)
 
 export async function measure(wanted: Run): Promise<Measured> {

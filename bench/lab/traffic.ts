@@ -280,7 +280,7 @@ export function answered(text: string): number[] {
 }
 
 /** Reads what `ping -D` of iputils printed. */
-export function judgePing(text: string): PingReport {
+function judgePing(text: string): PingReport {
   const [, sent = Number.NaN] = /^(\d+) packets transmitted/m.exec(text) ?? []
   const answers = [...text.matchAll(/^\[([\d.]+)\].* time=([\d.]+) ms(.*)$/gm)]
   const answeredAtMs = answers.map(([, at]) => Number(at) * 1000)

@@ -12,7 +12,7 @@ export interface Baseline {
 }
 
 /** A leaf may become this much worse, as a ratio: room for a fix, not for a habit. */
-export const TOLERANCE = 0.1
+const TOLERANCE = 0.1
 
 const PATH = repositoryPath('bench/micro/baseline.json')
 const REMEDY = 'look at what grew; when it is worth it, npm run bench:micro -- --baseline'

@@ -88,8 +88,8 @@ export interface PairOptions {
 
 export const SERVER_ADDRESS = '198.51.100.1'
 export const SERVER_PORT = 5000
-export const CLIENT_INNER = '10.77.0.2'
-export const SERVER_INNER = '10.77.0.1'
+const CLIENT_INNER = '10.77.0.2'
+const SERVER_INNER = '10.77.0.1'
 const ENODEV = 19
 const PROBING = { intervalUs: 100 * MS, keepaliveUs: 20 * SECOND }
 const AEADS = { available: AEAD['chacha20-poly1305'].value, preferred: 0 }
@@ -97,7 +97,7 @@ const AEADS = { available: AEAD['chacha20-poly1305'].value, preferred: 0 }
 const inner6 = (last: number) => Uint8Array.of(0xfd, ...new Array(14).fill(0), last)
 
 /** Knows one key; nobody can be invited. */
-export function singleRegistry(publicKey: Uint8Array): Registry {
+function singleRegistry(publicKey: Uint8Array): Registry {
   const known: RegisteredPeer = { name: 'van', ipv4: ipv4(CLIENT_INNER), ipv6: inner6(2) }
   return {
     server: { ipv4: ipv4(SERVER_INNER), ipv4Prefix: 24, ipv6: inner6(1), ipv6Prefix: 64 },

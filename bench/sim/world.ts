@@ -119,11 +119,6 @@ export class SimNode implements EnginePort {
     addon.nodePause(this.#world, this.id, untilUs)
   }
 
-  /** As if rtnetlink had told of a change; read with the next events. */
-  announceLinks(): void {
-    this.#own.push({ kind: 'linksChanged' })
-  }
-
   /** A datagram of anybody, now. */
   inject(port: number, from: { address: string; udpPort: number }, bytes: Uint8Array): void {
     addon.inject(this.#world, this.id, port, ipv4(from.address), from.udpPort, bytes)

@@ -8,7 +8,7 @@ import { MODE, PRIMARY_RESELECT, XMIT_HASH } from '../wire.js'
 import { choice, type Reader, Unacceptable } from './values.js'
 
 /** Option of the driver, dashes for underscores -> our word. The other words are the same on both sides. */
-export const BONDING_WORDS: Readonly<Record<string, string>> = {
+const BONDING_WORDS: Readonly<Record<string, string>> = {
   slaves: 'uplink',
   miimon: 'probe-interval',
   'arp-interval': 'probe-interval',

@@ -108,7 +108,7 @@ const SWITCHES: Readonly<Record<string, Partial<UplinkTraits>>> = {
 }
 
 /** What may stand behind the name of an uplink. */
-export const TRAIT_FORMS: readonly string[] = [
+const TRAIT_FORMS: readonly string[] = [
   ...Object.entries(TRAITS).map(([word, { shape }]) => `${word}=${shape}`),
   ...Object.keys(SWITCHES),
 ]

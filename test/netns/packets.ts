@@ -112,7 +112,7 @@ export function completed(packet: Buffer): Buffer {
 }
 
 /** Of TCP and UDP: how many octets of payload, and behind how many of headers. */
-export function payloadOf(packet: Buffer): { header: number; payload: number } {
+function payloadOf(packet: Buffer): { header: number; payload: number } {
   const { protocol, transport } = view(packet)
   const own = protocol === TCP ? (packet[transport + 12]! >> 4) * 4 : 8
   return { header: transport + own, payload: packet.length - transport - own }
@@ -169,7 +169,7 @@ export function forwarded(packet: Buffer): Buffer {
 }
 
 /** What segments of one super-packet have in common with it, and with no other: its beginning. */
-export function flowPlace(packet: Buffer): string {
+function flowPlace(packet: Buffer): string {
   const { version, source, destination, protocol, transport } = view(packet)
   const ports = packet.readUInt32BE(transport)
   const place =
