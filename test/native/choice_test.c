@@ -1,0 +1,102 @@
+/* Where a packet arrives first (native/choice.c). */
+#include <stdlib.h>
+
+#include "adaptive.h"
+#include "corridor.h"
+#include "test.h"
+
+enum {
+  NEAR = 0,
+  FAR = 1,
+  BOTH = 3,
+  NEAR_US = 20000,
+  FAR_US = 120000,
+  PING_BYTES = 116,
+  PING_INTERVAL_US = 50000,
+  PINGS = 20,
+  START_US = 7000000,
+};
+
+static struct mp_tunnel *tunnel;
+static struct mp_peer *peer;
+
+static void open_two(void)
+{
+  tunnel = calloc(1, sizeof *tunnel);
+  peer = calloc(1, sizeof *peer);
+  peer->adaptive = calloc(1, sizeof *peer->adaptive);
+  peer->present = peer->usable = BOTH;
+  tunnel->now_us = START_US;
+  for (uint8_t id = NEAR; id <= FAR; id++) {
+    mp_window_open(&peer->adaptive->lanes[id].window, tunnel->now_us);
+    peer->paths[id].tx_owd_any = true;
+    peer->paths[id].tx_owd_us = id == NEAR ? NEAR_US : FAR_US;
+  }
+}
+
+static void close_two(void)
+{
+  free(peer->adaptive);
+  free(peer);
+  free(tunnel);
+}
+
+/* One small packet in each interval goes on the near path, and the peer tells of it. */
+static void ping_near(uint32_t rtt_us)
+{
+  struct mp_window *window = &peer->adaptive->lanes[NEAR].window;
+  uint64_t received_bytes = 0;
+  for (unsigned i = 0; i < PINGS; i++) {
+    mp_window_sent(window, PING_BYTES, tunnel->now_us);
+    tunnel->now_us += PING_INTERVAL_US;
+    received_bytes += PING_BYTES;
+    mp_window_report(window, &(struct mp_window_report){
+        .now_us = tunnel->now_us,
+        .acked_bytes = PING_BYTES,
+        .rtt_us = rtt_us,
+        .delay_any = true,
+        .delay_us = mp_reported_delay(peer->adaptive, NEAR_US),
+        .arrived_us = tunnel->now_us - NEAR_US,
+        .received_bytes = received_bytes,
+    });
+  }
+}
+
+static void a_path_that_little_was_asked_of_stays_the_quickest(void)
+{
+  for (uint32_t rtt_us = 0; rtt_us <= 2 * NEAR_US; rtt_us += 2 * NEAR_US) {
+    open_two();
+    CHECK_EQ(mp_choice_quickest_of(tunnel, peer, BOTH), NEAR);
+    ping_near(rtt_us);
+    CHECK(mp_window_rate(&peer->adaptive->lanes[NEAR].window) > 0);
+    CHECK_EQ(mp_choice_quickest_of(tunnel, peer, BOTH), NEAR);
+    close_two();
+  }
+}
+
+static void what_is_under_way_there_makes_it_later(void)
+{
+  open_two();
+  ping_near(2 * NEAR_US);
+  struct mp_lane *lane = &peer->adaptive->lanes[NEAR];
+  /* For longer than the far path is farther. */
+  lane->flight.inflight_bytes = mp_choice_capacity(&lane->window) * (FAR_US + 2 * NEAR_US) / 1000000;
+  CHECK_EQ(mp_choice_quickest_of(tunnel, peer, BOTH), FAR);
+  close_two();
+}
+
+static void nothing_known_comes_last(void)
+{
+  open_two();
+  peer->paths[NEAR].tx_owd_any = false;
+  CHECK_EQ(mp_choice_quickest_of(tunnel, peer, BOTH), FAR);
+  close_two();
+}
+
+int main(void)
+{
+  RUN(a_path_that_little_was_asked_of_stays_the_quickest);
+  RUN(what_is_under_way_there_makes_it_later);
+  RUN(nothing_known_comes_last);
+  return test_end();
+}
