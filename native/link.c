@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "link_trace.h"
 #include "prng.h"
 
 #define NS_PER_US 1000u
-#define NS_PER_MS 1000000u
 #define NS_PER_S 1000000000u
 #define US_PER_S 1000000u
 
@@ -20,12 +19,6 @@ struct transit {
   uint64_t served_ns; /* the rate is done with it, seen from the sender: done less the delay */
   uint64_t done_ns;
   uint32_t wire_bytes;
-};
-
-/* Which opportunity of a trace, in which of its laps. */
-struct place {
-  uint64_t lap;
-  uint32_t index;
 };
 
 struct mp_link {
@@ -46,7 +39,7 @@ struct mp_link {
   uint64_t rate_remainder; /* of length / rate, carried so that the rate is exact */
 
   uint64_t trace_origin_ns;
-  struct place opportunity;
+  struct mp_link_place opportunity;
   uint32_t opportunity_left_bytes;
 
   uint64_t queue_limit_bytes; /* 0: none */
@@ -83,18 +76,6 @@ static double burst_start(const struct mp_link_config *config)
   return config->loss / (config->loss_burst * (1.0 - config->loss));
 }
 
-static bool is_valid_trace(const struct mp_link_trace *trace)
-{
-  if (trace->count == 0)
-    return true;
-  if (trace->opportunity_ms == NULL || trace->opportunity_ms[trace->count - 1] == 0)
-    return false;
-  for (uint32_t i = 1; i < trace->count; i++)
-    if (trace->opportunity_ms[i] < trace->opportunity_ms[i - 1])
-      return false;
-  return true;
-}
-
 bool mp_link_config_is_valid(const struct mp_link_config *config)
 {
   if (config->rate_bytes_per_s > MAX_RATE_BYTES_PER_S)
@@ -109,21 +90,14 @@ bool mp_link_config_is_valid(const struct mp_link_config *config)
     return false;
   if (has_bursts(config) && burst_start(config) > 1.0)
     return false;
-  return is_valid_trace(&config->trace);
-}
-
-static uint64_t trace_period_ns(const struct mp_link_trace *trace)
-{
-  return (uint64_t)trace->opportunity_ms[trace->count - 1] * NS_PER_MS;
+  return mp_link_trace_is_valid(&config->trace);
 }
 
 static uint64_t mean_rate_bytes_per_s(const struct mp_link_config *config)
 {
-  const struct mp_link_trace *trace = &config->trace;
-  if (trace->count == 0)
+  if (config->trace.count == 0)
     return config->rate_bytes_per_s;
-  return (uint64_t)trace->count * MP_LINK_OPPORTUNITY_BYTES * 1000u /
-         trace->opportunity_ms[trace->count - 1];
+  return mp_link_trace_mean_bytes_per_s(&config->trace);
 }
 
 static uint64_t queue_limit_of(const struct mp_link_config *config)
@@ -138,43 +112,23 @@ static uint64_t queue_limit_of(const struct mp_link_config *config)
   return config->queue_bytes > 0 && config->queue_bytes < by_time ? config->queue_bytes : by_time;
 }
 
-static uint64_t opportunity_ns(const struct mp_link *link, struct place place)
+static uint64_t opportunity_ns(const struct mp_link *link, struct mp_link_place place)
 {
-  const struct mp_link_trace *trace = &link->config.trace;
-  return link->trace_origin_ns + place.lap * trace_period_ns(trace) +
-         (uint64_t)trace->opportunity_ms[place.index] * NS_PER_MS;
+  return mp_link_trace_at_ns(&link->config.trace, link->trace_origin_ns, place);
 }
 
-/* The first opportunity at or after at_ns. An instant where a lap ends belongs to that lap: its last
- * opportunity is then, before any of the next lap's. */
-static struct place opportunity_from(const struct mp_link *link, uint64_t at_ns)
+static struct mp_link_place opportunity_from(const struct mp_link *link, uint64_t at_ns)
 {
-  const struct mp_link_trace *trace = &link->config.trace;
-  uint64_t since = at_ns > link->trace_origin_ns ? at_ns - link->trace_origin_ns : 0;
-  uint64_t period = trace_period_ns(trace);
-  uint64_t lap = since > 0 ? (since - 1) / period : 0;
-  uint64_t within = since - lap * period;
-
-  uint32_t low = 0;
-  uint32_t high = trace->count - 1;
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    if ((uint64_t)trace->opportunity_ms[middle] * NS_PER_MS < within)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return (struct place){.lap = lap, .index = low};
+  return mp_link_trace_from(&link->config.trace, link->trace_origin_ns, at_ns);
 }
 
-static struct place opportunity_after(const struct mp_link *link, struct place place)
+static struct mp_link_place opportunity_after(const struct mp_link *link,
+                                              struct mp_link_place place)
 {
-  if (++place.index < link->config.trace.count)
-    return place;
-  return (struct place){.lap = place.lap + 1, .index = 0};
+  return mp_link_trace_after(&link->config.trace, place);
 }
 
-static void go_to_opportunity(struct mp_link *link, struct place place)
+static void go_to_opportunity(struct mp_link *link, struct mp_link_place place)
 {
   link->opportunity = place;
   link->opportunity_left_bytes = MP_LINK_OPPORTUNITY_BYTES;
@@ -410,7 +364,7 @@ uint64_t mp_link_inflicted_us(struct mp_link *link, uint64_t now_us)
   uint64_t behind_ns = link->last_done_ns;
   if (link->config.trace.count > 0) {
     const bool has_left = link->opportunity_left_bytes > 0;
-    const struct place next =
+    const struct mp_link_place next =
       has_left ? link->opportunity : opportunity_after(link, link->opportunity);
     alone_ns = opportunity_ns(link, opportunity_from(link, entry_ns));
     if (opportunity_ns(link, next) > behind_ns)
