@@ -315,6 +315,13 @@ void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* reorder's callback; the context is the tunnel. */
 void mp_in_deliver(void *tunnel, struct mp_packet *packet);
 
+/* handshake.c APIs: */
+
+/* Passes a handshake message up as it is. Half of the ring is kept free for what authenticated peers
+ * cause, so that a flood of strangers cannot silence them. */
+void mp_handshake_pass(struct mp_tunnel *tunnel, const uint8_t *bytes, uint32_t length,
+                       const struct mp_endpoint *from);
+
 /* health.c APIs. Events in, consequences hidden: */
 
 /* Call when data was sent to or taken from the peer. */

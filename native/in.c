@@ -13,51 +13,6 @@
 /* The sender's clock starts anywhere; from here on differences stay positive. */
 #define CLOCK_ORIGIN_US (1ull << 40)
 
-static uint32_t handshake_bytes(uint8_t type)
-{
-  switch (type) {
-  case MP_MSG_INITIATION:
-    return MP_INITIATION_BYTES;
-  case MP_MSG_RESPONSE:
-    return MP_RESPONSE_BYTES;
-  case MP_MSG_COOKIE:
-    return MP_COOKIE_BYTES;
-  default:
-    return 0;
-  }
-}
-
-/* Handshake messages go up as they are. Half of the ring is kept free for what authenticated peers
- * cause, so that a flood of strangers cannot silence them. */
-static void pass_handshake(struct mp_tunnel *tunnel, const uint8_t *bytes, uint32_t length,
-                           const struct mp_endpoint *from)
-{
-  const uint32_t wanted = handshake_bytes(bytes[0]);
-  if (length < wanted)
-    goto drop_short;
-  if (length > wanted)
-    goto drop_long;
-  if (mp_ring_room(tunnel->events) <= MP_CROSSING_EVENT_SLOTS / 2)
-    goto drop_handshake_full;
-  struct mp_event_handshake *event = mp_event_begin(tunnel, MP_EVENT_HANDSHAKE);
-  if (!event)
-    goto drop_handshake_full;
-  MP_EVENT_ENDPOINT(event, from);
-  event->length = (uint16_t)wanted;
-  memcpy(event->bytes, bytes, wanted);
-  mp_event_end(tunnel);
-  return;
-
-drop_short:
-  mp_count(tunnel, MP_COUNTER_DROP_SHORT);
-  return;
-drop_long:
-  mp_count(tunnel, MP_COUNTER_DROP_LONG);
-  return;
-drop_handshake_full:
-  mp_count(tunnel, MP_COUNTER_DROP_HANDSHAKE_FULL);
-}
-
 static bool same_endpoint(const struct mp_endpoint *a, const struct mp_endpoint *b)
 {
   return a->port == b->port && a->family == b->family && a->remote_port == b->remote_port &&
@@ -367,7 +322,7 @@ static struct mp_peer *receive(struct mp_tunnel *tunnel, struct mp_run *run, uin
   case MP_MSG_INITIATION:
   case MP_MSG_RESPONSE:
   case MP_MSG_COOKIE:
-    pass_handshake(tunnel, bytes, length, run->from);
+    mp_handshake_pass(tunnel, bytes, length, run->from);
     return NULL;
   case MP_MSG_DATA:
   case MP_MSG_PROBE:

@@ -2,10 +2,11 @@
  * no system call of its own: time is an argument, packets come in and leave through ports. The
  * engine runs it against the kernel, the simulation against modelled links; it cannot tell.
  *
- * tunnel.c   opening, closing, time     out.c     TUN to UDP
- * command.c  what TypeScript wants      in.c      UDP to TUN
- * stats.c    what TypeScript asks       health.c  probes, silence, who is in use
- * adaptive.h the mode of that name      report.c  feedback, in all modes
+ * tunnel.c   opening, closing, time     out.c        TUN to UDP
+ * command.c  what TypeScript wants      in.c         UDP to TUN
+ * stats.c    what TypeScript asks       handshake.c  what strangers send
+ * adaptive.h the mode of that name      health.c     probes, silence, who is in use
+ *                                       report.c     feedback, in all modes
  *
  * Two threads may run it: either may call on_tun, one of them all the rest, and both hold one lock
  * around each call but those that say that they need none. now_us is monotonic; a step back counts as
