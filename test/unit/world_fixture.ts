@@ -9,12 +9,14 @@ import {
   type ServerEndpoint,
 } from '../../src/core/client.js'
 import type { Fact } from '../../src/core/facts.js'
+import type { Credential } from '../../src/core/initiator.js'
+import { inviteId } from '../../src/core/invite.js'
 import { formatKey } from '../../src/core/keys.js'
 import { type Invite, type RegisteredPeer, type Registry, Server } from '../../src/core/server.js'
 import type { Tunnel } from '../../src/core/tunnel.js'
 import { Carrier, type Datagram } from './carrier_fixture.js'
 import { coreOptions, MS, only } from './core_fixture.js'
-import { keyPair } from './handshake_fixture.js'
+import { keyPair, seeded } from './handshake_fixture.js'
 
 export const SERVER_V4 = '198.51.100.1'
 export const SERVER_V6 = '2001:db8::1'
@@ -42,8 +44,12 @@ export class MemoryRegistry implements Registry {
     this.peers.set(formatKey(publicKey), this.#entry(name))
   }
 
-  addInvite(name: string, { id, secret }: { id: Uint8Array; secret: Uint8Array }): void {
+  /** What a client of this name comes in with. */
+  newInvite(name: string): Credential {
+    const secret = seeded(`secret of ${name}`)(32)
+    const id = inviteId(secret)
     this.invites.set(String(id), { ...this.#entry(name), secret })
+    return { id, secret }
   }
 
   findPeer(publicKey: Uint8Array): RegisteredPeer | undefined {
