@@ -5,18 +5,6 @@
 #include <errno.h>
 #include <math.h>
 
-#define CHECK_NEAR(found, expected, tolerance)                                                     \
-  check_near(__FILE__, __LINE__, #found, (double)(found), (double)(expected), (double)(tolerance))
-
-static void check_near(const char *file, int line, const char *what, double found, double expected,
-                       double tolerance)
-{
-  if (fabs(found - expected) <= tolerance)
-    return;
-  test_fail(file, line, what);
-  printf("#   found %.9g, expected %.9g +- %.9g\n", found, expected, tolerance);
-}
-
 static void a_perfect_wire_delivers_at_once(void)
 {
   struct mp_link *link = open_link((struct mp_link_config){0});

@@ -10,18 +10,6 @@
 #define S 1000000u
 #define START_US (5000ull * S)
 
-#define CHECK_NEAR(found, expected, tolerance)                                                     \
-  check_near(__FILE__, __LINE__, #found, (double)(found), (double)(expected), (double)(tolerance))
-
-static void check_near(const char *file, int line, const char *what, double found, double expected,
-                       double tolerance)
-{
-  if (fabs(found - expected) <= tolerance)
-    return;
-  test_fail(file, line, what);
-  printf("#   found %.9g, expected %.9g +- %.9g\n", found, expected, tolerance);
-}
-
 static void round_trips_follow_rfc_6298(void)
 {
   static const struct {

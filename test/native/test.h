@@ -54,6 +54,17 @@ TEST_API bool test_equal_i64(const char *file, int line, const char *what, int64
   return false;
 }
 
+TEST_API bool test_near(const char *file, int line, const char *what, double found, double expected,
+                        double tolerance)
+{
+  const double apart = found > expected ? found - expected : expected - found;
+  if (apart <= tolerance)
+    return true;
+  test_fail(file, line, what);
+  printf("#   found %.9g, expected %.9g +- %.9g\n", found, expected, tolerance);
+  return false;
+}
+
 TEST_API bool test_equal_bytes(const char *file, int line, const char *what, const void *found,
                                const void *expected, size_t length)
 {
@@ -104,6 +115,9 @@ TEST_API int test_end(void)
 #define CHECK_EQ_INT(found, expected)                                                              \
   ((void)test_equal_i64(__FILE__, __LINE__, #found " == " #expected, (int64_t)(found),             \
                         (int64_t)(expected)))
+#define CHECK_NEAR(found, expected, tolerance)                                                     \
+  ((void)test_near(__FILE__, __LINE__, #found, (double)(found), (double)(expected),                \
+                   (double)(tolerance)))
 #define CHECK_BYTES(found, expected, length)                                                       \
   ((void)test_equal_bytes(__FILE__, __LINE__, #found " == " #expected, found, expected, length))
 #define REQUIRE(condition)                                                                         \
