@@ -1,21 +1,13 @@
 /** Copies of thin packets in the mode adaptive: while the quickest path is in doubt, and never for much. */
-import { afterEach, describe, expect, it } from 'vitest'
-import { Pair, SECOND, type UplinkOptions } from './tunnel.js'
+import { describe, expect, it } from 'vitest'
+import { openPair } from './pair_fixture.js'
+import { type Pair, SECOND, type UplinkOptions } from './tunnel.js'
 
 const MS = 1000
 const MBIT = 125_000
 
-let pair: Pair | undefined
-
-async function open(...uplinks: UplinkOptions[]): Promise<Pair> {
-  pair = await Pair.open({ seed: 2, uplinks, policy: { mode: 'adaptive' } })
-  return pair
-}
-
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
+const open = (...uplinks: UplinkOptions[]): Promise<Pair> =>
+  openPair({ seed: 2, uplinks, policy: { mode: 'adaptive' } })
 
 const link = (delayMs: number, loss: number, mbit = 20) => ({
   rateBytesPerS: mbit * MBIT,

@@ -1,21 +1,13 @@
 /** Which uplinks carry in the mode adaptive: the policy of the core on what the real C measures. */
-import { afterEach, describe, expect, it } from 'vitest'
-import { Pair, SECOND, type UplinkOptions } from './tunnel.js'
+import { describe, expect, it } from 'vitest'
+import { openPair } from './pair_fixture.js'
+import { type Pair, SECOND, type UplinkOptions } from './tunnel.js'
 
 const MS = 1000
 const MBIT = 125_000
 
-let pair: Pair | undefined
-
-async function open(...uplinks: UplinkOptions[]): Promise<Pair> {
-  pair = await Pair.open({ seed: 5, uplinks, policy: { mode: 'adaptive' } })
-  return pair
-}
-
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
+const open = (...uplinks: UplinkOptions[]): Promise<Pair> =>
+  openPair({ seed: 5, uplinks, policy: { mode: 'adaptive' } })
 
 const link = (mbit: number, delayMs: number) => ({
   rateBytesPerS: mbit * MBIT,

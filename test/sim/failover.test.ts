@@ -1,21 +1,10 @@
 /** Cuts, silence, restarts and moves, seen from both ends. */
-import { afterEach, describe, expect, it } from 'vitest'
-import { Pair, SECOND } from './tunnel.js'
+import { describe, expect, it } from 'vitest'
+import { openPair } from './pair_fixture.js'
+import { type Pair, SECOND } from './tunnel.js'
 
 const MS = 1000
 const TWO = [{ link: { delayUs: 10 * MS } }, { link: { delayUs: 30 * MS } }]
-
-let pair: Pair | undefined
-
-async function open(options: Parameters<typeof Pair.open>[0]): Promise<Pair> {
-  pair = await Pair.open(options)
-  return pair
-}
-
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
 
 /** Lets time pass in milliseconds until it holds; how many that took. */
 function until(target: Pair, holds: () => boolean, mostMs = 10_000): number {
@@ -30,7 +19,7 @@ describe('a silent cut', () => {
   it.each([0, 1])(
     'of uplink %i in use is noticed at both ends within 3 probe intervals',
     async (uplink) => {
-      const two = await open({ uplinks: TWO })
+      const two = await openPair({ uplinks: TWO })
       two.flow({ packetsPerSecond: 50 })
       two.runFor(SECOND)
       two.cut(uplink)
@@ -44,7 +33,7 @@ describe('a silent cut', () => {
   )
 
   it('of one direction is noticed at both ends', async () => {
-    const two = await open({ uplinks: TWO })
+    const two = await openPair({ uplinks: TWO })
     two.flow({ packetsPerSecond: 50 })
     two.runFor(SECOND)
     two.links[1]?.cut('forward')
@@ -54,7 +43,7 @@ describe('a silent cut', () => {
   })
 
   it('while idle is noticed with the first data, and costs three probe intervals', async () => {
-    const two = await open({ uplinks: TWO, policy: { mode: 'active-backup' }, primary: 0 })
+    const two = await openPair({ uplinks: TWO, policy: { mode: 'active-backup' }, primary: 0 })
     two.runFor(15 * SECOND)
     two.cut(0)
     const flow = two.flow({ packetsPerSecond: 100, count: 200 })
@@ -64,7 +53,7 @@ describe('a silent cut', () => {
   })
 
   it('costs no more while JavaScript sleeps: C has its reserves', async () => {
-    const three = await open({
+    const three = await openPair({
       uplinks: [...TWO, { link: { delayUs: 20 * MS }, intent: 'standby' }],
       policy: { mode: 'active-backup' },
       primary: 0,
@@ -83,7 +72,7 @@ describe('a silent cut', () => {
   })
 
   it('of everything is survived: the session goes on where it was', async () => {
-    const two = await open({ uplinks: TWO })
+    const two = await openPair({ uplinks: TWO })
     two.flow({ packetsPerSecond: 50 })
     two.runFor(SECOND)
     two.cut(0)
@@ -99,7 +88,7 @@ describe('a silent cut', () => {
 
 describe('a restored path', () => {
   it('is used again after updelay, within a second', async () => {
-    const two = await open({ uplinks: TWO })
+    const two = await openPair({ uplinks: TWO })
     two.flow({ packetsPerSecond: 50 })
     two.runFor(20 * SECOND)
     two.cut(1)
@@ -113,7 +102,7 @@ describe('a restored path', () => {
 
 describe('a device', () => {
   it('that goes away is out at once and loses nothing in balance-rr', async () => {
-    const two = await open({ uplinks: TWO })
+    const two = await openPair({ uplinks: TWO })
     const flow = two.flow({ packetsPerSecond: 200, count: 1000 })
     two.runFor(SECOND)
     two.client.node.failPort(1, 19)
@@ -128,7 +117,7 @@ describe('a device', () => {
   })
 
   it('that comes back, on another socket, is taken up again', async () => {
-    const two = await open({ uplinks: TWO })
+    const two = await openPair({ uplinks: TWO })
     two.flow({ packetsPerSecond: 200 })
     two.runFor(SECOND)
     two.tell((client, nowUs) => client.handleSocketGone(nowUs, 'uplink1', 4, 'the device is gone'))
@@ -140,7 +129,7 @@ describe('a device', () => {
 
 describe('NAT', () => {
   it('may give another mapping in mid-flow: nothing towards the server is lost', async () => {
-    const two = await open({ uplinks: TWO })
+    const two = await openPair({ uplinks: TWO })
     const up = two.flow({ packetsPerSecond: 200, count: 600 })
     const down = two.flow({ packetsPerSecond: 200, count: 600, towards: 'client' })
     two.runFor(SECOND)
@@ -156,7 +145,7 @@ describe('NAT', () => {
 
 describe('a restarted server', () => {
   it('is found again within 3 s of silence, without a human', async () => {
-    const two = await open({ uplinks: TWO })
+    const two = await openPair({ uplinks: TWO })
     two.flow({ packetsPerSecond: 100, count: 2000 })
     two.runFor(SECOND)
     two.restartServer()
@@ -169,7 +158,7 @@ describe('a restarted server', () => {
   })
 
   it('that said goodbye and stays away for a minute is found within 3 s of its return', async () => {
-    const two = await open({ uplinks: TWO })
+    const two = await openPair({ uplinks: TWO })
     two.flow({ packetsPerSecond: 10 })
     two.runFor(SECOND)
     two.server.core.close()

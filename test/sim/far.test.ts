@@ -1,7 +1,8 @@
 /** One stream of BBR, which keeps no more under way than fits into twice the least round trip that it knows, beside a path that is much farther. */
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { links, type Result, run, scenario } from './adaptive_fixture.js'
-import { Pair, SECOND } from './tunnel.js'
+import { openPair } from './pair_fixture.js'
+import { SECOND } from './tunnel.js'
 
 const MS = 1000
 const MBIT = 125_000
@@ -51,17 +52,12 @@ describe('a far path', () => {
 })
 
 describe('beside a far path', () => {
-  let pair: Pair | undefined
-  afterEach(() => {
-    pair?.close()
-    pair = undefined
-  })
   const uplink = (delayMs: number) => ({
     link: { rateBytesPerS: 20 * MBIT, delayUs: delayMs * MS, queueUs: 300 * MS },
   })
 
   it('who has no more to send is not held back', async () => {
-    pair = await Pair.open({
+    const pair = await openPair({
       seed: 1,
       uplinks: [uplink(20), uplink(100)],
       policy: { mode: 'adaptive' },

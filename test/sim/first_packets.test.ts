@@ -1,22 +1,17 @@
 /** Packets of a session's first moments, when a path far away has not been measured yet. */
-import { afterEach, describe, expect, it } from 'vitest'
-import { Pair, SECOND } from './tunnel.js'
+import { describe, expect, it } from 'vitest'
+import { openPair } from './pair_fixture.js'
+import { SECOND } from './tunnel.js'
 
 const MS = 1000
 const MBIT = 125_000
-
-let pair: Pair | undefined
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
 
 describe.each(['server', 'client'] as const)('the first packets to the %s', (towards) => {
   it.each([
     ['the near path is the first', [10, 200]],
     ['the near path is the second', [200, 10]],
   ])('take the path that is known to be near: %s', async (_, delaysMs) => {
-    pair = await Pair.open({
+    const pair = await openPair({
       uplinks: delaysMs.map((delayMs) => ({
         link: { rateBytesPerS: 20 * MBIT, delayUs: delayMs * MS, queueUs: SECOND },
       })),

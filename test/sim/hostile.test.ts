@@ -1,23 +1,16 @@
 /** Ten thousand datagrams of somebody who means harm: no state, no answer that is larger, counters that say which. */
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { COUNTER, type EngineCommand } from '../../src/boundary.js'
 import { MESSAGE } from '../../src/wire.js'
-import { Pair, SECOND, seededRandom } from './tunnel.js'
+import { openPair } from './pair_fixture.js'
+import { SECOND, seededRandom } from './tunnel.js'
 
 const STRANGER = { address: '203.0.113.66', udpPort: 6666 }
 const LINK = { delayUs: 10_000 }
 
-let pair: Pair | undefined
-
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
-
 /** A pair in use, with every datagram of the client's first seconds caught on its way. */
 async function open() {
-  const two = await Pair.open({ uplinks: [{ link: LINK }, { link: LINK }] })
-  pair = two
+  const two = await openPair({ uplinks: [{ link: LINK }, { link: LINK }] })
   const flow = two.flow({ packetsPerSecond: 200, payloadBytes: 200 })
   two.runFor(115 * SECOND)
   for (const link of two.links) link.capture('forward', 4000)

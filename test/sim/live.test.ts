@@ -1,19 +1,13 @@
 /** A live stream of datagrams, a frame's worth at a time, while the links of two phones are cut in turn. */
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { FlowStats } from '../../bench/sim/addon.js'
-import { Pair, SECOND } from './tunnel.js'
+import { openPair } from './pair_fixture.js'
+import { SECOND } from './tunnel.js'
 
 const MS = 1000
 const MBIT = 125_000
 const PAYLOAD_BYTES = 1316
 const FRAMES_PER_S = 25
-
-let pair: Pair | undefined
-
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
 
 const link = (delayMs: number) => ({
   rateBytesPerS: 6 * MBIT,
@@ -24,7 +18,7 @@ const link = (delayMs: number) => ({
 
 async function stream(mbit: number, cutMs: number, seed = 1): Promise<FlowStats> {
   const uplinks = [{ link: link(35) }, { link: link(45) }]
-  pair = await Pair.open({ seed, uplinks, policy: { mode: 'adaptive' } })
+  const pair = await openPair({ seed, uplinks, policy: { mode: 'adaptive' } })
   const packetsPerSecond = (mbit * MBIT) / PAYLOAD_BYTES
   const flow = pair.flow({
     packetsPerSecond,

@@ -1,6 +1,7 @@
 /** What an uplink costs that carries nothing, and what it is worth all the same. */
-import { afterEach, describe, expect, it } from 'vitest'
-import { Pair, SECOND, type UplinkOptions } from './tunnel.js'
+import { describe, expect, it } from 'vitest'
+import { openPair } from './pair_fixture.js'
+import { type Pair, SECOND, type UplinkOptions } from './tunnel.js'
 
 const MS = 1000
 const MBIT = 125_000
@@ -10,17 +11,8 @@ const MOST_BYTES_AN_HOUR = 60_000
 /** A round trip of the link that takes over, and the time in which a path is found silent. */
 const BOUND_US = 60 * MS + 30 * MS
 
-let pair: Pair | undefined
-
-async function open(policy: object, ...uplinks: UplinkOptions[]): Promise<Pair> {
-  pair = await Pair.open({ seed: 3, uplinks, policy: { mode: 'adaptive', ...policy }, primary: 0 })
-  return pair
-}
-
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
+const open = (policy: object, ...uplinks: UplinkOptions[]): Promise<Pair> =>
+  openPair({ seed: 3, uplinks, policy: { mode: 'adaptive', ...policy }, primary: 0 })
 
 const link = (mbit: number, delayMs: number) => ({
   rateBytesPerS: mbit * MBIT,

@@ -1,19 +1,13 @@
 /** What each mode promises, both ends real, over modelled links. */
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { COUNTER } from '../../src/boundary.js'
 import type { Policy } from '../../src/core/policy.js'
-import { Pair, type PairOptions, SECOND } from './tunnel.js'
+import { openPair } from './pair_fixture.js'
+import { type Pair, SECOND } from './tunnel.js'
 
 const MS = 1000
 /** 20 Mbit/s, 10 ms. */
 const TWENTY = { rateBytesPerS: 2_500_000, delayUs: 10 * MS, queueUs: 100 * MS }
-
-let pair: Pair | undefined
-
-async function open(options: PairOptions): Promise<Pair> {
-  pair = await Pair.open(options)
-  return pair
-}
 
 function setPolicy(target: Pair, policy: Partial<Policy>, primary?: string): void {
   target.tell((client, nowUs) => {
@@ -22,18 +16,13 @@ function setPolicy(target: Pair, policy: Partial<Policy>, primary?: string): voi
   })
 }
 
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
-
 describe('balance-rr', () => {
   it.each([
     [1, 1],
     [3, 1],
     [5, 2],
   ])('splits by weight %i:%i within 2 percent and loses nothing', async (first, second) => {
-    const two = await open({
+    const two = await openPair({
       uplinks: [
         { link: { delayUs: 10 * MS }, weight: first },
         { link: { delayUs: 10 * MS }, weight: second },
@@ -50,7 +39,7 @@ describe('balance-rr', () => {
   })
 
   it('carries 30 Mbit/s over two links of 20', async () => {
-    const two = await open({ uplinks: [{ link: TWENTY }, { link: TWENTY }] })
+    const two = await openPair({ uplinks: [{ link: TWENTY }, { link: TWENTY }] })
     const flow = two.flow({ packetsPerSecond: 3000, payloadBytes: 1222, count: 30_000 })
     two.runFor(12 * SECOND)
     const { sent, received, reordered } = flow.stats()
@@ -61,7 +50,7 @@ describe('balance-rr', () => {
 
 describe('order', () => {
   it('is kept over unequal delays while nothing is lost', async () => {
-    const two = await open({
+    const two = await openPair({
       uplinks: [{ link: TWENTY }, { link: { ...TWENTY, delayUs: 40 * MS } }],
     })
     const flow = two.flow({ packetsPerSecond: 3000, payloadBytes: 1000, count: 30_000 })
@@ -73,7 +62,7 @@ describe('order', () => {
 
   it('is nearly kept with losses and jitter, and a loss holds others no longer than the slowest path takes', async () => {
     const link = { ...TWENTY, delayUs: 20 * MS, jitterUs: 3 * MS, loss: 0.01 }
-    const two = await open({
+    const two = await openPair({
       uplinks: [{ link }, { link: { ...link, delayUs: 50 * MS } }],
     })
     const flow = two.flow({ packetsPerSecond: 1000, payloadBytes: 1000, count: 20_000 })
@@ -102,7 +91,7 @@ describe('balance-xor', () => {
   }
 
   it('keeps each of 200 flows on one path, by weight, and moves only those of a lost path', async () => {
-    const three = await open({
+    const three = await openPair({
       // Two hundred hashed flows miss their shares by 3 % (one sigma): the seed fixes which.
       seed: 2,
       uplinks: [
@@ -130,7 +119,7 @@ describe('balance-xor', () => {
   })
 
   it('layer3 keeps all flows between two addresses together', async () => {
-    const two = await open({
+    const two = await openPair({
       uplinks: [{ link: {} }, { link: {} }],
       policy: { mode: 'balance-xor', hash: 'layer3' },
     })
@@ -141,7 +130,7 @@ describe('balance-xor', () => {
 describe('broadcast', () => {
   it('loses 4 % where both links lose 20 %, and delivers no copy', async () => {
     const link = { delayUs: 10 * MS, loss: 0.2 }
-    const two = await open({
+    const two = await openPair({
       uplinks: [{ link }, { link: { ...link, delayUs: 25 * MS } }],
       policy: { mode: 'broadcast' },
     })
@@ -156,7 +145,7 @@ describe('broadcast', () => {
   })
 
   it('loses nothing when either link is cut', async () => {
-    const two = await open({
+    const two = await openPair({
       uplinks: [{ link: { delayUs: 10 * MS } }, { link: { delayUs: 30 * MS } }],
       policy: { mode: 'broadcast' },
     })
@@ -190,7 +179,7 @@ describe('active-backup', () => {
   }
 
   it('loses at most three probe intervals to a silent cut', async () => {
-    const two = await open({ uplinks, policy: { mode: 'active-backup' }, primary: 0 })
+    const two = await openPair({ uplinks, policy: { mode: 'active-backup' }, primary: 0 })
     for (const towards of ['server', 'client'] as const) {
       const flow = two.flow({ packetsPerSecond: 100, towards, count: 300 })
       two.runFor(SECOND)
@@ -210,7 +199,7 @@ describe('active-backup', () => {
     ['better', 1],
     ['failure', 1],
   ] as const)('reselects the primary: %s', async (reselect, afterRestore) => {
-    const two = await open({
+    const two = await openPair({
       uplinks: [uplinks[0]!, { ...uplinks[1]!, weight: 2 }],
       policy: { mode: 'active-backup', reselect },
       primary: 0,
@@ -228,7 +217,7 @@ describe('active-backup', () => {
   })
 
   it('better takes a primary of greater weight back', async () => {
-    const two = await open({
+    const two = await openPair({
       uplinks: [{ ...uplinks[0]!, weight: 3 }, uplinks[1]!],
       policy: { mode: 'active-backup', reselect: 'better' },
       primary: 0,
@@ -241,7 +230,7 @@ describe('active-backup', () => {
   })
 
   it('does not flap with a primary that flaps', async () => {
-    const two = await open({ uplinks, policy: { mode: 'active-backup' }, primary: 0 })
+    const two = await openPair({ uplinks, policy: { mode: 'active-backup' }, primary: 0 })
     const flow = two.flow({ packetsPerSecond: 100, count: 6000 })
     for (let i = 0; i < 30; i++) {
       two.cut(0)
@@ -258,7 +247,7 @@ describe('active-backup', () => {
 
 describe('changes while it runs', () => {
   it('of mode, weight and uplinks lose nothing', async () => {
-    const three = await open({
+    const three = await openPair({
       uplinks: [0, 1, 2].map((i) => ({ link: { delayUs: (10 + 15 * i) * MS } })),
     })
     const flow = three.flow({ packetsPerSecond: 1000, count: 20_000 })
@@ -286,7 +275,7 @@ describe('changes while it runs', () => {
   })
 
   it('the server follows the mode of the client', async () => {
-    const two = await open({ uplinks: [{ link: {} }, { link: {} }] })
+    const two = await openPair({ uplinks: [{ link: {} }, { link: {} }] })
     setPolicy(two, { mode: 'active-backup' }, 'uplink1')
     two.runFor(SECOND)
     const flow = two.flow({ packetsPerSecond: 100, towards: 'client', count: 100 })
@@ -295,7 +284,7 @@ describe('changes while it runs', () => {
   })
 
   it('a tier is used when the one before it is gone, and standby when nothing else is left', async () => {
-    const three = await open({
+    const three = await openPair({
       uplinks: [{ link: {} }, { link: {}, tier: 1 }, { link: {}, intent: 'standby' }],
     })
     const share = () => {

@@ -1,16 +1,11 @@
 /** Machines that stand still now and then, as virtual ones do whose host is busy: that is no uplink's fault. */
-import { afterEach, describe, expect, it } from 'vitest'
-import { Pair, SECOND, seededRandom } from './tunnel.js'
+import { describe, expect, it } from 'vitest'
+import { openPair } from './pair_fixture.js'
+import { type Pair, SECOND, seededRandom } from './tunnel.js'
 
 const MS = 1000
 const MBIT = 125_000
 const MEAN_APART_US = 100 * MS
-
-let pair: Pair | undefined
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
 
 const link = (mbit: number, delayMs: number) => ({
   link: { rateBytesPerS: mbit * MBIT, delayUs: delayMs * MS, queueUs: 300 * MS },
@@ -35,7 +30,7 @@ function runWithPauses(of: Pair, us: number, longestUs: number, share: () => num
 describe('machines that pause', () => {
   it.each([1, 2, 3])('keep the link that carries most in use, seed %i', async (seed) => {
     const share = sharesOf(seed)
-    pair = await Pair.open({
+    const pair = await openPair({
       seed,
       uplinks: [link(300, 10), link(80, 30)],
       policy: { mode: 'adaptive' },
@@ -54,7 +49,7 @@ describe('machines that pause', () => {
     let sent = 0
     let resent = 0
     for (const seed of [1, 2, 3, 4, 5]) {
-      pair = await Pair.open({
+      const pair = await openPair({
         seed,
         uplinks: [link(20, 10), link(20, 25)],
         policy: { mode: 'adaptive' },

@@ -1,17 +1,12 @@
 /** Links that stop and keep what they are sent, as radio links do: what stands in them is for them to deliver. */
-import { afterEach, describe, expect, it } from 'vitest'
-import { Pair, SECOND } from './tunnel.js'
+import { describe, expect, it } from 'vitest'
+import { openPair } from './pair_fixture.js'
+import { SECOND } from './tunnel.js'
 
 const MS = 1000
 const MBIT = 125_000
 const STEADY_MS = 5000
 const STOP_MS = 2800
-
-let pair: Pair | undefined
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
 
 /** 12 Mbit/s, and a stop in between. */
 const stopping = () => ({
@@ -24,7 +19,7 @@ const stopping = () => ({
 
 describe('a link that stops', () => {
   it('is asked ever more rarely, and its round trip is what it was', async () => {
-    pair = await Pair.open({
+    const pair = await openPair({
       uplinks: [
         { link: { rateBytesPerS: 12 * MBIT, delayUs: 20 * MS, queueUs: SECOND } },
         { link: stopping(), backward: stopping() },

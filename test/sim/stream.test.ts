@@ -1,7 +1,8 @@
 /** The models of TCP, QUIC and ping against what is known of the real ones, over a tunnel with one uplink that does nothing. */
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { openPair } from './pair_fixture.js'
 import type { Congestion, SimStream, Transport } from './stream.js'
-import { Pair, SECOND } from './tunnel.js'
+import { type Pair, SECOND } from './tunnel.js'
 import type { LinkShape } from './world.js'
 
 const MS = 1000
@@ -10,17 +11,8 @@ const MBIT = 125_000
 /** Payload is 92.4 % of it: headers, inner and outer, are the rest. */
 const LINK = { rateBytesPerS: 20 * MBIT, delayUs: 20 * MS, queueUs: 40 * MS }
 
-let pair: Pair | undefined
-
-async function open(link: LinkShape, backward: LinkShape = link, seed = 3): Promise<Pair> {
-  pair = await Pair.open({ seed, uplinks: [{ link, backward }] })
-  return pair
-}
-
-afterEach(() => {
-  pair?.close()
-  pair = undefined
-})
+const open = (link: LinkShape, backward: LinkShape = link, seed = 3): Promise<Pair> =>
+  openPair({ seed, uplinks: [{ link, backward }] })
 
 interface Kind {
   readonly transport?: Transport
