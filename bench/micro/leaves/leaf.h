@@ -30,9 +30,6 @@ extern const struct leaf classify_leaves[], order_leaves[], queue_leaves[], offl
  * packets follow each other when it grows by the payload. */
 void leaf_packet(uint8_t *packet, uint8_t version, uint16_t length, uint16_t flow, uint32_t number);
 
-/* Octets of the headers of such a packet. */
-static inline uint16_t leaf_header_bytes(uint8_t version) { return version == 4 ? 40 : 60; }
-
 /* Between sealing and not sealing: a provider that leaves all as it is. */
 struct mp_seal_provider;
 extern const struct mp_seal_provider leaf_no_sealing;
