@@ -1,7 +1,4 @@
 /** Two engines with keys by hand, each in a namespace of its own, and real packets between them. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   addNamespace,
@@ -12,59 +9,21 @@ import {
 } from '../../bench/lab/namespaces.js'
 import { answered } from '../../bench/lab/traffic.js'
 import { COUNTER } from '../../src/boundary.js'
+import { LineProgram } from './line_program.js'
 
-const END = fileURLToPath(new URL('engine_end.mjs', import.meta.url))
+const END = 'test/netns/engine_end.mjs'
 const SIDES = [`mplab.${process.pid}.engine-a`, `mplab.${process.pid}.engine-b`] as const
 const SERVER_PORT = 5000
 const PINGS = 50
 
-type Line = Record<string, unknown>
-
-/** A child that runs one end. */
-class End {
-  readonly child: ChildProcess
-  readonly lines: Line[] = []
-  #wake: (() => void) | undefined
-
-  constructor(namespace: string, options: object) {
-    const [command = '', ...args] = inNamespace(namespace, ['node', END, JSON.stringify(options)])
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    if (this.child.stdout === null) throw new Error('no output')
-    createInterface({ input: this.child.stdout }).on('line', (line) => {
-      this.lines.push(JSON.parse(line) as Line)
-      this.#wake?.()
-    })
-  }
-
-  /** The first line after `from` that fits; waits for it as long as the test may last. */
-  async until(fits: (line: Line) => boolean, from = 0): Promise<Line> {
-    for (let at = from; ; at++) {
-      while (at >= this.lines.length) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve
-        })
-      }
-      const line = this.lines[at] as Line
-      if (fits(line)) return line
-    }
-  }
-
-  async counter(counter: number): Promise<number> {
-    const from = this.lines.length
-    this.child.stdin?.write('stats\n')
-    await this.until(({ kind }) => kind === 'statsEnd', from)
-    const found = this.lines
-      .slice(from)
-      .find((line) => line['kind'] === 'counter' && line['counter'] === counter)
-    return Number(found?.['count'] ?? 0)
-  }
-
-  /** Ends it in order; its exit code. */
-  async end(): Promise<number | null> {
-    const closed = new Promise<number | null>((resolve) => this.child.once('close', resolve))
-    this.child.stdin?.end()
-    return closed
-  }
+/** What a counter of this end says now. */
+async function counter(end: LineProgram, counter: number): Promise<number> {
+  const from = end.lines.length
+  await end.ask('stats', ({ kind }) => kind === 'statsEnd')
+  const found = end.lines
+    .slice(from)
+    .find((line) => line['kind'] === 'counter' && line['counter'] === counter)
+  return Number(found?.['count'] ?? 0)
 }
 
 afterEach(() => {
@@ -101,9 +60,9 @@ async function join(): Promise<void> {
   await run(['ip', '-n', b, 'addr', 'add', '2001:db8::3/64', 'dev', 'up0', 'nodad'])
 }
 
-async function tunnel(family: 4 | 6, remote: string): Promise<[End, End]> {
+async function tunnel(family: 4 | 6, remote: string): Promise<[LineProgram, LineProgram]> {
   await join()
-  const server = new End(SIDES[1], {
+  const server = new LineProgram(SIDES[1], END, {
     own: 1,
     inner: '10.77.0.2',
     far: '10.77.0.1',
@@ -111,7 +70,7 @@ async function tunnel(family: 4 | 6, remote: string): Promise<[End, End]> {
     paths: [],
   })
   await server.until((line) => 'ready' in line)
-  const client = new End(SIDES[0], {
+  const client = new LineProgram(SIDES[0], END, {
     own: 0,
     inner: '10.77.0.1',
     far: '10.77.0.2',
@@ -139,12 +98,12 @@ describe('two engines over a veth', () => {
     async (family, remote) => {
       const [client, server] = await tunnel(family, remote)
       for (const bytes of [0, 56, 1372]) await ping(bytes)
-      expect(await client.counter(COUNTER.tunReadPackets.value)).toBeGreaterThanOrEqual(3 * PINGS)
-      expect(await server.counter(COUNTER.tunWrittenPackets.value)).toBeGreaterThanOrEqual(
+      expect(await counter(client, COUNTER.tunReadPackets.value)).toBeGreaterThanOrEqual(3 * PINGS)
+      expect(await counter(server, COUNTER.tunWrittenPackets.value)).toBeGreaterThanOrEqual(
         3 * PINGS,
       )
-      expect(await client.counter(COUNTER.dropSendError.value)).toBe(0)
-      expect(await server.counter(COUNTER.dropAuth.value)).toBe(0)
+      expect(await counter(client, COUNTER.dropSendError.value)).toBe(0)
+      expect(await counter(server, COUNTER.dropAuth.value)).toBe(0)
       // The server has two addresses; had it answered from the other one, the path would have moved.
       expect(client.lines.filter(({ kind }) => kind === 'pathMoved')).toEqual([])
       expect(await client.end()).toBe(0)
@@ -171,7 +130,7 @@ describe('two engines over a veth', () => {
     await ipBatch(SIDES[0], [`link del ${name}`])
     const failed = await client.until(({ kind }) => kind === 'failed')
     expect(failed['errorNumber']).toBe(77) // EBADFD
-    expect(await client.counter(COUNTER.udpReadDatagrams.value)).toBeGreaterThan(0)
+    expect(await counter(client, COUNTER.udpReadDatagrams.value)).toBeGreaterThan(0)
     expect(await client.end()).toBe(0)
     expect(await server.end()).toBe(0)
   })

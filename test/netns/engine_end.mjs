@@ -2,7 +2,7 @@
 //
 //   node engine_end.mjs '{"own":0,"inner":"10.77.0.1","ports":[{"family":4,...}],"paths":[...]}'
 //
-// Prints {"ready":...}, then every event as a line of JSON; answers "stats" on standard input with the
+// Prints {"ready":...}, then every event as a line of JSON; answers a line on standard input with the
 // events of a statsRequest, and ends with it.
 
 import { execFileSync } from 'node:child_process'

@@ -2,89 +2,16 @@
  * A client that was written from PROTOCOL.md alone, against the product's server: its core, its C and a real TUN,
  * each side in a namespace of its own with two addresses, which are two paths.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import {
-  addNamespace,
-  inNamespace,
-  ipBatch,
-  removeNamespaceSync,
-  run,
-} from '../../bench/lab/namespaces.js'
+import { addNamespace, ipBatch, removeNamespaceSync, run } from '../../bench/lab/namespaces.js'
 import { FLOW_FLAG, MODE } from '../../src/wire.js'
 import type { Algorithm } from '../peer/crypto.js'
 import { publicOf } from '../peer/crypto.js'
+import { type Line, LineProgram } from './line_program.js'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SIDES = [`mplab.${process.pid}.peer-a`, `mplab.${process.pid}.peer-b`] as const
 const PORT = 5000
-/** Of a busy machine. */
-const PATIENCE_MS = 40_000
-/** Of a program that was waited for in vain. */
-const TOLD_LINES = 12
-
-type Line = Record<string, unknown>
-
-class Program {
-  readonly child: ChildProcess
-  readonly lines: Line[] = []
-  #wake: (() => void) | undefined
-
-  constructor(namespace: string, path: string, options: object) {
-    const argv = ['node', `${ROOT}${path}`, JSON.stringify(options)]
-    const [command = '', ...args] = inNamespace(namespace, argv)
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    createInterface({ input: this.child.stdout! }).on('line', (line) => {
-      this.lines.push(JSON.parse(line) as Line)
-      this.#wake?.()
-    })
-  }
-
-  /** The first line after `from` that fits. Rejects, with what it said last, when that takes too long. */
-  async until(fits: (line: Line) => boolean, from = 0): Promise<Line> {
-    let isLate = false
-    const timer = setTimeout(() => {
-      isLate = true
-      this.#wake?.()
-    }, PATIENCE_MS)
-    try {
-      for (let at = from; ; at++) {
-        while (at >= this.lines.length) {
-          if (isLate) throw new Error(`waited in vain for ${fits}; last:\n${this.#said()}`)
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve
-          })
-        }
-        if (fits(this.lines[at]!)) return this.lines[at]!
-      }
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  #said(): string {
-    return this.lines
-      .slice(-TOLD_LINES)
-      .map((line) => JSON.stringify(line))
-      .join('\n')
-  }
-
-  /** Writes a line and waits for the answer that fits. */
-  ask(line: unknown, fits: (line: Line) => boolean): Promise<Line> {
-    const from = this.lines.length
-    this.child.stdin?.write(`${JSON.stringify(line)}\n`)
-    return this.until(fits, from)
-  }
-
-  async end(): Promise<number | null> {
-    const closed = new Promise<number | null>((resolve) => this.child.once('close', resolve))
-    this.child.stdin?.end()
-    return closed
-  }
-}
 
 /** The ones' complement sum of RFC 1071. */
 function checksum(octets: Buffer): number {
@@ -143,14 +70,14 @@ describe.each([
   it('is invited, probes, agrees, carries packets on two paths, rekeys and leaves', async () => {
     await join()
     const [serverSecret, clientSecret, invitation] = [1, 2, 3].map(() => randomBytes(32))
-    const server = new Program(SIDES[1], 'test/netns/peer_server.mjs', {
+    const server = new LineProgram(SIDES[1], 'test/netns/peer_server.mjs', {
       secret: serverSecret!.toString('hex'),
       invitation: invitation!.toString('hex'),
       device: 'mptun0',
       port: PORT,
     })
     await server.until(({ ready }) => ready === true)
-    const client = new Program(SIDES[0], 'build/peer/netns/peer_end.js', {
+    const client = new LineProgram(SIDES[0], 'build/peer/netns/peer_end.js', {
       secret: clientSecret!.toString('hex'),
       serverPublic: publicOf(serverSecret!).toString('hex'),
       invitation: invitation!.toString('hex'),
