@@ -110,11 +110,11 @@ const TUN_REMEDY: Readonly<Record<string, string>> = {
 }
 const UDP_REMEDY: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process has this port: stop that, or choose another port',
-  EADDRNOTAVAIL: 'no device here has this address',
+  EADDRNOTAVAIL: 'no device here has this address: choose one that ip address shows',
   EACCES: 'ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one',
-  ENODEV: 'there is no such device now',
+  ENODEV: 'there is no such device now: ip link shows those that there are',
   EPERM: NEEDS_NET_ADMIN,
-  EAFNOSUPPORT: 'the kernel has no IPv6',
+  EAFNOSUPPORT: 'the kernel has no IPv6: use IPv4 addresses alone',
 }
 
 /**

@@ -3,7 +3,7 @@ import { runForeground } from './foreground.js'
 import { examples, traitsHelp, withConfig } from './options.js'
 
 const BONDING = `
-In the file the bonding driver's names are taken too: slaves, mode (also 0 to 3), primary,
+The file may also use the bonding driver's names: slaves, mode (also 0 to 3), primary,
 primary_reselect, xmit_hash_policy, updelay, downdelay, and miimon or arp_interval for probe-interval.
 Those without a meaning between two ends of a tunnel (lacp_rate, fail_over_mac, ...) are refused with a reason.
 `
@@ -11,7 +11,7 @@ Those without a meaning between two ends of a tunnel (lacp_rate, fail_over_mac, 
 export function clientCommand(): Command {
   const command = new Command('client')
     .description('run the end with several uplinks, in the foreground')
-    .option('--config <FILE>', 'TOML with the same words; the command line wins')
+    .option('--config <FILE>', 'a TOML file with the same words; the command line wins')
   return withConfig(command, 'client')
     .addHelpText('after', traitsHelp())
     .addHelpText('after', BONDING)

@@ -5,7 +5,7 @@ import { examples, withConfig } from './options.js'
 export function serverCommand(): Command {
   const command = new Command('server')
     .description('run the well-connected end, in the foreground')
-    .option('--config <FILE>', 'TOML with the same words; the command line wins')
+    .option('--config <FILE>', 'a TOML file with the same words; the command line wins')
   return withConfig(command, 'server')
     .addHelpText(
       'after',

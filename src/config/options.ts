@@ -48,7 +48,7 @@ export const TUN: Option = {
   word: 'tun',
   roles: BOTH,
   value: 'NAME',
-  doc: `the TUN device; one daemon each (default ${DEFAULT_TUN})`,
+  doc: `the TUN device, one for each daemon (default ${DEFAULT_TUN})`,
 }
 
 export const OPTIONS: readonly Option[] = [
@@ -81,7 +81,7 @@ export const OPTIONS: readonly Option[] = [
     roles: CLIENT,
     value: 'NAME[,TRAIT...]',
     many: true,
-    doc: 'a network device to use, may be repeated; one that does not exist yet is waited for; traits see below',
+    doc: 'a network device to use, with traits (see below), may be repeated; one that does not exist yet is waited for',
   },
   {
     word: 'route',
@@ -119,25 +119,25 @@ export const OPTIONS: readonly Option[] = [
     word: 'updelay',
     roles: BOTH,
     value: 'MS',
-    doc: `a path must be alive for so long before it is used again (default ${DEFAULT_POLICY.updelayUs / 1000})`,
+    doc: `how long a path must be alive before it is used again (default ${DEFAULT_POLICY.updelayUs / 1000})`,
   },
   {
     word: 'downdelay',
     roles: BOTH,
     value: 'MS',
-    doc: `a path that fell silent is used for so long after it was noticed (default ${DEFAULT_POLICY.downdelayUs / 1000})`,
+    doc: `how long a path is still used after its silence was noticed (default ${DEFAULT_POLICY.downdelayUs / 1000})`,
   },
   {
     word: 'probe-interval',
     roles: BOTH,
     value: 'MS',
-    doc: 'a path in use is probed so often; two and a half silent intervals take it out, in adaptive 3 s at least (default 100)',
+    doc: 'how often a path in use is probed; it is out after two and a half silent intervals, in adaptive after 3 s (default 100)',
   },
   {
     word: 'keepalive',
     roles: BOTH,
     value: 'S',
-    doc: 'an idle path is probed so often, which keeps NAT mappings alive (default 20)',
+    doc: 'how often an idle path is probed, which keeps NAT mappings alive (default 20)',
   },
   TUN,
   {
@@ -150,13 +150,13 @@ export const OPTIONS: readonly Option[] = [
     word: 'aead',
     roles: BOTH,
     value: 'NAME',
-    doc: `seal with nothing but this: ${Object.keys(AEAD).join(', ')} (default the one that is quicker on both ends)`,
+    doc: `seal with this alone: ${Object.keys(AEAD).join(', ')} (default the one that is faster on both ends)`,
   },
   {
     word: 'offload',
     roles: BOTH,
     on: true,
-    doc: "packet by packet, without the kernel's offloads: slower, for odd kernels and to find faults",
+    doc: "packet by packet, without the kernel's offloads: slower; for odd kernels, and to find faults",
   },
   STATE_DIR,
   RUN_DIR,

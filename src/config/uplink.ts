@@ -70,7 +70,7 @@ export const TRAITS: Readonly<Record<string, Trait>> = {
   },
   'budget-day': {
     shape: 'AMOUNT',
-    doc: 'metered; carries nothing more when so much was used today, both directions: 500MB, none',
+    doc: 'metered; carries no more than this a day, both directions together: 500MB, none',
     ...numeric('budgetDayBytes', dataAmount, amountText),
   },
   'budget-month': {
@@ -85,7 +85,7 @@ export const TRAITS: Readonly<Record<string, Trait>> = {
   },
   'rate-up': {
     shape: 'RATE',
-    doc: 'adaptive sends no faster on it: 20Mbit, none; no rate has to be given',
+    doc: 'the most that adaptive sends on it: 20Mbit, none; not needed',
     ...numeric('rateUpBytesPerS', bitRate, rateText),
   },
   'rate-down': {

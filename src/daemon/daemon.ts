@@ -182,7 +182,7 @@ export class Daemon {
       this.#onEnd(
         new MptunError(
           'MPTUN_E_SYSTEM_ENGINE',
-          `the engine stopped: ${fact.syscall} failed with errno ${fact.errno}`,
+          `the engine stopped: ${fact.syscall} failed with errno ${fact.errno}; start it again, and see the kernel's log`,
           {
             syscall: fact.syscall,
           },
