@@ -11,25 +11,13 @@
  * Every write is atomic. Directories are 0700, files 0600. libsodium must be ready.
  */
 
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import * as v from 'valibot'
 import { hostPort, pool6, Unacceptable } from './config/values.js'
 import type { Usage } from './core/budget.js'
 import { formatKey, parseKey } from './core/keys.js'
+import { errnoOf, ifExists, readIfThere, removeDurably, writeDurably } from './durable.js'
 import { MptunError, messageOf, systemError } from './errors.js'
 import { type Cidr, formatAddress, formatCidr, parseAddress } from './net/address.js'
 
@@ -229,6 +217,7 @@ export class Store {
   #list(folder: string): string[] {
     const dir = join(this.dir, folder)
     const names = attempt(dir, 'list', () => ifExists(() => readdirSync(dir))) ?? []
+    // Drafts of durable.ts begin with a dot.
     return names
       .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
       .map((name) => name.slice(0, -'.json'.length))
@@ -237,7 +226,7 @@ export class Store {
 
   #read(name: string): string | undefined {
     const path = join(this.dir, name)
-    return attempt(path, 'read', () => ifExists(() => readFileSync(path, 'utf8')))
+    return attempt(path, 'read', () => readIfThere(path))
   }
 
   #readLine<T>(name: string, reader: (line: string) => T): T | undefined {
@@ -267,57 +256,12 @@ export class Store {
 
   #write(name: string, content: string, how: 'replace' | 'keep'): void {
     const path = join(this.dir, name)
-    // Not ending in .json, so that it is no item; the process id keeps two writers apart.
-    const draft = join(dirname(path), `.${name.replaceAll('/', '-')}.${process.pid}`)
-    attempt(path, 'write', () => {
-      rmSync(draft, { force: true })
-      writeWhole(draft, content)
-      if (how === 'replace') renameSync(draft, path)
-      else linkIfFree(draft, path)
-      syncDirectory(dirname(path))
-    })
+    attempt(path, 'write', () => writeDurably(path, content, how))
   }
 
   #remove(name: string): boolean {
     const path = join(this.dir, name)
-    return attempt(path, 'remove', () => {
-      if (statSync(path, { throwIfNoEntry: false }) === undefined) return false
-      rmSync(path, { force: true })
-      syncDirectory(dirname(path))
-      return true
-    })
-  }
-}
-
-function writeWhole(path: string, content: string): void {
-  const fd = openSync(path, 'wx', 0o600)
-  try {
-    writeSync(fd, content)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  chmodSync(path, 0o600)
-}
-
-/** link(2) is atomic and refuses to replace. */
-function linkIfFree(draft: string, path: string): void {
-  try {
-    linkSync(draft, path)
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error
-  } finally {
-    rmSync(draft, { force: true })
-  }
-}
-
-/** A rename outlives a power cut only when its directory was synced too. */
-function syncDirectory(dir: string): void {
-  const fd = openSync(dir, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
+    return attempt(path, 'remove', () => removeDurably(path))
   }
 }
 
@@ -342,19 +286,6 @@ function corrupt(path: string, reason: string): MptunError {
     'STATE',
     `${path} cannot be understood: ${reason}; restore it from a backup, or remove it and enrol again`,
   )
-}
-
-function ifExists<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-function errnoOf(error: unknown): string | undefined {
-  return (error as { code?: string } | undefined)?.code
 }
 
 function attempt<T>(path: string, verb: string, deed: () => T): T {
