@@ -152,6 +152,12 @@ static inline uint64_t mp_window_bytes(const struct mp_window *window)
   return window->bytes + window->late.bytes;
 }
 
+/* Whether it doubles each round trip while it is what limits. */
+static inline bool mp_window_starts(const struct mp_window *window)
+{
+  return window->startup;
+}
+
 /* Delivery rate, bytes a second. 0: unknown. */
 static inline uint64_t mp_window_rate(const struct mp_window *window)
 {
