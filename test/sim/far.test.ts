@@ -1,4 +1,4 @@
-/** One stream of BBR, which keeps no more under way than fits into twice the least round trip that it knows, beside a path that is much farther. */
+/** One stream beside a path that is much farther: above all of BBR, which keeps no more under way than fits into twice the least round trip that it knows. */
 import { describe, expect, it } from 'vitest'
 import { links, type Result, run, scenario } from './adaptive_fixture.js'
 import { openPair } from './pair_fixture.js'
@@ -54,6 +54,15 @@ describe('a far path', () => {
 describe('beside a far path', () => {
   const uplink = (delayMs: number) => ({
     link: { rateBytesPerS: 20 * MBIT, delayUs: delayMs * MS, queueUs: 300 * MS },
+  })
+
+  it('slow start is not ended by it', async () => {
+    const result = await run(scenario('rtt-120'), {
+      congestion: 'cubic',
+      seconds: 16,
+      fromSeconds: 3,
+    })
+    expect(share(result)).toBeGreaterThan(0.95)
   })
 
   it('who has no more to send is not held back', async () => {
