@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { askControl, controlPath } from '../control.js'
 import { sleep, systemClock } from '../daemon/clock.js'
-import { renderStatus, type StatusReport } from '../status.js'
+import { renderStatus } from '../rendering.js'
+import type { StatusReport } from '../status.js'
 import { examples, type TunOptions, withTun } from './options.js'
 
 interface StatusOptions extends TunOptions {

@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { PathSnapshot, PeerSnapshot } from '../../src/core/snapshot.js'
 import { reportCounts, reportPeer } from '../../src/daemon/report.js'
-import {
-  bitRate,
-  duration,
-  type PathMeasured,
-  type PathReport,
-  type PeerReport,
-  type RepairReport,
-  renderStatus,
-  type StatusReport,
-  type WindowReport,
+import { bitRate, duration, renderStatus } from '../../src/rendering.js'
+import type {
+  PathMeasured,
+  PathReport,
+  PeerReport,
+  RepairReport,
+  StatusReport,
+  WindowReport,
 } from '../../src/status.js'
 import { policyOf } from './core_fixture.js'
 
