@@ -3,6 +3,7 @@
 import { styleText } from 'node:util'
 import { COUNTER } from './boundary.js'
 import { REFUSAL, type Refusal } from './core/handshake.js'
+import { bitRate, duration } from './core/quantity.js'
 import type {
   PathMeasured,
   PathReport,
@@ -159,37 +160,6 @@ function renderCounts({ counters, refusals }: StatusReport, paint: Paint): strin
         `  ${name!.padEnd(width)}  ${count!.padStart(digits)}  ${paint('dim', doc!)}`,
     ),
   ]
-}
-
-/** Two units at most: `3 s`, `2 min 5 s`, `4 h 10 min`, `12 d 3 h`. */
-export function duration(totalS: number): string {
-  const whole = Math.max(0, Math.floor(totalS))
-  const parts: [number, string][] = [
-    [Math.floor(whole / 86_400), 'd'],
-    [Math.floor(whole / 3600) % 24, 'h'],
-    [Math.floor(whole / 60) % 60, 'min'],
-    [whole % 60, 's'],
-  ]
-  const first = parts.findIndex(([count]) => count > 0)
-  if (first < 0) return '0 s'
-  return parts
-    .slice(first, first + 2)
-    .filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count} ${unit}`)
-    .join(' ')
-}
-
-/** Bytes per second as people count lines: bits, in steps of 1000. */
-export function bitRate(bytesPerS: number): string {
-  const units = ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s']
-  let rate = bytesPerS * 8
-  let unit = 0
-  // 999.5 would be written as 1000.
-  while (rate >= 999.5 && unit < units.length - 1) {
-    rate /= 1000
-    unit++
-  }
-  return `${rate >= 100 || unit === 0 ? rate.toFixed(0) : rate.toPrecision(3)} ${units[unit]}`
 }
 
 function milliseconds(ms: number): string {

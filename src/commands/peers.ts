@@ -1,7 +1,7 @@
 import { Command } from 'commander'
+import { duration } from '../core/quantity.js'
 import { systemClock } from '../daemon/clock.js'
 import { formatAddress } from '../net/address.js'
-import { duration } from '../rendering.js'
 import type { Store } from '../store.js'
 import { type DirOptions, examples, withDirs } from './options.js'
 import { openStore } from './state.js'

@@ -2,6 +2,7 @@
  * How much of its budget an uplink has used, by day and by month of the contract. Days and months are those of the
  * machine's own time zone, as people and bills count them.
  */
+import { dataSize } from './quantity.js'
 
 export interface Budget {
   /** Bytes; 0: no budget. */
@@ -103,18 +104,4 @@ function beginning(year: number, month: number, resetDay: number): Date {
 function isoDate(date: Date): string {
   const two = (value: number) => String(value).padStart(2, '0')
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
-}
-
-/** `1.50 GB`: decimal units, as contracts have them. */
-export function dataSize(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let value = bytes
-  let unit = 0
-  // 999.5 would be written as 1000.
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  const digits = unit === 0 || value >= 100 || Number.isInteger(value)
-  return `${digits ? value.toFixed(0) : value.toPrecision(3)} ${units[unit]}`
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Budget, dataSize, Meter } from '../../src/core/budget.js'
+import { type Budget, Meter } from '../../src/core/budget.js'
 
 const MB = 1e6
 const GB = 1e9
@@ -104,16 +104,4 @@ describe('what was used', () => {
       { seed: 5 },
     )
   })
-})
-
-it.each([
-  [0, '0 B'],
-  [999, '999 B'],
-  [1500, '1.50 kB'],
-  [12_345_678, '12.3 MB'],
-  [500e6, '500 MB'],
-  [999_600_000, '1.00 GB'],
-  [2e15, '2000 TB'],
-])('%d bytes are %s', (bytes, text) => {
-  expect(dataSize(bytes)).toBe(text)
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PathSnapshot, PeerSnapshot } from '../../src/core/snapshot.js'
 import { reportCounts, reportPeer } from '../../src/daemon/report.js'
-import { bitRate, duration, renderStatus } from '../../src/rendering.js'
+import { renderStatus } from '../../src/rendering.js'
 import type {
   PathMeasured,
   PathReport,
@@ -205,29 +205,6 @@ describe('the text of a status in the mode adaptive', () => {
       '  mode adaptive needs a newer mptun on the other side: balance-rr is used\n',
     )
     expect(text({ modeInUse: 'adaptive' })).not.toContain('needs a newer')
-  })
-})
-
-describe("people's units", () => {
-  it.each([
-    [0, '0 s'],
-    [59, '59 s'],
-    [60, '1 min'],
-    [3_601, '1 h'],
-    [90_061, '1 d 1 h'],
-  ])('%i seconds are %s', (seconds, text) => {
-    expect(duration(seconds)).toBe(text)
-  })
-
-  it.each([
-    [0, '0 bit/s'],
-    [124.9, '999 bit/s'],
-    [125, '1.00 kbit/s'],
-    [124_950, '1.00 Mbit/s'],
-    [1.25e9, '10.0 Gbit/s'],
-    [1.25e13, '100000 Gbit/s'],
-  ])('%d bytes a second are %s', (bytes, text) => {
-    expect(bitRate(bytes)).toBe(text)
   })
 })
 
