@@ -35,7 +35,7 @@ void mp_event_end(struct mp_tunnel *tunnel);
 void mp_event_path(struct mp_tunnel *tunnel, uint16_t kind, const struct mp_peer *peer,
                    uint8_t path);
 
-/* Endpoint records of events start with `port`; see ENDPOINT in src/boundary.ts. */
+/* Endpoint records of events start with `port`; see ENDPOINT in src/boundary/record.ts. */
 #define MP_EVENT_ENDPOINT(event, endpoint)                                                         \
   do {                                                                                             \
     (event)->port = (endpoint)->port;                                                              \

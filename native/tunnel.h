@@ -32,7 +32,7 @@
 #include "schedule.h"
 #include "seal.h"
 
-/* Where a datagram goes or came from; the octets of ENDPOINT in src/boundary.ts. */
+/* Where a datagram goes or came from; the octets of ENDPOINT in src/boundary/record.ts. */
 struct mp_endpoint {
   uint8_t port;         /* our UDP socket */
   uint8_t family;       /* 4 or 6 */
