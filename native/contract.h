@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "29fd8381c16d6318"
+#define MP_CONTRACT_DIGEST "b9a3a576e0b61244"
 
 /* The wire. */
 
@@ -47,6 +47,7 @@ enum {
   MP_FLOW_RESENT = 4096, /* sent again after a suspected loss */
   MP_FLOW_REPAIRED = 8192, /* the sender keeps the packet and sends it again when it is lost: the receiver reports, and waits; needs FEATURE.repair */
   MP_FLOW_UNORDERED = 16384, /* to be delivered when it comes; flowSeq counts such packets of the bucket by themselves; needs FEATURE.repair */
+  MP_FLOW_FOLLOWS = 32768, /* of an unordered one: the one before it went on a slower path and may come later; to be delivered behind it */
 };
 
 enum {

@@ -129,7 +129,8 @@ static enum mp_reorder_verdict put_in_order(struct mp_tunnel *tunnel, struct mp_
 {
   const uint16_t bucket = flow & (MP_LIMIT_BUCKETS - 1);
   if (flow & MP_FLOW_UNORDERED)
-    return mp_reorder_insert_unordered(peer->reorder, bucket, flow_seq, packet);
+    return mp_reorder_insert_unordered(peer->reorder, bucket, flow_seq, packet, peer->order_paths,
+                                       tunnel->now_us);
   return mp_reorder_insert(peer->reorder, bucket, flow_seq, packet, peer->order_paths,
                            tunnel->now_us);
 }
@@ -142,6 +143,7 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_
   packet->partial = flow & MP_FLOW_PARTIAL_CHECKSUM;
   packet->repaired = flow & MP_FLOW_REPAIRED;
   packet->resent = flow & MP_FLOW_RESENT;
+  packet->follows = flow & MP_FLOW_FOLLOWS;
   if (packet->length > MP_LIMIT_PACKET_BYTES ||
       !mp_inner_parse(&inner, packet->bytes, packet->length))
     goto drop_inner_malformed;

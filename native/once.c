@@ -35,3 +35,17 @@ enum mp_once_verdict mp_once_take(struct mp_once *once, uint32_t low)
   *word |= bit;
   return MP_ONCE_FIRST;
 }
+
+bool mp_once_is_ahead(const struct mp_once *once, uint32_t low)
+{
+  if (once->next == 0)
+    return false; /* nothing comes before the first one */
+  const uint64_t sequence = mp_unwrap(once->next - 1, low, 24);
+  if (sequence == 0)
+    return false;
+  const uint64_t before = sequence - 1;
+  if (before >= once->next)
+    return true;
+  return once->next - 1 - before <= WINDOW &&
+         !(once->words[before / WORD_BITS % WORDS] & (1ull << (before % WORD_BITS)));
+}

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "follow.h"
 #include "gap.h"
 #include "hold.h"
 #include "missed.h"
@@ -43,6 +44,7 @@ struct mp_reorder {
   struct bucket *oldest, *youngest;
   struct bucket buckets[MP_LIMIT_BUCKETS];
   struct mp_once unordered[MP_LIMIT_BUCKETS];
+  struct mp_follow follow;
   struct mp_missed missed[MP_LIMIT_BUCKETS];
 };
 
@@ -73,6 +75,8 @@ void mp_reorder_close(struct mp_reorder *reorder)
     }
     mp_hold_release(&reorder->store, &bucket->hold);
   }
+  while (reorder->follow.count > 0)
+    mp_pool_give(reorder->pool, mp_follow_take(&reorder->follow, reorder->follow.waiting));
   mp_hold_close(&reorder->store);
   free(reorder);
 }
@@ -339,8 +343,10 @@ enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t b
   return insert_ahead(reorder, bucket, bucket->turn + ahead, packet, paths, now_us);
 }
 
-enum mp_reorder_verdict mp_reorder_insert_unordered(struct mp_reorder *reorder, uint16_t bucket,
-                                                    uint32_t flow_seq, struct mp_packet *packet)
+/* ---- Unordered ---- */
+
+static enum mp_reorder_verdict pass_unordered(struct mp_reorder *reorder, uint16_t bucket,
+                                              uint32_t flow_seq, struct mp_packet *packet)
 {
   switch (mp_once_take(&reorder->unordered[bucket], flow_seq)) {
   case MP_ONCE_FIRST:
@@ -355,6 +361,80 @@ enum mp_reorder_verdict mp_reorder_insert_unordered(struct mp_reorder *reorder, 
     return MP_REORDER_TOO_OLD;
   }
 }
+
+/* Whether the packet, kept by then, waits from now on. */
+static bool follows(struct mp_reorder *reorder, uint16_t bucket, uint32_t flow_seq,
+                    struct mp_packet **packet, const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                    uint64_t now_us)
+{
+  if (!mp_once_is_ahead(&reorder->unordered[bucket], flow_seq))
+    return false;
+  struct mp_packet *kept = mp_pool_keep(reorder->pool, *packet);
+  if (!kept)
+    return false;
+  *packet = kept;
+  const struct mp_gap gap = {kept->sent_us, kept->path};
+  return mp_follow_put(&reorder->follow, &(struct mp_follower){
+      .packet = kept,
+      .gap = gap,
+      .due_us = mp_gap_due(&gap, now_us, paths),
+      .flow_seq = flow_seq,
+      .bucket = bucket,
+  });
+}
+
+static void release_follower(struct mp_reorder *reorder, const struct mp_follower *follower)
+{
+  const uint16_t bucket = follower->bucket;
+  const uint32_t flow_seq = follower->flow_seq;
+  (void)pass_unordered(reorder, bucket, flow_seq, mp_follow_take(&reorder->follow, follower));
+}
+
+/* Those whose turn has come by what was just delivered. */
+static void release_next(struct mp_reorder *reorder, uint16_t bucket)
+{
+  const struct mp_follower *first;
+  while ((first = mp_follow_first(&reorder->follow, bucket)) &&
+         !mp_once_is_ahead(&reorder->unordered[bucket], first->flow_seq))
+    release_follower(reorder, first);
+}
+
+/* Those that nothing can come before any more, or that were due at until_us, with what waits before
+ * them. */
+static void settle_followers(struct mp_reorder *reorder, const struct mp_gap_horizon *horizon,
+                             uint64_t until_us)
+{
+  for (unsigned i = 0; i < reorder->follow.count;) {
+    const struct mp_follower *each = &reorder->follow.waiting[i];
+    if (!mp_gap_is_lost(&each->gap, horizon) && each->due_us > until_us) {
+      i++;
+      continue;
+    }
+    const uint16_t bucket = each->bucket;
+    release_follower(reorder, mp_follow_first(&reorder->follow, bucket));
+    release_next(reorder, bucket);
+    i = 0;
+  }
+}
+
+enum mp_reorder_verdict mp_reorder_insert_unordered(struct mp_reorder *reorder, uint16_t bucket,
+                                                    uint32_t flow_seq, struct mp_packet *packet,
+                                                    const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                                                    uint64_t now_us)
+{
+  const bool any = reorder->follow.count > 0;
+  if ((packet->follows || (any && mp_follow_first(&reorder->follow, bucket))) &&
+      follows(reorder, bucket, flow_seq, &packet, paths, now_us)) {
+    reorder->stats.held_total++;
+    return MP_REORDER_TAKEN;
+  }
+  const enum mp_reorder_verdict verdict = pass_unordered(reorder, bucket, flow_seq, packet);
+  if (any)
+    release_next(reorder, bucket);
+  return verdict;
+}
+
+/* ---- Proofs and deadlines ---- */
 
 /* The gap before `doubtful` is lost: from now on its packet's clock says until when it waits. */
 static void prove(struct mp_reorder *reorder, struct bucket *bucket,
@@ -390,7 +470,7 @@ static void give_up(struct mp_reorder *reorder, struct bucket *bucket,
 static void settle(struct mp_reorder *reorder, const struct mp_reorder_path paths[MP_LIMIT_PATHS],
                    uint64_t now_us, uint64_t until_us)
 {
-  if (reorder->stats.held == 0)
+  if (reorder->stats.held == 0 && reorder->follow.count == 0)
     return;
   const struct mp_gap_horizon horizon = mp_gap_horizon_of(paths);
   uint64_t deadline_us = UINT64_MAX;
@@ -409,6 +489,7 @@ static void settle(struct mp_reorder *reorder, const struct mp_reorder_path path
       deadline_us = bucket->due_us;
   }
   reorder->deadline_us = deadline_us;
+  settle_followers(reorder, &horizon, until_us);
 }
 
 void mp_reorder_prove(struct mp_reorder *reorder,
@@ -430,7 +511,8 @@ void mp_reorder_repair(struct mp_reorder *reorder, uint64_t repair_us)
 
 uint64_t mp_reorder_deadline(const struct mp_reorder *reorder)
 {
-  return reorder->deadline_us;
+  const uint64_t due_us = mp_follow_due(&reorder->follow);
+  return due_us < reorder->deadline_us ? due_us : reorder->deadline_us;
 }
 
 const struct mp_reorder_stats *mp_reorder_stats(const struct mp_reorder *reorder)

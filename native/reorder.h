@@ -72,10 +72,13 @@ enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t b
                                           const struct mp_reorder_path paths[MP_LIMIT_PATHS],
                                           uint64_t now_us);
 
-/* The same for a packet that waits for none and that none waits for: delivered at once, if it is no
- * copy. Sequences of their own; too old is what MP_ONCE_BITS do not reach. */
+/* The same for a packet that needs no order: delivered at once, if it is no copy. One that `follows` waits
+ * for the one before it while that can still come, but not for a repair. Sequences of their own; too old
+ * is what MP_ONCE_BITS do not reach. */
 enum mp_reorder_verdict mp_reorder_insert_unordered(struct mp_reorder *reorder, uint16_t bucket,
-                                                    uint32_t flow_seq, struct mp_packet *packet);
+                                                    uint32_t flow_seq, struct mp_packet *packet,
+                                                    const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                                                    uint64_t now_us);
 
 /* Passes what is proved lost, or begins to wait for its repair. Call after each batch of datagrams:
  * no deadline passes here, because what would meet it may be in a batch not yet read.

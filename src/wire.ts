@@ -81,6 +81,10 @@ export const FLOW_FLAG = {
     value: 1 << 14,
     doc: 'to be delivered when it comes; flowSeq counts such packets of the bucket by themselves; needs FEATURE.repair',
   },
+  follows: {
+    value: 1 << 15,
+    doc: 'of an unordered one: the one before it went on a slower path and may come later; to be delivered behind it',
+  },
 } as const
 
 /** Body of probe and echo, of equal length, so that no answer is larger than its question. */

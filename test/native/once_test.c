@@ -90,9 +90,38 @@ static void it_remembers_what_a_list_would(void)
   }
 }
 
+static void it_tells_what_is_ahead(void)
+{
+  struct mp_once once = {0};
+  CHECK(!mp_once_is_ahead(&once, 5));
+  mp_once_take(&once, 5);
+  CHECK(!mp_once_is_ahead(&once, 6));
+  CHECK(mp_once_is_ahead(&once, 7));
+  CHECK(mp_once_is_ahead(&once, 5));
+  CHECK(!mp_once_is_ahead(&once, 0));
+  mp_once_take(&once, 4);
+  CHECK(!mp_once_is_ahead(&once, 5));
+  /* What nobody can tell any more is not waited for. */
+  mp_once_take(&once, WINDOW + 100);
+  CHECK(!mp_once_is_ahead(&once, 90));
+  CHECK(mp_once_is_ahead(&once, 102));
+}
+
+static void it_tells_what_is_ahead_across_the_end_of_the_numbers(void)
+{
+  struct mp_once once = {0};
+  mp_once_take(&once, WRAP - 2);
+  CHECK(mp_once_is_ahead(&once, 0));
+  mp_once_take(&once, WRAP - 1);
+  CHECK(!mp_once_is_ahead(&once, 0));
+  CHECK(mp_once_is_ahead(&once, 1));
+}
+
 int main(void)
 {
   RUN(the_table_of_cases);
+  RUN(it_tells_what_is_ahead);
+  RUN(it_tells_what_is_ahead_across_the_end_of_the_numbers);
   RUN(it_remembers_what_a_list_would);
   return test_end();
 }

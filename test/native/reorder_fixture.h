@@ -56,7 +56,7 @@ struct arrival {
   uint8_t path;
   uint64_t sent_us;
   uint64_t now_us;
-  bool repaired, resent;
+  bool repaired, resent, follows;
 };
 
 /* The packet's name is its sequence. */
@@ -70,13 +70,15 @@ TEST_API struct mp_packet *take_packet(const struct arrival *arrival)
   packet->sent_us = arrival->sent_us;
   packet->repaired = arrival->repaired;
   packet->resent = arrival->resent;
+  packet->follows = arrival->follows;
   return packet;
 }
 
 TEST_API enum mp_reorder_verdict arrive_unordered(struct arrival arrival)
 {
   struct mp_packet *packet = take_packet(&arrival);
-  return mp_reorder_insert_unordered(reorder, arrival.bucket, arrival.seq, packet);
+  return mp_reorder_insert_unordered(reorder, arrival.bucket, arrival.seq, packet, paths,
+                                     arrival.now_us);
 }
 
 TEST_API enum mp_reorder_verdict arrive(struct arrival arrival)

@@ -530,10 +530,11 @@ MODEL_API enum mp_reorder_verdict model_insert_unordered(struct twin *twin,
 
 MODEL_API const char *twin_insert_unordered(struct twin *twin, uint16_t bucket, uint32_t flow_seq)
 {
+  static const struct mp_reorder_path paths[MP_LIMIT_PATHS];
   struct mp_packet *packet = twin_take(twin, &(struct twin_packet){0});
   const uint32_t name = packet->length;
   const enum mp_reorder_verdict verdict =
-    mp_reorder_insert_unordered(twin->real, bucket, flow_seq, packet);
+    mp_reorder_insert_unordered(twin->real, bucket, flow_seq, packet, paths, 0);
   if (model_insert_unordered(twin, &twin->buckets[bucket], flow_seq, name) != verdict)
     return "verdict of an unordered one";
   return twin_difference(twin);

@@ -155,6 +155,34 @@ describe.each(
   })
 })
 
+describe.each(
+  Object.entries(SETS).flatMap(([set, links]) =>
+    FAILURES.flatMap((failure) =>
+      (['server', 'client'] as const).map((towards) => ({ set, links, failure, towards })),
+    ),
+  ),
+)('a thin flow to the $towards beside TCP, $failure of each of $set', (shape) => {
+  it('keeps its order when it leaves a path and when it comes back', async () => {
+    const { links, failure, towards } = shape
+    const pair = await open(links)
+    pair.stream({ congestion: 'cubic', towards })
+    const flow = pair.flow({ packetsPerSecond: 90, payloadBytes: 60, towards })
+    pair.runFor(5 * SECOND)
+    flow.restart()
+    for (const uplink of links.keys()) {
+      fail(pair, uplink, failure)
+      pair.runFor(2 * SECOND)
+      mend(pair, uplink, failure)
+      pair.runFor(4 * SECOND)
+    }
+    flow.stop()
+    pair.runFor(SECOND)
+    const { lost, reordered } = flow.stats()
+    expect({ lost, reordered }).toEqual({ lost: 0, reordered: 0 })
+    pair.close()
+  })
+})
+
 describe('a link that flaps ten times', () => {
   it.each([
     { uplink: 0, goneMs: 100 },
