@@ -46,7 +46,7 @@ export interface Lab extends Site {
    * (nf_nat_masquerade.c, masq_inet_event). Packets within these few milliseconds are lost.
    */
   rebindNat(name: string): Promise<void>
-  /** The uplink's device goes away as when a stick is pulled. */
+  /** The uplink's device goes away as when a stick is pulled; the kernel may take another 30 ms for it. */
   deleteDevice(name: string): Promise<void>
   /** It comes back with its addresses and its default route. */
   recreateDevice(name: string): Promise<void>

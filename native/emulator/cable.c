@@ -51,6 +51,8 @@ void mp_cable_close(struct mp_cable *cable)
 {
   for (int side = 0; side < MP_SIDES; side++)
     mp_device_unplug(&cable->devices[side]);
+  for (int side = 0; side < MP_SIDES; side++)
+    mp_device_join(&cable->devices[side]);
   for (int direction = 0; direction < MP_DIRECTIONS; direction++) {
     mp_fifo_close(&cable->carriers[direction].fifo);
     mp_link_close(cable->carriers[direction].link);

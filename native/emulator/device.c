@@ -6,6 +6,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -92,6 +93,7 @@ static bool plug_here(struct mp_device *device, const char *name, uint32_t mtu_b
 bool mp_device_plug(struct mp_device *device, const char *namespace, const char *name,
                     uint32_t mtu_bytes, char complaint[MP_COMPLAINT_SIZE])
 {
+  mp_device_join(device);
   if (namespace[0] == '\0')
     return plug_here(device, name, mtu_bytes, complaint);
   int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -105,9 +107,27 @@ bool mp_device_plug(struct mp_device *device, const char *namespace, const char 
   return plugged;
 }
 
+static void *close_it(void *fd)
+{
+  close((int)(intptr_t)fd);
+  return NULL;
+}
+
 void mp_device_unplug(struct mp_device *device)
 {
-  if (device->fd >= 0)
-    close(device->fd);
+  const int fd = device->fd;
   device->fd = -1;
+  if (fd < 0)
+    return;
+  mp_device_join(device);
+  device->leaving = pthread_create(&device->leaver, NULL, close_it, (void *)(intptr_t)fd) == 0;
+  if (!device->leaving)
+    close(fd);
+}
+
+void mp_device_join(struct mp_device *device)
+{
+  if (device->leaving)
+    pthread_join(device->leaver, NULL);
+  device->leaving = false;
 }

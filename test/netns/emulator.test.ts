@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { DirectionStats } from '../../bench/lab/emulator.js'
 import { createLab, type Lab, type LabLink } from '../../bench/lab/lab.js'
 import { removeStaleLabs } from '../../bench/lab/namespaces.js'
@@ -220,7 +220,7 @@ describe('while it runs', () => {
     const devices = async () => (await lab.exec('client', ['ip', '-br', 'link'])).stdout
     expect((await ping(3)).code).toBe(0)
     await lab.deleteDevice('wire')
-    expect(await devices()).not.toContain('wire')
+    await vi.waitFor(async () => expect(await devices()).not.toContain('wire'))
     expect((await ping(1)).stderr).toContain('unreachable')
     await lab.recreateDevice('wire')
     expect(await devices()).toContain('wire')
