@@ -343,7 +343,8 @@ bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
 void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint8_t why,
                     int error);
 
-/* Sends a probe on one path, or on all paths of the peer, now. */
+/* Sends a probe on one path, on those that work, or on all paths of the peer, now. */
+void mp_health_probe_usable(struct mp_tunnel *tunnel, struct mp_peer *peer);
 void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer);
 

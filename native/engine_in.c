@@ -13,6 +13,9 @@
 
 /* A new address comes with its routes and a few link messages: one look is enough for all. */
 #define LINKS_PAUSE_US 50000u
+/* A device that goes brings several messages, and only the last ones find that sending is refused; a storm
+ * of them is answered no more often. */
+#define GONE_PAUSE_US 1000u
 
 /* This thread asks the other one for help when it has worked so much of so long a time. */
 #define BUSY_US 1000u
@@ -20,11 +23,12 @@
 
 /* ---- What can happen ---- */
 
-/* Ends a turn: sends and writes what it has left. */
-static void settle(struct mp_engine *engine)
+/* Ends a turn: sends and writes what it has left. True as mp_engine_end_turn. */
+static bool settle(struct mp_engine *engine)
 {
-  mp_engine_end_turn(engine, &engine->in_outbox);
+  const bool hurries = mp_engine_end_turn(engine, &engine->in_outbox);
   mp_tunnel_write(engine->tunnel);
+  return hurries;
 }
 
 /* At most a full ring, whatever comes meanwhile. A command that makes no sense is an error of ours,
@@ -58,6 +62,13 @@ static void take_datagrams(struct mp_engine *engine, uint8_t port)
   settle(engine);
 }
 
+static void take_links(struct mp_engine *engine)
+{
+  const enum mp_linkwatch_news news = mp_linkwatch_drain(engine->links_fd);
+  engine->links_changed |= news != MP_LINKWATCH_NOTHING;
+  engine->link_gone |= news == MP_LINKWATCH_GONE;
+}
+
 static void take(struct mp_engine *engine, uint32_t source)
 {
   switch (source) {
@@ -65,7 +76,7 @@ static void take(struct mp_engine *engine, uint32_t source)
     take_commands(engine);
     break;
   case MP_SOURCE_LINKS:
-    engine->links_changed |= mp_linkwatch_drain(engine->links_fd);
+    take_links(engine);
     break;
   case MP_SOURCE_TUN:
     break; /* read after all others, which may have made the kernel answer */
@@ -111,6 +122,8 @@ static uint64_t next_wake_us(const struct mp_engine *engine)
   uint64_t at_us = mp_tunnel_next_tick(engine->tunnel);
   if (engine->links_changed && engine->links_told_us + LINKS_PAUSE_US < at_us)
     at_us = engine->links_told_us + LINKS_PAUSE_US;
+  if (engine->link_gone && engine->gone_asked_us + GONE_PAUSE_US < at_us)
+    at_us = engine->gone_asked_us + GONE_PAUSE_US;
   return at_us;
 }
 
@@ -136,11 +149,15 @@ static uint64_t take_time(struct mp_engine *engine)
 {
   pthread_mutex_lock(&engine->lock);
   const uint64_t now_us = mp_engine_clock_us();
+  if (engine->link_gone && now_us >= engine->gone_asked_us + GONE_PAUSE_US) {
+    mp_tunnel_on_link_gone(engine->tunnel, &engine->in_outbox, now_us);
+    engine->link_gone = false;
+    engine->gone_asked_us = now_us;
+  }
   mp_tunnel_on_tick(engine->tunnel, &engine->in_outbox, now_us);
   tell_own_events(engine, now_us);
   const uint64_t wake_us = engine->sleep_until_us = next_wake_us(engine);
-  settle(engine);
-  return wake_us;
+  return settle(engine) ? now_us : wake_us;
 }
 
 static bool is_reader(const struct mp_engine *engine)

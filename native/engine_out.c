@@ -19,12 +19,13 @@ static void carry_out(struct mp_engine *engine, struct mp_outbox *outbox,
 {
   pthread_mutex_lock(&engine->lock);
   mp_tunnel_on_tun(engine->tunnel, outbox, packets, count, mp_engine_clock_us());
-  const bool wakes = outbox == &engine->out_outbox &&
-                     mp_tunnel_next_tick(engine->tunnel) < engine->sleep_until_us;
+  const bool is_other = outbox == &engine->out_outbox;
+  const bool wakes =
+      is_other && mp_tunnel_next_tick(engine->tunnel) < engine->sleep_until_us;
   if (wakes)
     engine->sleep_until_us = 0; /* it is awake already for all who come now */
-  mp_engine_end_turn(engine, outbox);
-  if (wakes)
+  const bool hurries = mp_engine_end_turn(engine, outbox);
+  if (wakes || (is_other && hurries))
     mp_crossing_wake(&engine->crossing);
 }
 

@@ -62,19 +62,21 @@ struct mp_ports mp_engine_ports(struct mp_engine *engine)
                            .port_close = port_close};
 }
 
-void mp_engine_end_turn(struct mp_engine *engine, struct mp_outbox *outbox)
+bool mp_engine_end_turn(struct mp_engine *engine, struct mp_outbox *outbox)
 {
   if (outbox->count == 0) {
     pthread_mutex_unlock(&engine->lock);
-    return;
+    return false;
   }
   pthread_mutex_lock(&engine->send_lock);
   pthread_mutex_unlock(&engine->lock);
   const bool refused = mp_tunnel_send(engine->tunnel, outbox);
   pthread_mutex_unlock(&engine->send_lock);
   if (!refused)
-    return;
+    return false;
   pthread_mutex_lock(&engine->lock);
   mp_tunnel_refused(engine->tunnel, outbox);
+  const bool hurries = mp_tunnel_next_tick(engine->tunnel) < engine->sleep_until_us;
   pthread_mutex_unlock(&engine->lock);
+  return hurries;
 }

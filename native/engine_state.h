@@ -71,8 +71,8 @@ struct mp_engine {
   struct mp_duty_window in_window;
   unsigned in_taken; /* packets of the TUN in this window */
   struct mp_pool pool;
-  bool links_changed;
-  uint64_t links_told_us;
+  bool links_changed, link_gone;
+  uint64_t links_told_us, gone_asked_us;
   struct mp_arrival arrivals[MP_UDP_BATCH];
   struct mp_outbox in_outbox;
   struct mp_udp_inbox inbox;
@@ -92,8 +92,9 @@ bool mp_engine_watch(struct mp_engine *engine, int fd, uint32_t source);
 /* The ports that the library is opened with. */
 struct mp_ports mp_engine_ports(struct mp_engine *engine);
 
-/* [in, out] Lets go of the lock and sends what the turn under it has sealed. */
-void mp_engine_end_turn(struct mp_engine *engine, struct mp_outbox *outbox);
+/* [in, out] Lets go of the lock and sends what the turn under it has sealed. True when the kernel refused
+ * some, for which the in thread has to come sooner than it means to. */
+bool mp_engine_end_turn(struct mp_engine *engine, struct mp_outbox *outbox);
 
 /* [reader] Carries out one batch of what the TUN has; `outbox` is the thread's own. Returns how many
  * packets there were. */

@@ -407,12 +407,17 @@ static uint64_t tick_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
                               : tick_used_path(tunnel, peer, id);
 }
 
+void mp_health_probe_usable(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1))
+    mp_health_probe(tunnel, peer, (uint8_t)__builtin_ctz(left));
+}
+
 /* That a path is gone is told at once on those that work. */
 static void tell_news(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   peer->has_news = false;
-  for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1))
-    mp_health_probe(tunnel, peer, (uint8_t)__builtin_ctz(left));
+  mp_health_probe_usable(tunnel, peer);
 }
 
 uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)

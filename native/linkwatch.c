@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,16 +27,38 @@ int mp_linkwatch_open(struct mp_fault *fault)
   return fd;
 }
 
-bool mp_linkwatch_drain(int fd)
+/* The beginning of a message; the rest is thrown away. */
+struct head {
+  struct nlmsghdr message;
+  struct ifinfomsg link; /* of RTM_NEWLINK and RTM_DELLINK */
+};
+
+static bool tells_of_less(const struct head *head, size_t length)
 {
-  bool changed = false;
+  if (length < sizeof head->message)
+    return false;
+  switch (head->message.nlmsg_type) {
+  case RTM_DELLINK:
+  case RTM_DELADDR:
+    return true;
+  case RTM_NEWLINK: /* or an old one that is another now */
+    return length >= sizeof *head && !(head->link.ifi_flags & IFF_UP);
+  default:
+    return false;
+  }
+}
+
+enum mp_linkwatch_news mp_linkwatch_drain(int fd)
+{
+  enum mp_linkwatch_news news = MP_LINKWATCH_NOTHING;
   for (;;) {
-    char head[sizeof(struct nlmsghdr)]; /* the rest of each message is thrown away */
-    if (recv(fd, head, sizeof head, MSG_DONTWAIT) >= 0)
-      changed = true;
-    else if (errno == ENOBUFS)
-      changed = true; /* news were lost, so there were some */
-    else if (errno != EINTR)
-      return changed;
+    struct head head;
+    const ssize_t length = recv(fd, &head, sizeof head, MSG_DONTWAIT);
+    if (length >= 0 && news != MP_LINKWATCH_GONE)
+      news = tells_of_less(&head, (size_t)length) ? MP_LINKWATCH_GONE : MP_LINKWATCH_CHANGED;
+    else if (length < 0 && errno == ENOBUFS)
+      news = MP_LINKWATCH_GONE;
+    else if (length < 0 && errno != EINTR)
+      return news;
   }
 }

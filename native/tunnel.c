@@ -203,6 +203,17 @@ void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint6
   }
 }
 
+void mp_tunnel_on_link_gone(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us)
+{
+  mp_enter(tunnel, outbox, now_us);
+  for (uint16_t i = 0; i < tunnel->peer_count; i++) {
+    struct mp_peer *peer = tunnel->peers[tunnel->peer_ids[i]];
+    if (peer->initiator && peer->in_use)
+      mp_health_probe_usable(tunnel, peer);
+  }
+  mp_out_flush(tunnel);
+}
+
 uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel)
 {
   return mp_deadlines_next_us(&tunnel->deadlines);

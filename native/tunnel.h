@@ -212,6 +212,11 @@ void mp_tunnel_on_udp(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
 /* Runs what is due. */
 void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us);
 
+/* A device or an address of this machine may be gone: whoever sends there now is refused, and so knows
+ * it before TypeScript has looked. Asks on each path that works, as the side that has several devices,
+ * and sends from within. */
+void mp_tunnel_on_link_gone(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us);
+
 /* Sends what is in the outbox. Needs no lock. True when the kernel refused some: then call
  * mp_tunnel_refused under the lock. Either way the outbox is the caller's to fill again after. */
 bool mp_tunnel_send(const struct mp_tunnel *tunnel, struct mp_outbox *outbox);

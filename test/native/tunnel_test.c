@@ -155,6 +155,37 @@ static void a_refusal_of_the_kernel_takes_the_path_out_at_once(void)
   pair_close(&pair);
 }
 
+/* Nothing is sent meanwhile, and nothing would be for long. */
+static void a_link_that_may_be_gone_is_tried_at_once(void)
+{
+  struct pair pair;
+  pair_open_carrying(&pair, 2);
+  pair.client.error[0] = ENODEV;
+  mp_tunnel_on_link_gone(pair.client.tunnel, &pair.client.outbox, pair.now_us);
+  const struct mp_event_path_lost *lost = fixture_event(&pair.client, MP_EVENT_PATH_LOST);
+  REQUIRE(lost != NULL);
+  CHECK_EQ(lost->path, 0);
+  CHECK_EQ(lost->why, MP_PATH_LOST_ERROR);
+  CHECK_EQ(lost->error_number, ENODEV);
+  /* The other end hears of it on the path that is left. */
+  run_until(&pair, pair.now_us + pair.client.delay_us[1]);
+  lost = fixture_event(&pair.server, MP_EVENT_PATH_LOST);
+  REQUIRE(lost != NULL);
+  CHECK_EQ(lost->path, 0);
+  CHECK_EQ(lost->why, MP_PATH_LOST_UNHEARD);
+  pair_close(&pair);
+}
+
+static void a_link_of_the_server_is_nobodys_path(void)
+{
+  struct pair pair;
+  pair_open_carrying(&pair, 2);
+  const uint64_t before = pair.server.sent[0] + pair.server.sent[1];
+  mp_tunnel_on_link_gone(pair.server.tunnel, &pair.server.outbox, pair.now_us);
+  CHECK_EQ(pair.server.sent[0] + pair.server.sent[1], before);
+  pair_close(&pair);
+}
+
 static void a_full_socket_buffer_says_nothing_about_the_path(void)
 {
   struct pair pair;
@@ -401,6 +432,8 @@ int main(void)
   RUN(a_silent_cut_takes_the_path_out_within_three_probe_intervals);
   RUN(a_path_that_is_cut_one_way_is_taken_out_at_both_ends);
   RUN(a_refusal_of_the_kernel_takes_the_path_out_at_once);
+  RUN(a_link_that_may_be_gone_is_tried_at_once);
+  RUN(a_link_of_the_server_is_nobodys_path);
   RUN(a_full_socket_buffer_says_nothing_about_the_path);
   RUN(without_any_path_left_the_planned_ones_are_tried);
   RUN(broadcast_delivers_each_packet_once);
