@@ -222,6 +222,9 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
  * packets are written before it, and their answers read, which take it along. */
 void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* Sends what there is to tell. */
+void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
 /* The same, with data that goes to the peer now: a report that would come soon comes along. */
 void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer);
 

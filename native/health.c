@@ -413,10 +413,12 @@ void mp_health_probe_usable(struct mp_tunnel *tunnel, struct mp_peer *peer)
     mp_health_probe(tunnel, peer, (uint8_t)__builtin_ctz(left));
 }
 
-/* That a path is gone is told at once on those that work. */
+/* That a path is gone is told at once on those that work, and before that what has come on it: the peer
+ * sends the rest again. */
 static void tell_news(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   peer->has_news = false;
+  mp_report_now(tunnel, peer);
   mp_health_probe_usable(tunnel, peer);
 }
 

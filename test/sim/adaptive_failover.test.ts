@@ -35,7 +35,7 @@ type Failure = (typeof FAILURES)[number]
 /** After a round trip of the best link that is left: blind, or told by the device. */
 const MARGIN_US: Readonly<Record<Failure, number>> = { cut: 30 * MS, unplug: 10 * MS }
 /** Of the word from the other side, behind what waits before it. */
-const TOLD_US = 5 * MS
+const TOLD_US = 3 * MS
 /** Bulk lets the other flow's packets go first, and those that they lost: 2 x 4 of 20 Mbit/s for so long. */
 const BESIDE_US = 5 * MS
 const FLOW = { packetsPerSecond: 500, payloadBytes: 1000 }
