@@ -5,7 +5,7 @@
  * Bounds on time are requirements of users, not of the code: they leave a busy machine room.
  */
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Daemon } from '../../bench/lab/daemon.js'
 import { footprint } from '../../bench/lab/footprint.js'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
@@ -170,7 +170,10 @@ describe('one tunnel over its life', () => {
     const end = await streams(tunnel, 200)
     await lab.deleteDevice('lte')
     await Promise.all([client.untilPaths(1), server.untilPaths(1)])
-    expect((await pathOf(client, 'lte'))?.why).toContain('does not exist')
+    // Sending is refused before the device has left the list.
+    await vi.waitFor(async () =>
+      expect((await pathOf(client, 'lte'))?.why).toContain('does not exist'),
+    )
     await lab.recreateDevice('lte')
     await Promise.all([client.untilPaths(2), server.untilPaths(2)])
     const { outward, inward } = await end()
