@@ -14,7 +14,8 @@ struct mp_device {
 };
 
 /* Makes the device and brings it up, once the one before is gone. `namespace` as in `ip netns`, empty
- * for the caller's own. False with the reason and its remedy in `complaint`. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. */
+ * for the caller's own. False with the reason and its remedy in `complaint`. Needs CAP_SYS_ADMIN and
+ * CAP_NET_ADMIN. */
 bool mp_device_plug(struct mp_device *device, const char *namespace, const char *name,
                     uint32_t mtu_bytes, char complaint[MP_COMPLAINT_SIZE]);
 
