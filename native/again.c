@@ -36,7 +36,10 @@ void mp_again_lost(void *place, const struct mp_flown *what)
     mp_load_drop(&tunnel->loads, what->load);
     return;
   }
-  peer->adaptive->given_up += !put_again(tunnel, peer, &again);
+  if (!put_again(tunnel, peer, &again)) { /* nor is there room for a second */
+    peer->adaptive->given_up++;
+    return;
+  }
   /* The last but one goes out twice: one try for each 50-80 ms of hold left 12 losses in 50 s of 2 %
    * (simulation), enough to halve CUBIC. So does the first where there is no time for more: two links with
    * 50 and 60 ms, jitter of 20 and 25 and 2 % loss carry 77 % of CUBIC's sum so, and 44 % without (the
