@@ -215,6 +215,9 @@ void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t pat
                      const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
                      uint64_t sent_us, bool asks);
 
+/* Whether a report may wait for more to tell. */
+bool mp_report_can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
+
 /* Sends feedback when it is due. */
 void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 

@@ -141,11 +141,16 @@ drop_no_path:
   return NULL;
 }
 
-/* After packets for a peer with a queue. */
+/* After packets for a peer with a queue. A report that may wait is the last, shorter segment of their run
+ * (udp(7), UDP_SEGMENT), where before them it would be a message of its own. */
 static void end_run(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  mp_report_ride(tunnel, peer);
+  const bool is_last = mp_report_can_wait(tunnel, peer);
+  if (!is_last)
+    mp_report_ride(tunnel, peer);
   mp_pump(tunnel, peer);
+  if (is_last)
+    mp_report_ride(tunnel, peer);
 }
 
 void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,

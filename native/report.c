@@ -224,8 +224,8 @@ static bool says_little(const struct mp_tunnel *tunnel, const struct mp_peer *pe
          (reporting->gap_us == 0 || tunnel->now_us - reporting->gap_us >= LOSSY_US);
 }
 
-/* A report may wait for more to tell: none but this path could do better. */
-static bool can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
+/* None but this path could do better. */
+bool mp_report_can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
   return !has_choice(peer) && says_little(tunnel, peer);
 }
@@ -244,7 +244,7 @@ static bool has_reason(const struct mp_tunnel *tunnel, const struct mp_peer *pee
   } else if (is_many(reporting)) {
     *with_us += MANY_US;
     *alone_us += MANY_US + RIDE_US;
-  } else if (can_wait(tunnel, peer)) {
+  } else if (mp_report_can_wait(tunnel, peer)) {
     *with_us += INTERVAL_MOST_US;
     *alone_us += PATIENT_US;
   } else {
