@@ -32,6 +32,14 @@
 #define METERED_PROBE_US 5000000u
 #define METERED_TURN_US 1000000u
 
+/* The only path is asked so often while data goes there and it is heard, once it is known: there is nothing
+ * to compare it with and none that could take over. A hundred clients of one path each that are all busy
+ * cost the server 2000 probes and echoes a second each way at 100 ms, and 200 so. What delays are usual
+ * without data was to be known before: of a link of 50 Mbit/s with jitter of 20 ms BBR gets 68 % when it
+ * was asked ten times, and 89 so, as with probes that go on (the means of three and of six seeds). */
+#define LONE_PROBE_US 1000000u
+#define KNOWN_PROBES 32u
+
 /* While others work it is only kept alive; when none does, all are needed. */
 static bool rests(const struct mp_peer *peer, uint8_t id)
 {
@@ -51,6 +59,15 @@ uint32_t mp_health_interval_us(const struct mp_peer *peer, uint8_t id)
   return rests(peer, id)        ? peer->keepalive_us
          : is_metered(peer, id) ? METERED_PROBE_US + (peer->initiator ? 0 : METERED_TURN_US)
                                 : peer->probe_us;
+}
+
+static bool is_heard_anyway(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                            const struct mp_path *path)
+{
+  const bool is_alone = (peer->present & (peer->present - 1)) == 0;
+  return is_alone && path->probe_id >= KNOWN_PROBES && path->heard && path->heard_by_peer &&
+         tunnel->now_us - peer->last_data_us < peer->probe_us &&
+         tunnel->now_us - path->last_rx_us < peer->probe_us;
 }
 
 static void tell_if_alive(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
@@ -316,11 +333,10 @@ bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
 static uint64_t silence_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                            const struct mp_path *path)
 {
-  const uint64_t first_word_us = peer->in_use_since_us + path->rtt.smoothed_us +
-                                 4ull * path->rtt.var_us;
-  uint64_t since_us = path->last_rx_us > first_word_us ? path->last_rx_us : first_word_us;
-  if (path->watched_us > since_us)
-    since_us = path->watched_us;
+  const uint64_t asked_us =
+      path->watched_us > peer->in_use_since_us ? path->watched_us : peer->in_use_since_us;
+  const uint64_t first_word_us = asked_us + path->rtt.smoothed_us + 4ull * path->rtt.var_us;
+  const uint64_t since_us = path->last_rx_us > first_word_us ? path->last_rx_us : first_word_us;
   return tunnel->now_us > since_us ? tunnel->now_us - since_us : 0;
 }
 
@@ -356,6 +372,8 @@ static uint64_t tick_used_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
   uint32_t interval_us = peer->probe_us;
   if (!path->heard || !path->heard_by_peer)
     interval_us *= LOST_PROBE_FACTOR;
+  else if (path->seldom && interval_us < LONE_PROBE_US)
+    interval_us = LONE_PROBE_US;
   else if (silent_us > interval_us + interval_us / 4)
     interval_us = mp_health_retry_us(silent_us, interval_us / 4);
   if (path->next_probe_us > tunnel->now_us + interval_us)
@@ -365,7 +383,8 @@ static uint64_t tick_used_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
     path->next_probe_us = tunnel->now_us + interval_us;
   }
   /* A quarter of the interval is the grain of doubt and of silence. */
-  const uint64_t grain_us = tunnel->now_us + peer->probe_us / 4;
+  const uint64_t grain_us = (path->seldom ? path->last_rx_us + peer->probe_us : tunnel->now_us) +
+                            peer->probe_us / 4;
   return path->next_probe_us < grain_us || !path->heard ? path->next_probe_us : grain_us;
 }
 
@@ -395,9 +414,10 @@ static uint64_t tick_idle_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
 static uint64_t tick_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = &peer->paths[id];
-  const bool was_rested = path->rested;
+  const bool was_rested = path->rested, was_seldom = path->seldom;
   path->rested = rests(peer, id);
-  if (was_rested && !path->rested) {
+  path->seldom = peer->in_use && !path->rested && is_heard_anyway(tunnel, peer, path);
+  if ((was_rested && !path->rested) || (was_seldom && !path->seldom && peer->in_use)) {
     path->watched_us = tunnel->now_us;
     path->next_probe_us = tunnel->now_us;
   }
@@ -432,10 +452,8 @@ uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (peer->in_use && tunnel->now_us >= idle_at_us)
     leave_use(tunnel, peer);
   uint64_t next_us = peer->in_use ? idle_at_us : UINT64_MAX;
-  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    if (!peer->paths[id].exists)
-      continue;
-    const uint64_t at_us = tick_path(tunnel, peer, id);
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const uint64_t at_us = tick_path(tunnel, peer, (uint8_t)__builtin_ctz(left));
     if (at_us < next_us)
       next_us = at_us;
   }

@@ -125,8 +125,9 @@ struct mp_path {
   uint64_t next_probe_us;
   uint64_t asked_us;        /* first probe since we last heard the path; 0: none */
   uint64_t went_on_us;      /* when it answered after a stop; 0: it has answered in time since */
-  bool rested;              /* it is probed as rarely as an idle one */
-  uint64_t watched_us;      /* since when it is not: its silence counts from then on */
+  bool rested;              /* it is probed as rarely as an idle one, */
+  bool seldom;              /* or more rarely than where several work */
+  uint64_t watched_us;      /* since when it is neither: its silence counts from then on */
   uint64_t last_rx_us;
   uint64_t carrying_changed_us; /* sender's time */
   bool carrying;                /* in the peer's plan */

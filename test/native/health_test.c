@@ -1,0 +1,120 @@
+/* How often paths are asked (native/health.c): the only one more rarely than several, which could take over
+ * for each other. */
+#include "tunnel_fixture.h"
+
+enum { SECOND_US = 1000000, SILENCE_US = 250000 };
+
+static struct pair pair;
+static uint64_t number;
+
+static const struct mp_path *client_path(uint8_t id)
+{
+  return &pair.client.tunnel->peers[0]->paths[id];
+}
+
+static void server_sends(void)
+{
+  uint8_t packet[100];
+  fixture_packet(packet, 1, 2, number++);
+  const struct mp_slice slice = {.bytes = packet, .length = sizeof packet};
+  mp_tunnel_on_tun(pair.server.tunnel, &pair.server.outbox, &slice, 1, pair.now_us);
+  fixture_settle(&pair.server);
+}
+
+/* Both sides hear each other all the time. */
+static void send_for(uint64_t us)
+{
+  for (const uint64_t end_us = pair.now_us + us; pair.now_us < end_us;
+       run_until(&pair, pair.now_us + 10000)) {
+    client_sends(&pair, number++);
+    server_sends();
+  }
+}
+
+static void open_used(uint8_t paths)
+{
+  number = 0;
+  pair_open_carrying(&pair, paths);
+  send_for(5ull * SECOND_US);
+}
+
+static uint32_t probes_of_ten_seconds(uint8_t path)
+{
+  const uint32_t before = client_path(path)->probe_id;
+  send_for(10ull * SECOND_US);
+  return client_path(path)->probe_id - before;
+}
+
+static void the_only_path_is_asked_once_a_second(void)
+{
+  open_used(1);
+  const uint32_t probes = probes_of_ten_seconds(0);
+  CHECK(probes >= 9 && probes <= 11);
+  CHECK_EQ(pair.client.tunnel->peers[0]->usable, 1);
+  pair_close(&pair);
+}
+
+static void several_are_asked_ten_times_as_often(void)
+{
+  open_used(2);
+  for (uint8_t path = 0; path < 2; path++) {
+    const uint32_t probes = probes_of_ten_seconds(path);
+    CHECK(probes >= 90 && probes <= 110);
+  }
+  pair_close(&pair);
+}
+
+static void the_only_path_is_asked_as_usual_while_nothing_comes(void)
+{
+  open_used(1);
+  const uint32_t before = client_path(0)->probe_id;
+  run_until(&pair, pair.now_us + SECOND_US);
+  const uint32_t probes = client_path(0)->probe_id - before;
+  CHECK(probes >= 8 && probes <= 11);
+  pair_close(&pair);
+}
+
+static void a_second_path_makes_the_first_worth_asking(void)
+{
+  open_used(1);
+  const uint32_t before = client_path(0)->probe_id;
+  COMMAND(&pair, &pair.client,
+          (struct mp_cmd_path_add){.kind = MP_CMD_PATH_ADD,
+                                   .path = 1,
+                                   .port = 1,
+                                   .family = 4,
+                                   .remote_port = pair.server.remote_port[1],
+                                   .remote = {10, 0, 0, 1}});
+  run_until(&pair, pair.now_us + 1000);
+  CHECK_EQ(client_path(0)->probe_id, before + 1);
+  send_for(SECOND_US);
+  CHECK(client_path(0)->probe_id >= before + 9);
+  CHECK(client_path(0)->heard);
+  pair_close(&pair);
+}
+
+static void the_only_path_is_lost_when_a_question_stays_unanswered(void)
+{
+  open_used(1);
+  pair.client.cut[0] = pair.server.cut[0] = true;
+  const uint64_t cut_us = pair.now_us;
+  while (client_path(0)->heard && pair.now_us < cut_us + 5ull * SECOND_US)
+    send_for(10000);
+  CHECK(pair.now_us - cut_us >= SILENCE_US);
+  CHECK(pair.now_us - cut_us <= 2 * SILENCE_US);
+  pair.client.cut[0] = pair.server.cut[0] = false;
+  send_for(SECOND_US);
+  CHECK(client_path(0)->heard);
+  pair_close(&pair);
+}
+
+int main(void)
+{
+  fixture_load_openssl();
+  RUN(the_only_path_is_asked_once_a_second);
+  RUN(several_are_asked_ten_times_as_often);
+  RUN(the_only_path_is_asked_as_usual_while_nothing_comes);
+  RUN(a_second_path_makes_the_first_worth_asking);
+  RUN(the_only_path_is_lost_when_a_question_stays_unanswered);
+  return test_end();
+}
