@@ -247,6 +247,10 @@ static bool command_peer(struct mp_tunnel *tunnel, uint16_t kind, const uint8_t 
     return plan_publish(tunnel, peer, payload, payload_bytes);
   case MP_CMD_CONTROL_SEND:
     return control_send(tunnel, peer, path_command->path, payload, payload_bytes);
+  case MP_CMD_SIZE_PROBE:
+    return path_known &&
+           mp_sizing_probe(tunnel, peer, path_command->path,
+                           ((const struct mp_cmd_size_probe *)(const void *)record)->octets);
   case MP_CMD_PROBE_NOW:
     mp_health_probe_all(tunnel, peer);
     return true;

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "b9a3a576e0b61244"
+#define MP_CONTRACT_DIGEST "8edaf09b3a768278"
 
 /* The wire. */
 
@@ -20,6 +20,8 @@ enum {
   MP_MSG_ECHO = 6, /* sealed: answers a probe */
   MP_MSG_CONTROL = 7, /* sealed: agreement between the cores (policy, close) */
   MP_MSG_FEEDBACK = 8, /* sealed: what arrived of the data that asked for it */
+  MP_MSG_SIZE_PROBE = 9, /* sealed: asks for a sizeEcho of its own length on the same path; needs FEATURE.sizes */
+  MP_MSG_SIZE_ECHO = 10, /* sealed: answers a sizeProbe */
 };
 
 enum {
@@ -98,6 +100,7 @@ enum {
 enum {
   MP_FEATURE_PARTIAL_CHECKSUM = 1, /* accepts FLOW_FLAG.partialChecksum */
   MP_FEATURE_REPAIR = 2, /* understands FLOW_FLAG.repaired and unordered, and answers both with feedback */
+  MP_FEATURE_SIZES = 4, /* answers MESSAGE.sizeProbe */
 };
 
 enum {
@@ -117,6 +120,7 @@ enum {
   MP_LIMIT_BUCKETS = 1024, /* flow buckets of one direction of one peer */
   MP_LIMIT_REPLAY_BITS = 4096, /* anti-replay window per path and epoch; a power of two */
   MP_LIMIT_WEIGHT = 256, /* largest weight of a path */
+  MP_LIMIT_LEAST_MTU = 1280, /* smallest inner MTU, which is that of IPv6 */
   MP_LIMIT_PACKET_BYTES = 1968, /* largest inner packet */
   MP_LIMIT_FEEDBACK_GAPS = 32, /* most FEEDBACK_GAP of one path */
   MP_LIMIT_FEEDBACK_BYTES = 1200, /* largest body of a feedback message */
@@ -152,6 +156,7 @@ enum {
   MP_CMD_PORT_CLOSE = 12, /* closes the socket; paths that use it fall silent */
   MP_CMD_DATAGRAM_SEND = 13, /* payload: a handshake message, sent as it is */
   MP_CMD_CONTROL_SEND = 14, /* payload: a control body, sealed on this path, or on the best when noPath */
+  MP_CMD_SIZE_PROBE = 17, /* probes on this path whether a datagram of this size passes whole; answered by sizeEchoed or by nothing */
   MP_CMD_PROBE_NOW = 15, /* probes all paths of the peer at once */
   MP_CMD_STATS_REQUEST = 16, /* answered by pathStats, peerStats and counter events, then statsEnd */
 };
@@ -341,6 +346,18 @@ _Static_assert(offsetof(struct mp_cmd_control_send, peer) == 2, "mp_cmd_control_
 _Static_assert(offsetof(struct mp_cmd_control_send, path) == 4, "mp_cmd_control_send");
 _Static_assert(sizeof(struct mp_cmd_control_send) == 8, "mp_cmd_control_send");
 
+struct mp_cmd_size_probe {
+  uint16_t kind; /* which record this is */
+  uint16_t peer; /* slot chosen by TypeScript, below CROSSING.peers */
+  uint8_t path; /* path id */
+  uint16_t octets; /* UDP payload, sealed, bytes */
+};
+_Static_assert(offsetof(struct mp_cmd_size_probe, kind) == 0, "mp_cmd_size_probe");
+_Static_assert(offsetof(struct mp_cmd_size_probe, peer) == 2, "mp_cmd_size_probe");
+_Static_assert(offsetof(struct mp_cmd_size_probe, path) == 4, "mp_cmd_size_probe");
+_Static_assert(offsetof(struct mp_cmd_size_probe, octets) == 6, "mp_cmd_size_probe");
+_Static_assert(sizeof(struct mp_cmd_size_probe) == 8, "mp_cmd_size_probe");
+
 struct mp_cmd_probe_now {
   uint16_t kind; /* which record this is */
   uint16_t peer; /* slot chosen by TypeScript, below CROSSING.peers */
@@ -403,6 +420,7 @@ enum {
   MP_EVENT_COUNTER = 11, /* one counter that is not zero */
   MP_EVENT_STATS_END = 12, /* all answers to a request have been given */
   MP_EVENT_LINKS_CHANGED = 13, /* rtnetlink told of a change of a link, an address or a route: look again */
+  MP_EVENT_SIZE_ECHOED = 15, /* a datagram of this size has passed the path in both directions */
   MP_EVENT_FAILED = 14, /* the engine cannot go on */
 };
 
@@ -678,6 +696,18 @@ struct mp_event_links_changed {
 _Static_assert(offsetof(struct mp_event_links_changed, kind) == 0, "mp_event_links_changed");
 _Static_assert(sizeof(struct mp_event_links_changed) == 8, "mp_event_links_changed");
 
+struct mp_event_size_echoed {
+  uint16_t kind; /* which record this is */
+  uint16_t peer; /* slot chosen by TypeScript, below CROSSING.peers */
+  uint8_t path; /* path id */
+  uint16_t octets; /* UDP payload, sealed, bytes */
+};
+_Static_assert(offsetof(struct mp_event_size_echoed, kind) == 0, "mp_event_size_echoed");
+_Static_assert(offsetof(struct mp_event_size_echoed, peer) == 2, "mp_event_size_echoed");
+_Static_assert(offsetof(struct mp_event_size_echoed, path) == 4, "mp_event_size_echoed");
+_Static_assert(offsetof(struct mp_event_size_echoed, octets) == 6, "mp_event_size_echoed");
+_Static_assert(sizeof(struct mp_event_size_echoed) == 8, "mp_event_size_echoed");
+
 struct mp_event_failed {
   uint16_t kind; /* which record this is */
   int32_t error_number; /* errno of the system call */
@@ -748,6 +778,7 @@ _Static_assert(sizeof(struct mp_cmd_peer_add) <= MP_CROSSING_COMMAND_SLOT_BYTES 
                    sizeof(struct mp_cmd_port_close) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_datagram_send) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_control_send) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
+                   sizeof(struct mp_cmd_size_probe) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_probe_now) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_stats_request) <= MP_CROSSING_COMMAND_SLOT_BYTES,
                "a command fits its slot");
@@ -764,6 +795,7 @@ _Static_assert(sizeof(struct mp_event_handshake) <= MP_CROSSING_EVENT_SLOT_BYTES
                    sizeof(struct mp_event_counter) <= MP_CROSSING_EVENT_SLOT_BYTES &&
                    sizeof(struct mp_event_stats_end) <= MP_CROSSING_EVENT_SLOT_BYTES &&
                    sizeof(struct mp_event_links_changed) <= MP_CROSSING_EVENT_SLOT_BYTES &&
+                   sizeof(struct mp_event_size_echoed) <= MP_CROSSING_EVENT_SLOT_BYTES &&
                    sizeof(struct mp_event_failed) <= MP_CROSSING_EVENT_SLOT_BYTES,
                "an event fits its slot");
 

@@ -363,4 +363,15 @@ uint32_t mp_health_retry_us(uint64_t unanswered_us, uint32_t least_us);
 /* Runs the timers of one peer; returns when it wants to be run again. */
 uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* sizing.c APIs: */
+
+/* Probes whether a datagram of so many octets passes whole. False when there is none of that size. */
+bool mp_sizing_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint32_t octets);
+
+/* Call with a sizeProbe or a sizeEcho that was opened. False when it is longer than any. */
+bool mp_sizing_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                        const struct mp_packet *packet);
+bool mp_sizing_on_echo(struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                       const struct mp_packet *packet);
+
 #endif

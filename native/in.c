@@ -261,6 +261,12 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
   case MP_MSG_FEEDBACK:
     whole = mp_reported_take(tunnel, peer, packet);
     break;
+  case MP_MSG_SIZE_PROBE:
+    whole = mp_sizing_on_probe(tunnel, peer, packet);
+    break;
+  case MP_MSG_SIZE_ECHO:
+    whole = mp_sizing_on_echo(tunnel, peer, packet);
+    break;
   default:
     whole = take_control(tunnel, peer, packet);
     break;
@@ -331,6 +337,8 @@ static struct mp_peer *receive(struct mp_tunnel *tunnel, struct mp_run *run, uin
   case MP_MSG_ECHO:
   case MP_MSG_CONTROL:
   case MP_MSG_FEEDBACK:
+  case MP_MSG_SIZE_PROBE:
+  case MP_MSG_SIZE_ECHO:
     return open_sealed(tunnel, run, bytes, length);
   default:
     mp_count(tunnel, MP_COUNTER_DROP_TYPE);

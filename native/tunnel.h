@@ -6,7 +6,7 @@
  * command.c  what TypeScript wants      in.c         UDP to TUN
  * stats.c    what TypeScript asks       handshake.c  what strangers send
  * adaptive.h the mode of that name      health.c     probes, silence, who is in use
- *                                       report.c     feedback, in all modes
+ * report.c   feedback, in all modes     sizing.c     which sizes pass whole
  *
  * Two threads may run it: either may call on_tun, one of them all the rest, and both hold one lock
  * around each call but those that say that they need none. now_us is monotonic; a step back counts as
@@ -59,6 +59,7 @@ struct mp_datagram {
   int error; /* set by udp_send: 0 or errno */
   uint16_t peer;
   uint8_t path;
+  bool whole; /* no hop may split it, nor the kernel: then it is alone in its outbox */
   struct mp_endpoint to;
 };
 

@@ -345,6 +345,18 @@ static void send_runs(struct mp_udp_outbox *scratch, struct mp_udp_socket *socke
   }
 }
 
+/* Whether datagrams of this socket must stay whole, or whether it sends as it was opened to. PROBE is
+ * the one word for which the kernel neither splits nor heeds the path MTU that it believes in. */
+static void set_whole(const struct mp_udp_socket *socket, bool whole)
+{
+  const int ipv4 = whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
+  const int ipv6 = whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT;
+  if (socket->family == 4)
+    (void)setsockopt(socket->fd, IPPROTO_IP, IP_MTU_DISCOVER, &ipv4, sizeof ipv4);
+  else
+    (void)setsockopt(socket->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &ipv6, sizeof ipv6);
+}
+
 void mp_udp_send(struct mp_udp_outbox *scratch, struct mp_udp_socket sockets[],
                  struct mp_outbox *outbox)
 {
@@ -363,11 +375,16 @@ void mp_udp_send(struct mp_udp_outbox *scratch, struct mp_udp_socket sockets[],
   }
   for (; wanted != 0; wanted &= wanted - 1) {
     const uint8_t port = (uint8_t)__builtin_ctz(wanted);
+    const bool whole = outbox->count == 1 && outbox->datagrams[0].whole;
     const unsigned runs = form_runs(scratch, &sockets[port], port, outbox);
+    if (whole)
+      set_whole(&sockets[port], true);
     for (unsigned i = 0; i < runs; i++) {
       write_message(scratch, i, outbox);
       outbox->sent_runs += scratch->runs[i].count > 1;
     }
     send_runs(scratch, &sockets[port], runs, outbox);
+    if (whole)
+      set_whole(&sockets[port], false);
   }
 }

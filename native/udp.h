@@ -81,7 +81,8 @@ struct mp_udp_outbox {
 
 /* Sends each datagram by the socket that it names and sets its error: 0, EBADF (no such socket),
  * EAFNOSUPPORT (socket of the other family) or what the kernel said of exactly this datagram, or of
- * the run that it was in. The order within a path is kept. */
+ * the run that it was in: EMSGSIZE where a whole one does not fit the device. The order within a path
+ * is kept. */
 void mp_udp_send(struct mp_udp_outbox *scratch, struct mp_udp_socket sockets[],
                  struct mp_outbox *outbox);
 

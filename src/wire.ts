@@ -25,6 +25,11 @@ export const MESSAGE = {
   echo: { value: 6, doc: 'sealed: answers a probe' },
   control: { value: 7, doc: 'sealed: agreement between the cores (policy, close)' },
   feedback: { value: 8, doc: 'sealed: what arrived of the data that asked for it' },
+  sizeProbe: {
+    value: 9,
+    doc: 'sealed: asks for a sizeEcho of its own length on the same path; needs FEATURE.sizes',
+  },
+  sizeEcho: { value: 10, doc: 'sealed: answers a sizeProbe' },
 } as const
 
 /** Octets in front of the ciphertext of every sealed datagram. The first eight are clear and authenticated, the rest is sealed. */
@@ -192,6 +197,7 @@ export const CONTROL_KIND = {
     doc: 'POLICY and then POLICY_PATH for each path: how the sender wishes both directions to be scheduled',
   },
   close: { value: 3, doc: 'CLOSE: the sender ends the session' },
+  mtu: { value: 4, doc: 'MTU: the largest inner packet that the sender is to be sent' },
 } as const
 
 export const POLICY = [
@@ -242,6 +248,10 @@ export const POLICY_PATH_FLAG = {
   spent: { value: 2, doc: 'its budget is used up: carry nothing on it' },
 } as const
 
+export const MTU = [
+  { name: 'mtu', type: 'u16', unit: 'bytes', doc: 'LIMIT.leastMtu to LIMIT.packetBytes' },
+] as const
+
 export const CLOSE = [{ name: 'reason', type: 'u8', doc: 'CLOSE_REASON' }] as const
 
 export const CLOSE_REASON = {
@@ -290,6 +300,7 @@ export const FEATURE = {
     value: 2,
     doc: 'understands FLOW_FLAG.repaired and unordered, and answers both with feedback',
   },
+  sizes: { value: 4, doc: 'answers MESSAGE.sizeProbe' },
 } as const
 
 /** Handshake message 1. `static` and `payload` are Noise ciphertexts with their tags. */
@@ -381,6 +392,7 @@ export const LIMIT = {
   buckets: { value: 1024, doc: 'flow buckets of one direction of one peer' },
   replayBits: { value: 4096, doc: 'anti-replay window per path and epoch; a power of two' },
   weight: { value: 256, doc: 'largest weight of a path' },
+  leastMtu: { value: 1280, doc: 'smallest inner MTU, which is that of IPv6' },
   packetBytes: { value: 1968, doc: 'largest inner packet' },
   feedbackGaps: { value: 32, doc: 'most FEEDBACK_GAP of one path' },
   feedbackBytes: { value: 1200, doc: 'largest body of a feedback message' },

@@ -141,7 +141,7 @@ describe('who includes whom in C', () => {
   const room = (path: string) => basename(path, extname(path))
 
   const CORRIDORS = [
-    ...['tunnel', 'command', 'corridor', 'out', 'in', 'handshake', 'health', 'stats'],
+    ...['tunnel', 'command', 'corridor', 'out', 'in', 'handshake', 'health', 'sizing', 'stats'],
     ...['adaptive', 'class', 'pump', 'choice', 'again', 'report', 'reported', 'doubt', 'twin'],
   ]
   const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']

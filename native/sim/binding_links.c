@@ -80,7 +80,10 @@ napi_value mp_sim_link_add(napi_env env, napi_callback_info info)
       !read_config(env, forward, &link.forward) || !read_config(env, backward, &link.backward))
     return NULL;
   link.nat = !mp_js_is_absent(env, nat);
-  double udp_port = 0;
+  double udp_port = 0, mtu;
+  if (!mp_sim_optional(env, values[1], "mtuBytes", UINT16_MAX, &mtu))
+    return NULL;
+  link.mtu_bytes = (uint32_t)mtu;
   if (link.nat && (!mp_sim_address(env, nat, "address", link.nat_address) ||
                    !mp_sim_optional(env, nat, "udpPort", UINT16_MAX, &udp_port)))
     return NULL;

@@ -35,6 +35,7 @@ struct mp_way {
   struct mp_link *law;
   uint32_t *trace; /* copy of the trace in force */
   struct mp_node *to_node;
+  uint32_t mtu_bytes; /* 0: no bound */
   uint8_t to_port;
   uint8_t local[4]; /* the far end's own address */
   /* How the far end is known to the sender, and the sender to the far end. */

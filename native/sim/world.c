@@ -199,6 +199,7 @@ int mp_world_link_add(struct mp_world *world, const struct mp_world_link *link)
     way_close(backward);
     return -ENOMEM;
   }
+  forward->mtu_bytes = backward->mtu_bytes = link->mtu_bytes;
   if (link->nat)
     translate(forward, backward, link->nat_address, link->nat_udp_port);
   world->ways[world->way_count++] = forward;

@@ -33,6 +33,7 @@ struct mp_world_link {
   uint8_t nat_address[4]; /* how B knows A */
   uint16_t nat_udp_port;
   struct mp_link_config forward, backward; /* A to B, B to A; traces are copied */
+  uint32_t mtu_bytes; /* larger IP packets that must stay whole are dropped, others split; 0: no bound */
 };
 
 enum mp_world_direction { MP_WORLD_FORWARD, MP_WORLD_BACKWARD };

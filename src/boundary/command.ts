@@ -113,6 +113,14 @@ export const COMMAND = {
     doc: 'payload: a control body, sealed on this path, or on the best when noPath',
     layout: OF_PATH,
   },
+  sizeProbe: {
+    value: 17,
+    doc: 'probes on this path whether a datagram of this size passes whole; answered by sizeEchoed or by nothing',
+    layout: [
+      ...OF_PATH,
+      { name: 'octets', type: 'u16', unit: 'bytes', doc: 'UDP payload, sealed' },
+    ],
+  },
   probeNow: { value: 15, doc: 'probes all paths of the peer at once', layout: OF_PEER },
   statsRequest: {
     value: 16,

@@ -171,6 +171,14 @@ export const EVENT = {
     doc: 'rtnetlink told of a change of a link, an address or a route: look again',
     layout: OF_KIND,
   },
+  sizeEchoed: {
+    value: 15,
+    doc: 'a datagram of this size has passed the path in both directions',
+    layout: [
+      ...OF_PATH,
+      { name: 'octets', type: 'u16', unit: 'bytes', doc: 'UDP payload, sealed' },
+    ],
+  },
   failed: {
     value: 14,
     doc: 'the engine cannot go on',

@@ -22,7 +22,8 @@ export interface ProbingOptions {
 }
 
 /** FEATURE bits of this program. */
-export const FEATURES: number = FEATURE.partialChecksum.value | FEATURE.repair.value
+export const FEATURES: number =
+  FEATURE.partialChecksum.value | FEATURE.repair.value | FEATURE.sizes.value
 
 /** What is told of this side in a handshake. */
 export function offerOf({ aeads }: CoreOptions): Offer {
