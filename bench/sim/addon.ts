@@ -55,6 +55,7 @@ interface SimAddon {
       nat: { address: Uint8Array; udpPort: number } | null
       forward: RawShape
       backward: RawShape
+      mtuBytes: number
     },
   ): number
   linkSet(world: WorldHandle, link: number, direction: number, shape: RawShape): number

@@ -73,6 +73,8 @@ export class Station<T extends Tunnel> implements Pilot {
 export interface UplinkOptions extends UplinkPolicy {
   readonly link: LinkShape
   readonly backward?: LinkShape
+  /** Of the link's IP packets. */
+  readonly mtuBytes?: number
 }
 
 export interface PairOptions {
@@ -290,7 +292,7 @@ export class Pair {
       address: ipv4(SERVER_ADDRESS),
       port: SERVER_PORT,
     }
-    uplinks.forEach(({ link, backward }, i) => {
+    uplinks.forEach(({ link, backward, mtuBytes }, i) => {
       this.links.push(
         this.world.link({
           a: { node: this.client.node, port: i, address: `192.168.${i}.2`, udpPort: 40_000 + i },
@@ -298,11 +300,12 @@ export class Pair {
           nat: { address: `203.0.113.${i + 1}`, udpPort: 50_000 + i },
           forward: link,
           ...(backward === undefined ? {} : { backward }),
+          ...(mtuBytes === undefined ? {} : { mtuBytes }),
         }),
       )
     })
     this.tell((client, nowUs) => {
-      uplinks.forEach(({ link: _link, backward: _backward, ...wanted }, i) => {
+      uplinks.forEach(({ link: _link, backward: _backward, mtuBytes: _mtuBytes, ...wanted }, i) => {
         client.setUplink(nowUs, `uplink${i}`, wanted)
       })
       const name = primary === undefined ? undefined : `uplink${primary}`

@@ -36,6 +36,8 @@ export interface LinkOptions {
   readonly forward?: LinkShape
   /** From b to a; like `forward` when absent. */
   readonly backward?: LinkShape
+  /** Of IP packets, both ways; larger ones are split, or dropped where that is forbidden. None when absent. */
+  readonly mtuBytes?: number
 }
 
 export interface FlowOptions {
@@ -152,7 +154,7 @@ export class SimLink {
   readonly #id: number
 
   constructor(world: WorldHandle, options: LinkOptions) {
-    const { a, b, nat, forward = {}, backward = forward } = options
+    const { a, b, nat, forward = {}, backward = forward, mtuBytes = 0 } = options
     this.#world = world
     this.#id = addon.linkAdd(world, {
       a: rawEnd(a),
@@ -160,6 +162,7 @@ export class SimLink {
       nat: nat ? { address: ipv4(nat.address), udpPort: nat.udpPort } : null,
       forward: rawShape(forward),
       backward: rawShape(backward),
+      mtuBytes,
     })
   }
 
