@@ -57,6 +57,8 @@ const EVENTS = {
   'peer.enrolled': { level: 'notice', doc: 'an invitation was used' },
   'peer.revoked': { level: 'notice', doc: 'a key is no longer welcome' },
   'path.state': { level: 'notice', doc: 'a path came up or went down' },
+  'mtu.found': { level: 'info', doc: 'the device of a client takes packets of up to this size' },
+  'mtu.told': { level: 'info', doc: 'a client takes packets of up to this size' },
   'path.moved': { level: 'info', doc: 'the other side of a path has another address' },
   'path.active': { level: 'notice', doc: 'another path carries all, in active-backup' },
   'policy.changed': { level: 'info', doc: 'the mode of a peer is another' },

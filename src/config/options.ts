@@ -1,7 +1,8 @@
 /** Every word that a tunnel is configured with: the command line and the file are both made from this list. */
 
+import { LARGEST_MTU_BYTES } from '../core/innermtu.js'
 import { DEFAULT_POLICY } from '../core/policy.js'
-import { AEAD } from '../wire.js'
+import { AEAD, LIMIT } from '../wire.js'
 import { BONDING_REFUSED, HASHES, MODES, RESELECTS, wordOf } from './bonding.js'
 import { suggestion } from './spelling.js'
 
@@ -28,8 +29,6 @@ export const DEFAULT_STATE_DIR = '/var/lib/mptun'
 export const DEFAULT_RUN_DIR = '/run/mptun'
 export const DEFAULT_POOL = '10.77.0.0/24'
 export const DEFAULT_PORT = 5000
-/** 1500 of Ethernet less 40 (IPv6), 8 (UDP), 16 (our header) and 16 (its tag): no datagram is fragmented on the way. */
-export const DEFAULT_MTU = 1420
 
 /** Of every command. */
 export const STATE_DIR: Option = {
@@ -144,7 +143,7 @@ export const OPTIONS: readonly Option[] = [
     word: 'mtu',
     roles: BOTH,
     value: 'BYTES',
-    doc: `largest inner packet (default ${DEFAULT_MTU}: 1500 less 40 for IPv6, 8 for UDP and 32 of our own)`,
+    doc: `largest inner packet, ${LIMIT.leastMtu.value} to ${LIMIT.packetBytes.value} (default what passes every uplink whole, which the client finds out: at most ${LARGEST_MTU_BYTES})`,
   },
   {
     word: 'aead',

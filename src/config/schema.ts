@@ -100,9 +100,6 @@ const flag = v.pipe(
   }),
 )
 
-/** RFC 8200, section 5: no link of IPv6 may be smaller. */
-const LEAST_MTU_BYTES = 1280
-
 const SCHEMA = v.strictObject({
   listen: v.optional(many(listen)),
   pool: v.optional(one(pool)),
@@ -122,7 +119,7 @@ const SCHEMA = v.strictObject({
   // RFC 4787, REQ-5: a UDP mapping may be gone after 120 s.
   keepalive: v.optional(one(seconds(1, 120))),
   tun: v.optional(one(deviceName)),
-  mtu: v.optional(one(integer(LEAST_MTU_BYTES, LIMIT.packetBytes.value, ' of bytes'))),
+  mtu: v.optional(one(integer(LIMIT.leastMtu.value, LIMIT.packetBytes.value, ' of bytes'))),
   aead: v.optional(one(choice(Object.keys(AEAD) as (keyof typeof AEAD)[]))),
   offload: v.optional(flag),
   'state-dir': v.optional(one(path)),

@@ -6,7 +6,6 @@ import type { Cidr } from '../net/address.js'
 import { type AEAD, LIMIT, TIMER } from '../wire.js'
 import type { GivenOptions } from './file.js'
 import {
-  DEFAULT_MTU,
   DEFAULT_POOL,
   DEFAULT_RUN_DIR,
   DEFAULT_STATE_DIR,
@@ -30,7 +29,8 @@ export interface PolicyConfig {
 
 interface CommonConfig {
   readonly tun: string
-  readonly mtuBytes: number
+  /** Nothing: what passes every path whole. */
+  readonly mtuBytes: number | undefined
   /** The kernel's super-packets and runs of datagrams. */
   readonly offload: boolean
   /** Nothing: any. */
@@ -84,7 +84,7 @@ export async function resolveConfig(role: Role, ...sources: GivenOptions[]): Pro
 function commonConfig(raw: Raw): CommonConfig {
   return {
     tun: raw.tun ?? DEFAULT_TUN,
-    mtuBytes: raw.mtu ?? DEFAULT_MTU,
+    mtuBytes: raw.mtu,
     aead: raw.aead,
     offload: raw.offload ?? true,
     stateDir: raw['state-dir'] ?? DEFAULT_STATE_DIR,

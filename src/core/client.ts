@@ -1,35 +1,45 @@
 /** The client: uplinks become paths to one server. */
 import type { EngineEvent, EventOf } from '../boundary.js'
 import { Codec } from '../layout.js'
-import { CLOSE, CLOSE_REASON } from '../wire.js'
+import { CLOSE, CLOSE_REASON, MTU } from '../wire.js'
 import type { Usage } from './budget.js'
 import type { ControlMessage } from './channel.js'
 import { Dialer, type DialerOptions } from './dialer.js'
 import { aeadName } from './epochs.js'
+import { BASE_MTU_BYTES, InnerMtu } from './innermtu.js'
 import { Meters } from './meters.js'
+import type { Family } from './pathmtu.js'
 import { Peer } from './peer.js'
 import { DEFAULT_POLICY, encodePolicy, type Policy } from './policy.js'
 import { Roster } from './roster.js'
 import type { PathSnapshot } from './snapshot.js'
 import { Tunnel } from './tunnel.js'
-import type { Family, ServerEndpoint, Uplink, UplinkPolicy } from './uplink.js'
+import type { ServerEndpoint, Uplink, UplinkPolicy } from './uplink.js'
 
-export type { Family, ServerEndpoint, UplinkPolicy, UplinkTraits } from './uplink.js'
+export type { Family } from './pathmtu.js'
+export type { ServerEndpoint, UplinkPolicy, UplinkTraits } from './uplink.js'
 
 export interface ClientOptions extends DialerOptions {
   /** What metered uplinks have used before, by name. */
   readonly usage?: Readonly<Record<string, Usage>>
+  /** Of the TUN, LIMIT.leastMtu to LIMIT.packetBytes; left out: what passes every path whole. */
+  readonly mtuBytes?: number
 }
 
 const SERVER = 0
 
 const closeCodec = new Codec(CLOSE, 'packed')
+const mtuCodec = new Codec(MTU, 'packed')
 
 export class Client extends Tunnel {
   readonly #server: Peer
   readonly #roster = new Roster()
   readonly #dialer: Dialer
   readonly #meters: Meters
+  readonly #foundMtu: InnerMtu
+  #wantedMtuBytes: number | undefined
+  /** As the server and the outside were told last. */
+  #toldMtuBytes: number | undefined
   #policy: Policy = DEFAULT_POLICY
   /** Name of an uplink that need not exist yet. */
   #primary: string | undefined
@@ -41,6 +51,8 @@ export class Client extends Tunnel {
     // Until it has bound our key, the server drops our packets: their addresses are nobody's.
     if (options.invitation !== undefined) this.#server.hold()
     this.#dialer = new Dialer(this.context, options, this.#server, this.#roster)
+    this.#foundMtu = new InnerMtu(this.context, this.#server)
+    this.#wantedMtuBytes = options.mtuBytes
     this.peers.set(SERVER, this.#server)
     this.context.command({ kind: 'peerAdd', fields: { peer: SERVER, everything: 1 } })
     this.#server.publishProbing()
@@ -48,6 +60,17 @@ export class Client extends Tunnel {
 
   get policy(): Policy {
     return this.#policy
+  }
+
+  /** Largest inner packet, for the TUN. */
+  get mtuBytes(): number {
+    return this.#wantedMtuBytes ?? this.#foundMtu.bytes ?? BASE_MTU_BYTES
+  }
+
+  /** LIMIT.leastMtu to LIMIT.packetBytes; undefined: what passes every path whole. */
+  setMtu(nowUs: number, bytes: number | undefined): void {
+    this.#wantedMtuBytes = bytes
+    this.#tellMtu(nowUs)
   }
 
   /** The server's addresses, best first. May change while it runs. */
@@ -103,6 +126,7 @@ export class Client extends Tunnel {
     this.#roster.forget(uplink)
     // The plan without it goes first, so that nothing is sent into a closed socket, not even the news.
     this.#server.removePath(uplink.path)
+    this.#foundMtu.removePath(uplink.path)
     this.#publishPolicy(nowUs)
     for (const port of uplink.ports) this.#closePort(port)
   }
@@ -150,11 +174,11 @@ export class Client extends Tunnel {
   /** A path with what only its uplink knows. */
   #told(path: PathSnapshot, uplink: Uplink | undefined): PathSnapshot {
     if (uplink === undefined) return path
-    const used = this.#meters.told(uplink)
+    const own = [this.#meters.told(uplink), this.#foundMtu.told(uplink.path)]
     return {
       ...path,
       why: uplink.unavailable || uplink.spent || path.why,
-      notes: used === undefined ? path.notes : [...path.notes, used],
+      notes: [...path.notes, ...own.filter((note) => note !== undefined)],
     }
   }
 
@@ -181,6 +205,8 @@ export class Client extends Tunnel {
       uplink.handleDead(nowUs)
       uplink.restartCount()
     }
+    this.#toldMtuBytes = undefined
+    this.#tellMtu(nowUs)
     const aead = aeadName(payload.aead)
     this.context.fact({ kind: 'session-up', peer: peer.name, aead })
     const { ipv4, ipv4Prefix, ipv6, ipv6Prefix, serverIpv4, serverIpv6 } = payload
@@ -209,11 +235,16 @@ export class Client extends Tunnel {
 
   protected handlePeerChanged(nowUs: number, _peer: Peer, event: EngineEvent): void {
     if (event.kind === 'pathStats') this.#count(nowUs, event)
+    if (event.kind === 'sizeEchoed') {
+      this.#foundMtu.handleEcho(event.path, event.octets)
+      this.#tellMtu(nowUs)
+    }
     if (event.kind !== 'pathAlive' && event.kind !== 'pathLost') return
     const uplink = this.#roster.withPath(event.path)
     if (event.kind === 'pathAlive') {
       if (!this.#server.isHeld) this.#dialer.handleAlive()
       uplink?.handleAlive()
+      if (uplink !== undefined) this.#foundMtu.handleAlive(nowUs, event.path, uplink.family)
       return
     }
     uplink?.handleDead(nowUs)
@@ -233,6 +264,8 @@ export class Client extends Tunnel {
       this.context.fact({ kind: 'session-down', peer: this.#server.name, why })
     }
     this.#dialer.handleTimeout(nowUs)
+    this.#foundMtu.handleTimeout(nowUs)
+    this.#tellMtu(nowUs)
     if (this.#meters.handleTimeout(nowUs, this.#roster.present)) this.#publishPolicy(nowUs)
     for (const uplink of this.#roster.leaving) {
       if (nowUs >= uplink.leavesAtUs) this.#dropUplink(nowUs, uplink)
@@ -247,6 +280,7 @@ export class Client extends Tunnel {
     return Math.min(
       this.#dialer.nextTimeout(),
       this.#meters.nextTimeout(),
+      this.#foundMtu.nextTimeout(),
       ...this.#roster.present.map((uplink) => uplink.nextTimeout()),
       ...this.#roster.leaving.map(({ leavesAtUs }) => leavesAtUs),
     )
@@ -267,6 +301,16 @@ export class Client extends Tunnel {
   #count(nowUs: number, event: EventOf<'pathStats'>): void {
     const uplink = this.#roster.all.find(({ path }) => path === event.path)
     if (uplink !== undefined && this.#meters.count(nowUs, uplink, event)) this.#publishPolicy(nowUs)
+  }
+
+  /** Nothing, as long as nothing is known. */
+  #tellMtu(nowUs: number): void {
+    const mtu = this.#wantedMtuBytes ?? this.#foundMtu.bytes
+    if (mtu === undefined || mtu === this.#toldMtuBytes) return
+    if (this.#server.epochs.aead === undefined) return
+    this.#toldMtuBytes = mtu
+    this.#server.channel.send(nowUs, 'mtu', mtuCodec.encode({ mtu }))
+    this.context.fact({ kind: 'mtu', bytes: mtu })
   }
 
   #publishPolicy(nowUs: number): void {

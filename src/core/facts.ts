@@ -54,6 +54,9 @@ export type Fact =
   | { readonly kind: 'policy'; readonly peer: string; readonly mode: Mode }
   /** The client was given inner addresses: set up the TUN. */
   | { readonly kind: 'addresses'; readonly own: InnerAddresses; readonly server: InnerAddresses }
+  /** The largest inner packet that is to be sent: by the client, or to this peer of a server. */
+  | { readonly kind: 'mtu'; readonly bytes: number }
+  | { readonly kind: 'peer-mtu'; readonly peer: string; readonly bytes: number }
   | { readonly kind: 'stats'; readonly token: number }
   | { readonly kind: 'links-changed' }
   | { readonly kind: 'engine-failed'; readonly syscall: string; readonly errno: number }

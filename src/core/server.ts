@@ -5,7 +5,7 @@
 import { CROSSING, type EngineEvent, type EventOf } from '../boundary.js'
 import { Codec } from '../layout.js'
 import { sameOctets } from '../octets.js'
-import { CLOSE, CLOSE_REASON, MESSAGE } from '../wire.js'
+import { CLOSE, CLOSE_REASON, LIMIT, MESSAGE, MTU } from '../wire.js'
 import type { ControlMessage } from './channel.js'
 import { type CoreOptions, FEATURES, offerOf } from './context.js'
 import { endpointOf } from './endpoint.js'
@@ -69,6 +69,7 @@ const UNNAMED_US = 5_000_000
 const ADOPT_PAUSE_US = 50_000
 
 const closeCodec = new Codec(CLOSE, 'packed')
+const mtuCodec = new Codec(MTU, 'packed')
 
 export class Server extends Tunnel {
   readonly #registry: Registry
@@ -161,12 +162,20 @@ export class Server extends Tunnel {
       this.#forget(client, 'the client was shut down')
       return
     }
+    if (kind === 'mtu') this.#handleMtu(peer, body)
     if (kind !== 'policy') return
     const policy = decodePolicy(body)
     if (policy === undefined) return
     client.policy = policy
     client.adoptAtUs = client.adoptedUs + ADOPT_PAUSE_US
     if (nowUs >= client.adoptAtUs) this.#adopt(nowUs, client)
+  }
+
+  #handleMtu(peer: Peer, body: Uint8Array): void {
+    if (body.length !== mtuCodec.size) return
+    const { mtu: bytes } = mtuCodec.decode(body)
+    if (bytes < LIMIT.leastMtu.value || bytes > LIMIT.packetBytes.value) return
+    this.context.fact({ kind: 'peer-mtu', peer: peer.name, bytes })
   }
 
   protected override handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {

@@ -6,9 +6,8 @@
 import type { Endpoint, EventOf } from '../boundary.js'
 import { sameOctets } from '../octets.js'
 import type { Budget } from './budget.js'
+import { type Family, HEADER_BYTES } from './pathmtu.js'
 import { DEFAULT_PATH_POLICY, type Intent, type PathPolicy } from './policy.js'
-
-export type Family = 4 | 6
 
 /** Where the server listens: 4 or 16 octets and a port. */
 export interface ServerEndpoint {
@@ -53,9 +52,6 @@ export const DEFAULT_UPLINK: UplinkTraits = {
   rateDownBytesPerS: 0,
   targetUs: 0,
 }
-
-/** In front of the payload of a datagram: IPv4 (RFC 791) or IPv6 (RFC 8200), and UDP. They are on the bill too. */
-const HEADER_BYTES = { 4: 20 + 8, 6: 40 + 8 } as const
 
 /** Initiations to one address before the next is tried: about 2 s. */
 const MOST_TRIES = 3
@@ -129,6 +125,11 @@ export class Uplink {
     return [...this.#ports.values()]
   }
 
+  /** Of the addresses between which its datagrams go. */
+  get family(): Family {
+    return this.#attached?.family === 6 ? 6 : 4
+  }
+
   /** C has a path for it. */
   get isAttached(): boolean {
     return this.#attached !== undefined
@@ -140,7 +141,8 @@ export class Uplink {
 
   /** Octets on the wire, both directions together, since C was asked last. */
   takeCount({ txBytes, txDatagrams, rxBytes, rxDatagrams }: EventOf<'pathStats'>): number {
-    const headerBytes = HEADER_BYTES[this.#attached?.family === 6 ? 6 : 4]
+    // They are on the bill too.
+    const headerBytes = HEADER_BYTES[this.family]
     const counted = txBytes + rxBytes + headerBytes * (txDatagrams + rxDatagrams)
     const before = counted < this.#counted ? 0 : this.#counted
     this.#counted = counted

@@ -11,12 +11,11 @@ import { DEFAULT_POLICY } from '../core/policy.js'
 import { configError, messageOf } from '../errors.js'
 import { type Cidr, formatCidr } from '../net/address.js'
 import { addressTun, dropRoutes, innerCidrs, raiseTun } from '../net/tundevice.js'
-import type { StatusReport } from '../status.js'
 import type { ServerRecord } from '../store.js'
 import type { Loop } from './loop.js'
 import { reportPeer } from './report.js'
 import { Resolver } from './resolver.js'
-import { Jobs, policyOf, type Role, type Surroundings } from './role.js'
+import { Jobs, policyOf, type Role, type RoleReport, type Surroundings } from './role.js'
 import { Sockets } from './sockets.js'
 
 /** What metered uplinks have used is kept so often: what a crash forgets is less than a minute's. */
@@ -57,6 +56,7 @@ export class ClientRole implements Role {
       ...around.core,
       serverPublicKey: publicKey,
       usage,
+      ...(config.mtuBytes === undefined ? {} : { mtuBytes: config.mtuBytes }),
       ...(secret === undefined ? {} : { invitation: { id: inviteId(secret), secret } }),
     })
     this.#jobs = new Jobs((error) =>
@@ -73,7 +73,7 @@ export class ClientRole implements Role {
   async start(loop: Loop): Promise<void> {
     this.#loop = loop
     this.#sockets.start(loop)
-    await raiseTun(this.#around.machine.run, this.#around.tun, this.#config.mtuBytes)
+    await raiseTun(this.#around.machine.run, this.#around.tun, this.core.mtuBytes)
     for (const uplink of this.#config.uplinks) this.#add(uplink)
     this.#applyPolicy()
     this.#resolver.start(loop)
@@ -90,6 +90,11 @@ export class ClientRole implements Role {
         this.#inner = fact.own
         this.#address()
         return
+      case 'mtu': {
+        const { machine, tun } = this.#around
+        this.#jobs.add(() => raiseTun(machine.run, tun, this.core.mtuBytes))
+        return
+      }
       case 'peer-enrolled':
         this.#server = { ...this.#server, secret: undefined }
         this.#around.store.writeServer(this.#server)
@@ -162,15 +167,17 @@ export class ClientRole implements Role {
     this.#applyPolicy()
     this.#resolver.resolve()
     const { machine, tun } = this.#around
-    await raiseTun(machine.run, tun, config.mtuBytes)
+    this.core.setMtu(machine.clock.nowUs(), config.mtuBytes)
+    await raiseTun(machine.run, tun, this.core.mtuBytes)
     await dropRoutes(machine.run, tun, dropped)
     if (this.#inner !== undefined) this.#address()
     await this.#sockets.look()
     this.#loop?.wake()
   }
 
-  report(nowUs: number): Pick<StatusReport, 'addresses' | 'endpoints' | 'peers'> {
+  report(nowUs: number): RoleReport {
     return {
+      mtuBytes: this.core.mtuBytes,
       addresses: this.#inner === undefined ? [] : innerCidrs(this.#inner).map(formatCidr),
       endpoints: this.#resolver.texts(),
       peers: this.core.snapshot().peers.map((peer) => reportPeer(nowUs, peer, [])),
@@ -243,8 +250,8 @@ export class ClientRole implements Role {
     this.#jobs.add(async () => {
       const { machine, log, tun } = this.#around
       const addresses = innerCidrs(inner)
-      const { mtuBytes, routes } = this.#config
-      const faults = await addressTun(machine.run, { name: tun, mtuBytes, addresses, routes })
+      const { routes } = this.#config
+      const faults = await addressTun(machine.run, { name: tun, addresses, routes })
       for (const why of faults) log.write('addresses.failed', { why })
       const set = { addresses: texts(addresses), routes: texts(routes) || undefined }
       // Every new session tells the same addresses again.

@@ -224,7 +224,6 @@ export class Daemon {
       version: this.#options.version,
       role: this.#config.role,
       tun: this.#tun,
-      mtuBytes: this.#config.mtuBytes,
       uptimeS: Math.floor((nowUs - this.#startedUs) / 1e6),
       sealing: reportSealing(this.#machine.aeads()),
       ...role.report(nowUs),

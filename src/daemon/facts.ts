@@ -40,6 +40,10 @@ export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
     }
     case 'policy':
       return ['policy.changed', { peer: fact.peer, mode: fact.mode }]
+    case 'mtu':
+      return ['mtu.found', { bytes: fact.bytes }]
+    case 'peer-mtu':
+      return ['mtu.told', { peer: fact.peer, bytes: fact.bytes }]
     default:
       return undefined
   }

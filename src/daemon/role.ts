@@ -22,6 +22,9 @@ export interface Surroundings {
   readonly core: CoreOptions
 }
 
+/** What a role adds to the report of its daemon. */
+export type RoleReport = Pick<StatusReport, 'mtuBytes' | 'addresses' | 'endpoints' | 'peers'>
+
 export interface Role {
   readonly core: Tunnel
   /** Called once, when the loop runs. */
@@ -33,7 +36,7 @@ export interface Role {
   refresh(): void
   /** Applies what can be changed while it runs. */
   reload(config: TunnelConfig): Promise<void>
-  report(nowUs: number): Pick<StatusReport, 'addresses' | 'endpoints' | 'peers'>
+  report(nowUs: number): RoleReport
   /** Called once, after the engine has closed. Never throws. */
   stop(): Promise<void>
 }

@@ -4,6 +4,8 @@ import { DEFAULT_PORT } from '../config/options.js'
 import type { Setting } from '../config/setting.js'
 import type { ServerConfig, TunnelConfig } from '../config/tunnel.js'
 import type { Listen } from '../config/values.js'
+import type { Fact } from '../core/facts.js'
+import { LARGEST_MTU_BYTES } from '../core/innermtu.js'
 import type { RandomBytes } from '../core/keys.js'
 import { Server } from '../core/server.js'
 import { configError } from '../errors.js'
@@ -18,10 +20,11 @@ import {
 import { Nat } from '../net/nat.js'
 import { addressTun, innerCidrs, raiseTun } from '../net/tundevice.js'
 import { StoreRegistry } from '../registry.js'
-import type { PeerReport, StatusReport } from '../status.js'
+import type { PeerReport } from '../status.js'
 import type { Loop } from './loop.js'
+import { PeerMtus } from './peermtus.js'
 import { reportPeer } from './report.js'
-import { policyOf, type Role, type Surroundings } from './role.js'
+import { policyOf, type Role, type RoleReport, type Surroundings } from './role.js'
 
 export interface ServerSurroundings extends Surroundings {
   /** Where masquerading keeps what it has to put back. */
@@ -34,6 +37,7 @@ export class ServerRole implements Role {
   readonly #registry: StoreRegistry
   readonly #listening: string[] = []
   readonly #nat: Nat | undefined
+  readonly #peerMtus: PeerMtus
   #config: ServerConfig
   #loop: Loop | undefined
 
@@ -54,6 +58,11 @@ export class ServerRole implements Role {
       registry: this.#registry,
       override: policyOf(config.policy),
     })
+    this.#peerMtus = new PeerMtus({
+      around,
+      deviceMtuBytes: () => this.#mtuBytes,
+      addressesOf: (name) => this.#octets(name),
+    })
     this.#nat = config.nat
       ? new Nat({
           run: machine.run,
@@ -68,12 +77,12 @@ export class ServerRole implements Role {
     this.#loop = loop
     const { machine, log, tun } = this.#around
     for (const name of this.#registry.settle()) log.write('pool.moved', { peer: name })
+    this.#peerMtus.start(loop)
     this.#listen()
     loop.wake()
-    const { mtuBytes } = this.#config
     const addresses = innerCidrs(this.#registry.server)
-    await raiseTun(machine.run, tun, mtuBytes)
-    const faults = await addressTun(machine.run, { name: tun, mtuBytes, addresses, routes: [] })
+    await raiseTun(machine.run, tun, this.#mtuBytes)
+    const faults = await addressTun(machine.run, { name: tun, addresses, routes: [] })
     for (const why of faults) log.write('addresses.failed', { why })
     log.write('addresses.set', { device: tun, addresses: addresses.map(formatCidr).join(',') })
     if (this.#nat === undefined) return
@@ -82,8 +91,9 @@ export class ServerRole implements Role {
     for (const why of missing) log.write('nat.incomplete', { why })
   }
 
-  handleFact(): void {
-    // Sessions, peers and paths are the core's own affair; the device has its addresses from the start.
+  /** Sessions and paths are the core's own affair; the device has its addresses from the start. */
+  handleFact(nowUs: number, fact: Fact): void {
+    if (fact.kind === 'peer-mtu') this.#peerMtus.handleTold(nowUs, fact.peer, fact.bytes)
   }
 
   set(setting: Setting): void {
@@ -104,6 +114,7 @@ export class ServerRole implements Role {
 
   refresh(): void {
     this.#endRevoked()
+    this.#peerMtus.settleSoon(this.#around.machine.clock.nowUs())
     this.#loop?.wake()
   }
 
@@ -111,11 +122,11 @@ export class ServerRole implements Role {
     if (config.role !== 'server') return
     this.#config = config
     this.core.setOverride(policyOf(config.policy))
+    await raiseTun(this.#around.machine.run, this.#around.tun, this.#mtuBytes)
     this.refresh()
-    await raiseTun(this.#around.machine.run, this.#around.tun, config.mtuBytes)
   }
 
-  report(nowUs: number): Pick<StatusReport, 'addresses' | 'endpoints' | 'peers'> {
+  report(nowUs: number): RoleReport {
     const live = this.core
       .snapshot()
       .peers.map((peer) => reportPeer(nowUs, peer, this.#addresses(peer.name)))
@@ -125,6 +136,7 @@ export class ServerRole implements Role {
       .filter((name) => !names.has(name))
       .map((name) => absentPeer(name, this.#addresses(name)))
     return {
+      mtuBytes: this.#mtuBytes,
       addresses: innerCidrs(this.#registry.server).map(formatCidr),
       endpoints: this.#listening,
       peers: [...live, ...absent],
@@ -132,12 +144,21 @@ export class ServerRole implements Role {
   }
 
   async stop(): Promise<void> {
+    await this.#peerMtus.idle()
     await this.#nat?.remove()
   }
 
   #addresses(name: string): string[] {
+    return this.#octets(name).map(formatAddress)
+  }
+
+  #octets(name: string): Uint8Array[] {
     const found = this.#registry.addressesOf(name)
-    return found === undefined ? [] : [found.ipv4, found.ipv6].map(formatAddress)
+    return found === undefined ? [] : [found.ipv4, found.ipv6]
+  }
+
+  get #mtuBytes(): number {
+    return this.#config.mtuBytes ?? LARGEST_MTU_BYTES
   }
 
   /** Ends sessions of names that the store knows no more. */

@@ -6,7 +6,6 @@ import type { Run } from './program.js'
 
 export interface TunSetup {
   readonly name: string
-  readonly mtuBytes: number
   readonly addresses: readonly Cidr[]
   readonly routes: readonly Cidr[]
 }

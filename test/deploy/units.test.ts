@@ -36,11 +36,10 @@ describe.each([
 
   it('shows the defaults', async () => {
     const defaults = await resolve(role === 'server' ? '' : 'uplink = "eth0"')
-    const { probeIntervalUs, keepaliveUs, mtuBytes, tun, logFormat } = defaults
+    const { probeIntervalUs, keepaliveUs, tun, logFormat } = defaults
     expect(await resolve(spelledOut(read(name)))).toMatchObject({
       probeIntervalUs,
       keepaliveUs,
-      mtuBytes,
       tun,
       logFormat,
     })

@@ -21,7 +21,7 @@ describe('a configuration', () => {
     expect(await server('')).toMatchObject({
       role: 'server',
       tun: 'mptun0',
-      mtuBytes: 1420,
+      mtuBytes: undefined,
       stateDir: '/var/lib/mptun',
       runDir: '/run/mptun',
       logFormat: 'text',

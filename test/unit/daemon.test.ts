@@ -80,10 +80,10 @@ describe('a server', () => {
   it('works without any configuration', async () => {
     await start(await configOf('server'))
     expect(machine.sockets).toEqual(['4 0.0.0.0:5000', '6 :::5000'])
-    expect(machine.calls).toContain('ip link set dev mptun0 mtu 1420 up')
+    expect(machine.calls).toContain('ip link set dev mptun0 mtu 1440 up')
     expect(machine.calls).toContain('ip address replace 10.77.0.1/24 dev mptun0')
     const report = await status()
-    expect(report).toMatchObject({ role: 'server', tun: 'mptun0', peers: [], mtuBytes: 1420 })
+    expect(report).toMatchObject({ role: 'server', tun: 'mptun0', peers: [], mtuBytes: 1440 })
     expect(report.addresses[0]).toBe('10.77.0.1/24')
     expect(report.addresses[1]).toMatch(/^fd.*::1\/64$/)
   })

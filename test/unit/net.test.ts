@@ -172,7 +172,6 @@ describe('the tunnel device', () => {
     })
     const setup = {
       name: 't0',
-      mtuBytes: 1420,
       addresses: inner,
       routes: [cidr('0.0.0.0/1'), cidr('8000::/1')],
     }
