@@ -24,8 +24,9 @@ export class PeerRoutes {
     const destinations = mtuBytes === undefined ? [] : addresses
     const wish = [mtuBytes, ...destinations.map(formatCidr)].join(' ')
     const before = this.#present.get(peer)
-    if (before?.wish === wish) return
-    this.#present.set(peer, { wish, destinations })
+    if (before?.wish === wish || (before === undefined && destinations.length === 0)) return
+    // Noted as soon as there may be something to take away; as done, when it is.
+    this.#present.set(peer, { wish: '', destinations })
     for (const gone of before?.destinations ?? []) {
       // With the address of the device the kernel has taken the route away.
       await this.#change('delete', gone).catch(() => '')
@@ -33,6 +34,8 @@ export class PeerRoutes {
     for (const destination of destinations) {
       await this.#change('replace', destination, 'mtu', String(mtuBytes))
     }
+    if (destinations.length === 0) this.#present.delete(peer)
+    else this.#present.set(peer, { wish, destinations })
   }
 
   async #change(verb: string, to: Cidr, ...words: string[]): Promise<void> {

@@ -205,6 +205,18 @@ describe('a client of another mind', () => {
     expect(server.core.snapshot().peers).toEqual(before)
   })
 
+  it('may tell an MTU, within bounds', () => {
+    const bodies = [[0, 5], [255, 4], [177, 7], [0], [0, 5, 0], [176, 7]].map((of) =>
+      Uint8Array.from(of),
+    )
+    takeFacts(server.core)
+    for (const [i, body] of bodies.entries()) {
+      server.core.handleEvent(world.nowUs, control(100 + i, CONTROL_KIND.mtu.value, body))
+    }
+    const told = only(takeFacts(server.core), 'peer-mtu')
+    expect(told.map(({ bytes }) => bytes)).toEqual([1280, 1968])
+  })
+
   it('may speak of peers that there are not', () => {
     const alien = { ...control(1, CONTROL_KIND.close.value, Uint8Array.of(1)), peer: 7 }
     server.core.handleEvent(world.nowUs, alien)
