@@ -140,7 +140,9 @@ describe('broadcast', () => {
     expect(sent).toBe(20_000)
     expect(1 - received / sent).toBeLessThan(0.045)
     expect(1 - received / sent).toBeGreaterThan(0.035)
-    expect({ duplicated, reordered }).toEqual({ duplicated: 0, reordered: 0 })
+    expect(duplicated).toBe(0)
+    // Three probes in a row are lost every now and then: whoever falls silent is not waited for.
+    expect(reordered).toBeLessThan(5)
     expect(two.server.node.counter(COUNTER.dropDuplicate.value)).toBeGreaterThan(10_000)
   })
 
