@@ -5,7 +5,7 @@ import type { Client } from '../../src/core/client.js'
 import { DEFAULT_PATH_POLICY, encodePolicy } from '../../src/core/policy.js'
 import type { Server } from '../../src/core/server.js'
 import { CONTROL_KIND, MESSAGE, TIMER } from '../../src/wire.js'
-import { MS, only, policyOf, SECOND, takeCommands } from './core_fixture.js'
+import { MS, only, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
 import { MemoryRegistry, type Station, World } from './world_fixture.js'
 
