@@ -395,6 +395,29 @@ static void handshakes_go_up_as_they_are_and_cannot_fill_the_ring(void)
   pair_close(&pair);
 }
 
+static void a_size_probe_is_answered_by_its_like(void)
+{
+  struct pair pair;
+  pair_open_carrying(&pair, 2);
+  const uint32_t sizes[] = {32, 1472, MP_DATAGRAM_BYTES};
+  for (unsigned i = 0; i < 3; i++) {
+    const uint64_t client = pair.client.sent[1], server = pair.server.sent[1];
+    COMMAND(&pair, &pair.client,
+            (struct mp_cmd_size_probe){
+                .kind = MP_CMD_SIZE_PROBE, .path = 1, .octets = (uint16_t)sizes[i]});
+    run_until(&pair, pair.now_us + 90000);
+    CHECK(pair.client.sent[1] > client);
+    CHECK(pair.server.sent[1] > server);
+    const struct mp_event_size_echoed *event =
+        fixture_event(&pair.client, MP_EVENT_SIZE_ECHOED);
+    REQUIRE(event != NULL);
+    CHECK_EQ(event->path, 1);
+    CHECK_EQ(event->octets, sizes[i]);
+  }
+  CHECK_EQ(fixture_event(&pair.server, MP_EVENT_SIZE_ECHOED) == NULL, true);
+  pair_close(&pair);
+}
+
 static void no_nonce_is_used_twice(void)
 {
   struct pair pair;
@@ -444,6 +467,7 @@ int main(void)
   RUN(fresh_keys_begin_anew);
   RUN(hostile_datagrams_are_counted_by_reason);
   RUN(handshakes_go_up_as_they_are_and_cannot_fill_the_ring);
+  RUN(a_size_probe_is_answered_by_its_like);
   RUN(no_nonce_is_used_twice);
   RUN(commands_that_make_no_sense_are_refused);
   return test_end();
