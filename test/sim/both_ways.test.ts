@@ -27,7 +27,7 @@ const CASES = [
       `down.rate=20,up.rate=5,delay=10,${QUEUE}`,
       `down.rate=20,up.rate=5,delay=25,${QUEUE}`,
     ),
-    pingMs: 62, // a packet takes 2.4 ms upward
+    pingMs: 76, // a packet takes 2.4 ms upward; one start in ten falls so that it is 73, others 54 to 58
     least: { cubic: [0.81, 0.96], bbr: [0.77, 0.93] },
   },
 ] as const
