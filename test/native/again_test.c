@@ -1,0 +1,59 @@
+/* Packets that are to be sent again (native/again.c): what they hold, where nothing more fits. */
+#include "adaptive.h"
+#include "corridor.h"
+#include "tunnel_fixture.h"
+
+static struct pair pair;
+
+/* A packet that was sent twice in vain; its load is its own. */
+static struct mp_load *lose_one(void)
+{
+  struct mp_tunnel *tunnel = pair.client.tunnel;
+  struct mp_load *load = mp_load_take(&tunnel->loads, 100);
+  struct mp_place place = {tunnel, tunnel->peers[0], 0};
+  tunnel->now_us = pair.now_us;
+  mp_again_lost(&place, &(struct mp_flown){.load = load, .first_us = pair.now_us, .tries = 2});
+  return load;
+}
+
+static const struct mp_agains *waiting(void)
+{
+  return &pair.client.tunnel->peers[0]->adaptive->again[MP_QUEUE_NARROW];
+}
+
+static void the_last_try_but_one_is_two(void)
+{
+  pair_open_carrying(&pair, 2);
+  publish_arrival(&pair, &pair.client, 3);
+  const struct mp_load *load = lose_one();
+  CHECK_EQ(waiting()->tail - waiting()->head, 2);
+  CHECK_EQ(load->references, 2);
+  pair_close(&pair);
+}
+
+static void what_finds_no_room_is_given_back_once(void)
+{
+  pair_open_carrying(&pair, 2);
+  publish_arrival(&pair, &pair.client, 3);
+  while (waiting()->tail - waiting()->head < MP_AGAIN_SLOTS)
+    lose_one();
+  struct mp_loads *loads = &pair.client.tunnel->loads;
+  const uint64_t taken_bytes = loads->taken_bytes;
+  for (unsigned i = 0; i < 10; i++)
+    lose_one();
+  CHECK_EQ(pair.client.tunnel->peers[0]->adaptive->given_up, 10);
+  CHECK_EQ(loads->taken_bytes, taken_bytes);
+  struct mp_load *one = mp_load_take(loads, 100), *other = mp_load_take(loads, 100);
+  CHECK(one != other);
+  mp_load_drop(loads, one);
+  mp_load_drop(loads, other);
+  pair_close(&pair);
+}
+
+int main(void)
+{
+  fixture_load_openssl();
+  RUN(the_last_try_but_one_is_two);
+  RUN(what_finds_no_room_is_given_back_once);
+  return test_end();
+}
