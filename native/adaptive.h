@@ -6,6 +6,7 @@
  * pump.c      from the queue onto the paths
  * choice.c    which of them
  * again.c     what is lost
+ * haste.c     flows that would rather miss a packet than wait for it
  * stretch.c   flows whose round trip is too short for a far path
  * report.c    feedback, written for the peer
  * reported.c  feedback, read from it
@@ -24,6 +25,7 @@
 
 #include "contract.h"
 #include "flight.h"
+#include "haste.h"
 #include "load.h"
 #include "queue.h"
 #include "stretch.h"
@@ -46,6 +48,7 @@ struct mp_adaptive_flow {
   uint64_t began_us;      /* its first packet, or the first after a long pause or as thin again */
   bool bulky;             /* has shown that it is not thin */
   uint8_t path;           /* of its last narrow packet */
+  struct mp_haste haste;
 };
 
 /* A path as the scheduler sees it. */

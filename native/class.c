@@ -45,6 +45,8 @@
  * and 80 with 30 CUBIC gets 94 % of the sum when it is held back too, and 99 % so. */
 #define CLEAR_SHARE 2u
 #define MOST_STEP_US 20000u
+/* Something was lost so lately. */
+#define LOSSY_US 1000000u
 /* A path with less of its window under way carries repairs at the most. */
 #define IDLE_SHARE 8u
 
@@ -285,8 +287,28 @@ static void note_width(const struct mp_peer *peer, uint16_t bucket, uint8_t best
   }
 }
 
+/* TCP alone: it learns how far its packets overtake each other (RFC 8985 section 7.2), and takes back what
+ * it did for one that was only late. BBR in QUIC, which counts three packets behind a missing one (RFC 9002
+ * section 6.1.1), gets 41 % of two lossy links with 50 and 60 ms so, and 55 without. */
+static void hurry(const struct mp_peer *peer, struct mp_adaptive_flow *flow, struct mp_load *load,
+                  uint64_t now_us)
+{
+  const uint64_t lost_us = peer->adaptive->lost_us;
+  if (mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || load->flow & MP_FLOW_UNORDERED)
+    return;
+  const struct mp_haste_sight sight = {
+      .now_us = now_us,
+      .octets = payload_octets(load),
+      .recent_octets = flow->recent_octets,
+      .waits = flow->backlog_us != 0,
+      .repair_us = lost_us > 0 && now_us - lost_us < LOSSY_US ? mp_report_turn_us(peer) : 0,
+  };
+  if (mp_haste_see(&flow->haste, &sight))
+    load->flow |= MP_FLOW_BRIEF;
+}
+
 /* Decides at each arrival; a flow without arrivals needs no decision. */
-enum mp_queue_class mp_class_of(struct mp_peer *peer, const struct mp_load *load, uint64_t now_us)
+enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint64_t now_us)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
@@ -299,6 +321,7 @@ enum mp_queue_class mp_class_of(struct mp_peer *peer, const struct mp_load *load
   const bool backlogged = flow->backlog_us && now_us - flow->backlog_us >= WIDE_BACKLOG_US;
   note_width(peer, bucket, best, backlogged, now_us);
   stretch(peer, load, best, backlogged, now_us);
+  hurry(peer, flow, load, now_us);
   const enum mp_queue_class class = mp_class_now(peer, bucket);
   if (mp_queue_class_of(adaptive->queue, bucket) != class)
     mp_queue_move(adaptive->queue, bucket, class);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "8edaf09b3a768278"
+#define MP_CONTRACT_DIGEST "8260d55d7e0cb907"
 
 /* The wire. */
 
@@ -49,7 +49,7 @@ enum {
   MP_FLOW_RESENT = 4096, /* sent again after a suspected loss */
   MP_FLOW_REPAIRED = 8192, /* the sender keeps the packet and sends it again when it is lost: the receiver reports, and waits; needs FEATURE.repair */
   MP_FLOW_UNORDERED = 16384, /* to be delivered when it comes; flowSeq counts such packets of the bucket by themselves; needs FEATURE.repair */
-  MP_FLOW_FOLLOWS = 32768, /* of an unordered one: the one before it went on a slower path and may come later; to be delivered behind it */
+  MP_FLOW_BRIEF = 32768, /* to wait briefly for what is missing before it: an unordered one, which else does not wait, for the one right before it, on a slower path; one in order, which else waits long, for repairs; needs FEATURE.repair */
 };
 
 enum {

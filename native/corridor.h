@@ -126,7 +126,7 @@ uint16_t mp_class_bucket(const struct mp_load *load, uint16_t bucket);
 void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t now_us);
 
 /* The class of a packet that has to wait, which is its flow's. Decides that anew. */
-enum mp_queue_class mp_class_of(struct mp_peer *peer, const struct mp_load *load, uint64_t now_us);
+enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint64_t now_us);
 
 /* Whether the flow is wide and so old that it fills the slowest path first. */
 bool mp_class_is_level(const struct mp_adaptive_flow *flow, uint64_t now_us);

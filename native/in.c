@@ -143,7 +143,8 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_
   packet->partial = flow & MP_FLOW_PARTIAL_CHECKSUM;
   packet->repaired = flow & MP_FLOW_REPAIRED;
   packet->resent = flow & MP_FLOW_RESENT;
-  packet->follows = flow & MP_FLOW_FOLLOWS;
+  packet->follows = flow & MP_FLOW_BRIEF && flow & MP_FLOW_UNORDERED;
+  packet->hasty = flow & MP_FLOW_BRIEF && !(flow & MP_FLOW_UNORDERED);
   if (packet->length > MP_LIMIT_PACKET_BYTES ||
       !mp_inner_parse(&inner, packet->bytes, packet->length))
     goto drop_inner_malformed;

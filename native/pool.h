@@ -23,7 +23,8 @@ struct mp_packet {
   bool partial;           /* the transport checksum is partial, see offload.h */
   bool repaired;          /* the sender sends again what is lost: MP_FLOW_REPAIRED */
   bool resent;            /* and did so with this one, at sent_us: MP_FLOW_RESENT */
-  bool follows;           /* of an unordered one: it may be ahead of its turn: MP_FLOW_FOLLOWS */
+  bool hasty;             /* of an ordered one: repairs are waited for but briefly: MP_FLOW_BRIEF */
+  bool follows;           /* of an unordered one: it may be ahead of its turn: MP_FLOW_BRIEF */
   uint16_t transport;     /* of a partial one: where the transport header starts */
   uint16_t checksum;      /* of a partial one: where, from there, the checksum is */
 };

@@ -148,7 +148,7 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
       .congested = packets->congested,
   };
   if (is_unordered && follows(tunnel, peer, load, flow, id))
-    what.flow |= MP_FLOW_FOLLOWS;
+    what.flow |= MP_FLOW_BRIEF;
   flow->path = id;
   cover(tunnel, peer, bucket, id);
   peer->tx_packets += packets->count;
@@ -381,7 +381,7 @@ void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
     return;
   const struct mp_flown what = {.load = packet->load,
                                 .flow_seq = peer->flow_seq[bucket],
-                                .flow = packet->load->flow & (uint16_t)~MP_FLOW_UNORDERED,
+                                .flow = packet->load->flow & (uint16_t) ~(MP_FLOW_UNORDERED | MP_FLOW_BRIEF),
                                 .index = packet->index,
                                 .congested = packet->congested};
   peer->flow_seq[bucket] = (peer->flow_seq[bucket] + 1) & 0xffffff;

@@ -15,6 +15,12 @@
 
 _Static_assert(MP_REORDER_HISTORY == MP_MISSED_SPAN, "what is behind the turn");
 
+/* How long a hasty flow's gap waits for its repair: where paths are short most are repaired by then. Of
+ * 20 Mbit/s with 50 ms, jitter of 20 and 15 with 60 ms, jitter of 25, of which one in 50 is lost, BBR gets
+ * 86 % of what is possible when it waits 50 ms from the start, 84 with 100, 65 with 200 and 61 with 300; with
+ * 25 ms 87 % (200: the median of six seeds, the others of twelve). */
+#define HASTY_US 50000u
+
 struct bucket {
   /* What is touched by every packet. */
   uint64_t turn; /* the sequence to deliver next; its low 24 bits are those on the wire */
@@ -138,7 +144,9 @@ static void doubt_nothing(struct bucket *bucket)
 
 static uint64_t repair_of(const struct mp_reorder *reorder, const struct mp_packet *packet)
 {
-  return packet->repaired ? reorder->repair_us : 0;
+  if (!packet->repaired)
+    return 0;
+  return packet->hasty && reorder->repair_us > HASTY_US ? HASTY_US : reorder->repair_us;
 }
 
 /* When the gap before the front is passed, judged now. */

@@ -86,9 +86,9 @@ export const FLOW_FLAG = {
     value: 1 << 14,
     doc: 'to be delivered when it comes; flowSeq counts such packets of the bucket by themselves; needs FEATURE.repair',
   },
-  follows: {
+  brief: {
     value: 1 << 15,
-    doc: 'of an unordered one: the one before it went on a slower path and may come later; to be delivered behind it',
+    doc: 'to wait briefly for what is missing before it: an unordered one, which else does not wait, for the one right before it, on a slower path; one in order, which else waits long, for repairs; needs FEATURE.repair',
   },
 } as const
 

@@ -56,7 +56,7 @@ struct arrival {
   uint8_t path;
   uint64_t sent_us;
   uint64_t now_us;
-  bool repaired, resent, follows;
+  bool repaired, resent, follows, hasty;
 };
 
 /* The packet's name is its sequence. */
@@ -71,6 +71,7 @@ TEST_API struct mp_packet *take_packet(const struct arrival *arrival)
   packet->repaired = arrival->repaired;
   packet->resent = arrival->resent;
   packet->follows = arrival->follows;
+  packet->hasty = arrival->hasty;
   return packet;
 }
 

@@ -28,7 +28,7 @@ struct model_packet {
   uint8_t path;
   uint64_t sent_us;
   uint64_t since_us;
-  bool repaired, resent;
+  bool repaired, resent, hasty;
   bool proved;       /* what is missing before it is lost */
   uint64_t until_us; /* of a proved one: when to stop waiting */
 };
@@ -234,6 +234,15 @@ MODEL_API uint64_t model_time(const struct mp_reorder_path *paths,
   return expected_us < cap_us ? expected_us : cap_us;
 }
 
+/* How long what is missing before the packet is waited for once it is proved lost. */
+MODEL_API uint64_t repair_of_model(const struct twin *twin, const struct model_packet *packet)
+{
+  const uint64_t most_us = packet->hasty ? 50000 : UINT64_MAX;
+  if (!packet->repaired)
+    return 0;
+  return twin->repair_us < most_us ? twin->repair_us : most_us;
+}
+
 /* Of a gap whose loss is not repaired. */
 MODEL_API uint64_t model_due(const struct mp_reorder_path *paths,
                              const struct model_packet *packet, uint64_t since_us)
@@ -278,10 +287,10 @@ MODEL_API uint64_t model_front_due(struct twin *twin, struct model_bucket *bucke
   if (front->proved)
     return front->until_us;
   const struct model_packet witness = model_witness(bucket, front);
-  if (!front->repaired || twin->repair_us == 0)
+  if (repair_of_model(twin, front) == 0)
     return model_due(paths, &witness, front->since_us);
   const uint64_t missed_us = model_missed(paths, &witness, front->since_us);
-  return (missed_us > front->since_us ? missed_us : front->since_us) + twin->repair_us;
+  return (missed_us > front->since_us ? missed_us : front->since_us) + repair_of_model(twin, front);
 }
 
 /* Passes the gap in front of what is held, and delivers what follows it without another. */
@@ -390,9 +399,9 @@ MODEL_API bool model_settle_one(struct twin *twin, struct model_bucket *bucket,
     if (model_is_lost(paths, &witness)) {
       doubtful->proved = true;
       doubtful->until_us = 0;
-      if (doubtful->repaired && twin->repair_us > 0) {
+      if (repair_of_model(twin, doubtful) > 0) {
         const uint64_t missed_us = model_missed(paths, &witness, doubtful->since_us);
-        doubtful->until_us = (missed_us > now_us ? missed_us : now_us) + twin->repair_us;
+        doubtful->until_us = (missed_us > now_us ? missed_us : now_us) + repair_of_model(twin, doubtful);
       }
       if (doubtful == front)
         bucket->due_us = front->until_us;
@@ -405,7 +414,7 @@ MODEL_API bool model_settle_one(struct twin *twin, struct model_bucket *bucket,
     twin->stats.proved_lost++;
   else
     twin->stats.deadline_passed++;
-  if (front->repaired && twin->repair_us > 0)
+  if (repair_of_model(twin, front) > 0)
     twin->stats.repair_expired++;
   model_pass(twin, bucket, paths);
   return true;
@@ -470,7 +479,7 @@ struct twin_packet {
   uint32_t flow_seq;
   uint8_t path;
   uint64_t sent_us;
-  bool repaired, resent;
+  bool repaired, resent, hasty;
 };
 
 MODEL_API struct mp_packet *twin_take(struct twin *twin, const struct twin_packet *sent)
@@ -483,6 +492,7 @@ MODEL_API struct mp_packet *twin_take(struct twin *twin, const struct twin_packe
   packet->sent_us = sent->sent_us;
   packet->repaired = sent->repaired;
   packet->resent = sent->resent;
+  packet->hasty = sent->hasty;
   twin->real_count = twin->model_count = 0;
   return packet;
 }
@@ -497,7 +507,8 @@ MODEL_API const char *twin_insert(struct twin *twin, struct twin_packet sent,
                                     .sent_us = sent.sent_us,
                                     .since_us = now_us,
                                     .repaired = sent.repaired,
-                                    .resent = sent.resent};
+                                    .resent = sent.resent,
+                                    .hasty = sent.hasty};
   const enum mp_reorder_verdict verdict =
     mp_reorder_insert(twin->real, sent.bucket, sent.flow_seq, packet, paths, now_us);
   if (model_insert(twin, &twin->buckets[sent.bucket], sent.flow_seq, copy, paths) != verdict)

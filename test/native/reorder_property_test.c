@@ -316,6 +316,7 @@ static const char *insert_anything(struct twin *twin, const struct habits *habit
   };
   if (random_below(24) == 0)
     sent.flow_seq = (uint32_t)random_below(1u << 24);
+  sent.hasty = sent.flow_seq % 4 == 0;
   if (random_below(8) > 0)
     return twin_insert(twin, sent, paths, now_us);
   return twin_insert_unordered(twin, bucket, sent.flow_seq);

@@ -6,6 +6,7 @@
 
 #define SLACK_US 2000u
 #define REPAIR_US (60 * MS)
+#define HASTY_US (50 * MS)
 
 /* Path 0 is quick, path 1 is slow; packets are sent from S on. */
 static void open_repairing(void)
@@ -80,6 +81,40 @@ static void a_repair_that_does_not_come_is_given_up(void)
   EXPECT(0);
   CHECK_EQ(stats()->late, 1);
   CHECK_EQ(stats()->repaired, 0); /* it found no place in order */
+  close_reorder();
+}
+
+static void a_hasty_flow_waits_but_briefly_for_a_repair(void)
+{
+  open_repairing();
+  mp_reorder_repair(reorder, 4 * REPAIR_US);
+  for (uint32_t seq = 1; seq < 3; seq++)
+    arrive((struct arrival){.seq = seq,
+                            .sent_us = S + seq * MS,
+                            .now_us = S + (seq + 10) * MS,
+                            .repaired = true,
+                            .hasty = true});
+  slow_path_brings(S + 3 * MS);
+  const uint64_t due_us = mp_reorder_deadline(reorder);
+  CHECK_EQ(due_us, S + 43 * MS + HASTY_US);
+  mp_reorder_advance(reorder, paths, due_us);
+  EXPECT(1, 2);
+  CHECK_EQ(resent(0, due_us + MS), MP_REORDER_TAKEN);
+  EXPECT(0);
+  CHECK_EQ(stats()->late, 1);
+  close_reorder();
+}
+
+static void haste_makes_no_wait_longer(void)
+{
+  open_repairing();
+  mp_reorder_repair(reorder, HASTY_US / 2);
+  arrive((struct arrival){
+      .seq = 1, .sent_us = S, .now_us = S + 10 * MS, .repaired = true, .hasty = true});
+  slow_path_brings(S + 2 * MS);
+  CHECK_EQ(mp_reorder_deadline(reorder), S + 42 * MS + HASTY_US / 2);
+  mp_reorder_advance(reorder, paths, mp_reorder_deadline(reorder));
+  EXPECT(1);
   close_reorder();
 }
 
@@ -251,6 +286,8 @@ int main(void)
 {
   RUN(what_is_proved_lost_is_waited_for);
   RUN(a_repair_that_does_not_come_is_given_up);
+  RUN(a_hasty_flow_waits_but_briefly_for_a_repair);
+  RUN(haste_makes_no_wait_longer);
   RUN(what_is_not_repaired_is_passed_when_proved);
   RUN(a_proof_outlives_the_packet_that_gave_it);
   RUN(waits_run_side_by_side);

@@ -33,6 +33,17 @@ describe('links whose delays jitter', () => {
     expect(lossy.goodput / MBIT).toBeGreaterThan(23)
   })
 
+  it.each([
+    ['congested', 20],
+    ['lte-starlink', 75],
+  ])('%s leaves BBR %i Mbit/s before it has measured anew', async (id, leastMbit) => {
+    const runs = await Promise.all(
+      [1, 2, 3].map((seed) => run(scenario(id), { ...STEADY, congestion: 'bbr', seed })),
+    )
+    const [, middle = 0] = runs.map(({ goodput }) => goodput / MBIT).toSorted((x, y) => x - y)
+    expect(middle).toBeGreaterThan(leastMbit)
+  })
+
   it('alone carry most of what their order lets through', async () => {
     const link = links(`rate=50,delay=20,jitter=20${NETEM}`)
     for (const congestion of ['cubic', 'bbr'] as const) {
