@@ -228,6 +228,8 @@ bool mp_tunnel_send(const struct mp_tunnel *tunnel, struct mp_outbox *outbox)
 static void refused(struct mp_tunnel *tunnel, const struct mp_datagram *datagram)
 {
   const int error = datagram->error;
+  if (datagram->whole && error == EMSGSIZE)
+    return; /* the answer that was asked for: it does not pass */
   const bool full = error == EAGAIN || error == ENOBUFS || error == ENOMEM;
   mp_count(tunnel, full ? MP_COUNTER_DROP_SEND_FULL : MP_COUNTER_DROP_SEND_ERROR);
   if (datagram->peer >= MP_CROSSING_PEERS || !tunnel->peers[datagram->peer])

@@ -132,7 +132,8 @@ describe('broadcast', () => {
     const link = { delayUs: 10 * MS, loss: 0.2 }
     const two = await openPair({
       uplinks: [{ link }, { link: { ...link, delayUs: 25 * MS } }],
-      policy: { mode: 'broadcast' },
+      // Three probes in a row are lost every now and then: whoever falls silent is not waited for.
+      policy: { mode: 'broadcast', downdelayUs: SECOND },
     })
     const flow = two.flow({ packetsPerSecond: 500, payloadBytes: 500, count: 20_000 })
     two.runFor(45 * SECOND)
@@ -141,8 +142,7 @@ describe('broadcast', () => {
     expect(1 - received / sent).toBeLessThan(0.045)
     expect(1 - received / sent).toBeGreaterThan(0.035)
     expect(duplicated).toBe(0)
-    // Three probes in a row are lost every now and then: whoever falls silent is not waited for.
-    expect(reordered).toBeLessThan(5)
+    expect(reordered).toBe(0)
     expect(two.server.node.counter(COUNTER.dropDuplicate.value)).toBeGreaterThan(10_000)
   })
 
