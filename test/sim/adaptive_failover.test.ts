@@ -44,8 +44,9 @@ const PAYLOAD_BYTES = 1368
 const WIRE_BYTES = 1420 + 60
 const FLOW_MBIT = (FLOW.packetsPerSecond * (FLOW.payloadBytes + 28 + 60)) / MBIT
 
-const open = (links: readonly Rated[]) =>
+const open = (links: readonly Rated[], warmUpUs = 2 * SECOND) =>
   Pair.open({
+    warmUpUs,
     uplinks: links.map(({ mbit, delayMs }) => ({
       link: { rateBytesPerS: mbit * MBIT, delayUs: delayMs * MS, queueUs: 300 * MS },
     })),
@@ -83,53 +84,69 @@ const cases = WAYS.flatMap(({ towards, failures }) =>
   ),
 )
 
-describe.each(cases)(
-  '$load to the $towards over $set, $failure of link $uplink',
-  ({ towards, links, load, failure, uplink }) => {
-    it('loses nothing, keeps order, pauses no longer than it must and uses what is left', async () => {
-      const pair = await open(links)
-      const stream = load === 'udp' ? undefined : pair.stream({ congestion: 'cubic', towards })
-      const flow = load === 'tcp' ? undefined : pair.flow({ ...FLOW, towards })
-      pair.runFor(8 * SECOND)
-      stream?.restart()
-      flow?.restart()
-      const before = stream?.stats().arrivals ?? 0
-      fail(pair, uplink, failure)
-      pair.runFor(SECOND)
-      const left = without(links, uplink)
-      // When it fails the link may just have taken a packet or be about to.
-      const packetUs = (WIRE_BYTES * SECOND) / (links[uplink]!.mbit * MBIT)
-      const marginUs = MARGIN_US[failure] + (towards === 'client' ? TOLD_US : 0) + packetUs
-      const boundUs = 2 * Math.min(...left.map(({ delayMs }) => delayMs)) * MS + marginUs
-      if (flow !== undefined) expect(flow.stats().longestGapUs).toBeLessThanOrEqual(boundUs)
-      if (stream !== undefined) {
-        const besideUs = load === 'mix' ? BESIDE_US : 0
-        expect(stream.stats().longestPauseUs).toBeLessThanOrEqual(boundUs + besideUs)
-        const mbit = mbitOf(left) - (load === 'mix' ? FLOW_MBIT : 0)
-        // At the TUN: what the application gets also waits for what the queue dropped to slow CUBIC down.
-        const carried = (stream.stats().arrivals - before) * PAYLOAD_BYTES
-        expect(carried).toBeGreaterThanOrEqual(0.9 * mbit * MBIT * (PAYLOAD_BYTES / WIRE_BYTES))
-      }
-      pair.runFor(3 * SECOND)
-      mend(pair, uplink, failure)
-      pair.runFor(4 * SECOND)
-      stream?.stop()
-      flow?.stop()
-      pair.runFor(3 * SECOND)
+type Case = (typeof cases)[number]
 
-      const { queueDropped, givenUp } = peerStats(pair, towards === 'server' ? 'client' : 'server')
-      const ofFlow = flow?.stats()
-      const ofStream = stream?.stats()
-      expect(givenUp).toBe(0)
-      // What the queue in front of the paths drops is a word to the flow, and no loss of the tunnel's.
-      const lost = (ofStream ? ofStream.transmissions - ofStream.arrivals : 0) + (ofFlow?.lost ?? 0)
-      expect(lost).toBe(queueDropped)
-      expect(ofFlow?.lost ?? 0).toBe(0)
-      expect((ofStream?.reordered ?? 0) + (ofFlow?.reordered ?? 0)).toBe(0)
-      pair.close()
-    })
-  },
-)
+/** A failure under load, and the second after it. */
+async function failUnderLoad({ towards, links, load, failure, uplink }: Case, warmUpUs?: number) {
+  const pair = await open(links, warmUpUs)
+  const stream = load === 'udp' ? undefined : pair.stream({ congestion: 'cubic', towards })
+  const flow = load === 'tcp' ? undefined : pair.flow({ ...FLOW, towards })
+  pair.runFor(8 * SECOND)
+  stream?.restart()
+  flow?.restart()
+  const before = stream?.stats().arrivals ?? 0
+  fail(pair, uplink, failure)
+  pair.runFor(SECOND)
+  const gapUs = flow?.stats().longestGapUs ?? 0
+  const pauseUs = stream?.stats().longestPauseUs ?? 0
+  return { pair, stream, flow, before, gapUs, pauseUs }
+}
+
+/** Which packet a link is at when it fails is chance: two more starts are looked at beside the ordinary one. */
+const OTHER_STARTS_US = [2_013_000, 2_037_000]
+const middle = (of: readonly number[]) => of.toSorted((a, b) => a - b)[(of.length - 1) / 2]!
+
+describe.each(cases)('$load to the $towards over $set, $failure of link $uplink', (each) => {
+  const { towards, links, load, failure, uplink } = each
+  it('loses nothing, keeps order, pauses no longer than it must and uses what is left', async () => {
+    const { pair, stream, flow, before, ...first } = await failUnderLoad(each)
+    const runs = [first]
+    for (const warmUpUs of OTHER_STARTS_US) {
+      const { pair: other, gapUs, pauseUs } = await failUnderLoad(each, warmUpUs)
+      other.close()
+      runs.push({ gapUs, pauseUs })
+    }
+    const left = without(links, uplink)
+    const marginUs = MARGIN_US[failure] + (towards === 'client' ? TOLD_US : 0)
+    const boundUs = 2 * Math.min(...left.map(({ delayMs }) => delayMs)) * MS + marginUs
+    expect(middle(runs.map(({ gapUs }) => gapUs))).toBeLessThanOrEqual(boundUs)
+    if (stream !== undefined) {
+      const besideUs = load === 'mix' ? BESIDE_US : 0
+      expect(middle(runs.map(({ pauseUs }) => pauseUs))).toBeLessThanOrEqual(boundUs + besideUs)
+      const mbit = mbitOf(left) - (load === 'mix' ? FLOW_MBIT : 0)
+      // At the TUN: what the application gets also waits for what the queue dropped to slow CUBIC down.
+      const carried = (stream.stats().arrivals - before) * PAYLOAD_BYTES
+      expect(carried).toBeGreaterThanOrEqual(0.9 * mbit * MBIT * (PAYLOAD_BYTES / WIRE_BYTES))
+    }
+    pair.runFor(3 * SECOND)
+    mend(pair, uplink, failure)
+    pair.runFor(4 * SECOND)
+    stream?.stop()
+    flow?.stop()
+    pair.runFor(3 * SECOND)
+
+    const { queueDropped, givenUp } = peerStats(pair, towards === 'server' ? 'client' : 'server')
+    const ofFlow = flow?.stats()
+    const ofStream = stream?.stats()
+    expect(givenUp).toBe(0)
+    // What the queue in front of the paths drops is a word to the flow, and no loss of the tunnel's.
+    const lost = (ofStream ? ofStream.transmissions - ofStream.arrivals : 0) + (ofFlow?.lost ?? 0)
+    expect(lost).toBe(queueDropped)
+    expect(ofFlow?.lost ?? 0).toBe(0)
+    expect((ofStream?.reordered ?? 0) + (ofFlow?.reordered ?? 0)).toBe(0)
+    pair.close()
+  })
+})
 
 describe.each(
   Object.entries(SETS).flatMap(([set, links]) =>
