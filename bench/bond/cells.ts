@@ -38,6 +38,7 @@ export const CELLS: readonly Cell[] = [
   cell('UDP lost', 'datagramsLost', whole),
   cell('misordered', 'datagramsOutOfOrder', whole),
   cell('gap ms', 'datagramGapMs', whole),
+  cell('beyond rtt', 'gapBeyondMs', whole),
   cell('behind gaps', 'tcpOutOfOrder', whole),
   cell('resent', 'tcpRetransmits', whole),
   cell('feedback', 'feedbackShare', percent(2)),

@@ -7,7 +7,7 @@ import { aloneOf, type Results } from './results.js'
 import type { Sample } from './sample.js'
 import type { Scenario } from './scenarios/scenario.js'
 import { deliveredAt } from './timeline.js'
-import type { Happened } from './watch.js'
+import type { Happened, Watched } from './watch.js'
 
 /** What a link carried before is looked at for so long. */
 const BEFORE_US = 2_000_000
@@ -19,14 +19,17 @@ const LEAST_MBIT = 0.5
 /** After an uplink is cut, what is left of the goodput is counted for so long. */
 const AFTER_S = 1
 
+const AWAY: readonly Happened['what'][] = ['cut', 'unplug']
+const BACK_AGAIN: readonly Happened['what'][] = ['restore', 'plug']
+
 export function cutSample(
   measured: Measured,
   results: Pick<Results, 'rows'>,
   scenario: Scenario,
   congestion: Congestion,
 ): Sample {
-  const { arrived, watched } = measured
-  const cuts = watched.happened.filter(({ what }) => what === 'cut' || what === 'unplug')
+  const { arrived, datagramsAtUs, watched } = measured
+  const cuts = watched.happened.filter(({ what }) => AWAY.includes(what))
   const shares =
     arrived === undefined
       ? []
@@ -36,12 +39,52 @@ export function cutSample(
           const atS = (atUs - arrived.startUs) / 1e6
           return mbitBetween(arrived, atS, atS + AFTER_S) / sum
         })
+  const beyondUs = gapsBeyondUs(
+    datagramsAtUs,
+    cuts.map((cut) => absenceOf(watched, cut)),
+    scenario,
+  )
   const returns = cuts.flatMap((cut) => returnOf(measured, cut))
   return {
     ...(shares.some((share) => !Number.isNaN(share)) ? { afterCutShare: Math.min(...shares) } : {}),
+    ...(cuts.length === 0 || beyondUs.length === 0
+      ? {}
+      : { gapBeyondMs: greatest(beyondUs) / 1000 }),
     ...(returns.length === 0 ? {} : { backS: Math.max(...returns) }),
   }
 }
+
+interface Absence {
+  readonly link: string
+  readonly fromUs: number
+  readonly toUs: number
+}
+
+function absenceOf({ happened }: Watched, cut: Happened): Absence {
+  const { link, fromUs } = cut
+  return { link, fromUs, toUs: endOf(happened, cut)?.atUs ?? Number.POSITIVE_INFINITY }
+}
+
+const endOf = (happened: readonly Happened[], { link, atUs }: Happened) =>
+  happened.find((each) => BACK_AGAIN.includes(each.what) && each.link === link && each.atUs > atUs)
+
+/** Between arrivals next to each other, less the round trip of the best link that was there all the while. */
+function gapsBeyondUs(
+  arrivedAtUs: readonly number[],
+  absences: readonly Absence[],
+  { links }: Pick<Scenario, 'links'>,
+): number[] {
+  return arrivedAtUs.slice(1).flatMap((untilUs, index) => {
+    const sinceUs = arrivedAtUs[index]!
+    const away = absences.filter(({ fromUs, toUs }) => fromUs < untilUs && toUs > sinceUs)
+    const left = links.filter(({ name }) => away.every(({ link }) => link !== name))
+    const bestUs = 2000 * Math.min(...left.map(({ delayMs }) => delayMs))
+    return left.length === 0 ? [] : [untilUs - sinceUs - bestUs]
+  })
+}
+
+const greatest = (values: readonly number[]) =>
+  values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY)
 
 /** Seconds from the restore of a cut link until it carries again what it did before the cut. */
 function returnOf({ watched: { looks, happened } }: Measured, cut: Happened): number[] {
@@ -49,12 +92,7 @@ function returnOf({ watched: { looks, happened } }: Measured, cut: Happened): nu
   const rate = (fromUs: number, toUs: number) =>
     ((deliveredAt(looks, link, toUs) - deliveredAt(looks, link, fromUs)) * 8) / (toUs - fromUs)
   const before = rate(cut.atUs - BEFORE_US, cut.atUs)
-  const restored = happened.find(
-    (each) =>
-      (each.what === 'restore' || each.what === 'plug') &&
-      each.link === link &&
-      each.atUs > cut.atUs,
-  )
+  const restored = endOf(happened, cut)
   if (restored === undefined || before < LEAST_MBIT) return []
   const next = happened.find(({ atUs }) => atUs > restored.atUs)
   const endUs = next?.atUs ?? looks.at(-1)!.atUs

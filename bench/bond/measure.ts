@@ -26,6 +26,8 @@ export interface Measured {
   readonly sample: Sample
   /** Absent without TCP. */
   readonly arrived: Arrived | undefined
+  /** Of the numbered datagrams (CLOCK_MONOTONIC); empty without them. */
+  readonly datagramsAtUs: readonly number[]
   /** What went over the links meanwhile, and what happened to them. */
   readonly watched: Watched
 }
@@ -115,6 +117,7 @@ async function carry(lab: Lab, carrier: Carrier, wanted: Run): Promise<Measured>
       lateMaxUs: watched.lateMaxUs,
     },
     arrived: bulk?.arrived,
+    datagramsAtUs: streamed?.arrivedAtUs ?? [],
     watched,
   }
 }

@@ -18,6 +18,8 @@ export const METRICS = [
   'datagramsLost',
   'datagramsOutOfOrder',
   'datagramGapMs',
+  /** The same where links are cut, less the round trip of the best that was left: the worst of all gaps. */
+  'gapBeyondMs',
   'datagramP99Ms',
   'tcpOutOfOrder',
   'tcpRetransmits',

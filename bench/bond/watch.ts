@@ -18,6 +18,8 @@ export interface Look {
 }
 
 export interface Happened extends Happening {
+  /** CLOCK_MONOTONIC, when it was begun: the kernel takes its time for a device that goes away. */
+  readonly fromUs: number
   /** CLOCK_MONOTONIC, once it was done. */
   readonly atUs: number
 }
@@ -66,8 +68,9 @@ export function startWatch(
     for (const happening of happenings) {
       while (!isOver && monotonicUs() < startUs + happening.atS * 1e6) await pause(5)
       if (isOver) return
+      const fromUs = monotonicUs()
       await happen(lab, happening)
-      happened.push({ ...happening, atUs: monotonicUs() })
+      happened.push({ ...happening, fromUs, atUs: monotonicUs() })
     }
   }
   const ended = Promise.all([look(), act()]).then(() => ({ looks, happened, lateMaxUs }))

@@ -31,9 +31,15 @@ function watch(seconds: number, rates: Record<string, (s: number) => number>, de
   }))
 }
 
-const measured = (looks: Look[], happened: Happened[] = [], bins?: number[]): Measured => ({
+const measured = (
+  looks: Look[],
+  happened: Happened[] = [],
+  bins?: number[],
+  datagramsAtUs: readonly number[] = [],
+): Measured => ({
   sample: {},
   arrived: bins === undefined ? undefined : { startUs: 0, binUs: 100_000, bins },
+  datagramsAtUs,
   watched: { looks, happened, lateMaxUs: 0 },
 })
 
@@ -74,8 +80,13 @@ describe('looks at links', () => {
 })
 
 describe('cuts', () => {
-  const cut: Happened = { atS: 3, link: 'a', what: 'cut', atUs: 3_000_000 }
-  const restore: Happened = { atS: 5, link: 'a', what: 'restore', atUs: 5_000_000 }
+  const happen = (atS: number, name: string, what: Happened['what']): Happened => ({
+    ...{ atS, link: name, what },
+    fromUs: atS * 1e6 - 30_000,
+    atUs: atS * 1e6,
+  })
+  const cut = happen(3, 'a', 'cut')
+  const restore = happen(5, 'a', 'restore')
   const rows = { rows: [alone('a', 20), alone('b', 10)] }
   const bins = Array.from({ length: 80 }, (_, index) =>
     index >= 30 && index < 40 ? 62_500 : 375_000,
@@ -98,6 +109,40 @@ describe('cuts', () => {
   it('expect nothing back of a link that carried nothing', () => {
     const looks = watch(8, { a: () => 0, b: () => 5 })
     expect(cutSample(measured(looks, [cut, restore]), rows, SCENARIO, 'cubic')).toEqual({})
+  })
+
+  describe('and the gaps between datagrams', () => {
+    const looks = watch(8, { a: () => 20, b: () => 10 })
+    /** Every 2 ms, but for the pauses: from when, and how long. */
+    const withPauses = (...pauses: readonly (readonly [ms: number, length: number])[]) =>
+      Array.from({ length: 4000 }, (_, index) => 2 * index)
+        .filter((ms) => pauses.every(([from, length]) => ms <= from || ms >= from + length))
+        .map((ms) => ms * 1000)
+    const beyond = (happened: Happened[], at: readonly number[]) =>
+      cutSample(measured(looks, happened, undefined, at), rows, SCENARIO, 'cubic').gapBeyondMs
+
+    it('count from the round trip of the best link left: 40 ms without a, 20 without b', () => {
+      const pauses = withPauses([3000, 60])
+      expect(beyond([cut, restore], pauses)).toBe(20)
+      expect(beyond([happen(3, 'b', 'cut'), happen(5, 'b', 'restore')], pauses)).toBe(40)
+    })
+
+    it('count while the device is still going away', () => {
+      expect(beyond([cut, restore], withPauses([2972, 26]))).toBe(-14)
+    })
+
+    it('count from the best of all again once it is back', () => {
+      expect(beyond([cut, restore], withPauses([3000, 60], [6000, 50]))).toBe(30)
+    })
+
+    it('forgive the silence while no link is left', () => {
+      const all = [cut, happen(3.5, 'b', 'cut'), restore]
+      expect(beyond(all, withPauses([3000, 50], [3600, 1000]))).toBe(10)
+    })
+
+    it('are not judged where no link was cut', () => {
+      expect(beyond([], withPauses([3000, 50]))).toBeUndefined()
+    })
   })
 
   it('are drawn over time, in steps of a tenth of a second', () => {

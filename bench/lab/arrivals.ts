@@ -28,6 +28,8 @@ export interface StreamReport {
   outOfOrder: number
   /** Between two arrivals next to each other in time. */
   longestGapUs: number
+  /** CLOCK_MONOTONIC, one an arrival, copies too. */
+  arrivedAtUs: readonly number[]
   /** The most datagrams in a row that never came. */
   longestLossRun: number
   delayUs: Delays
@@ -57,6 +59,7 @@ export function judgeStream(sent: number, arrivals: readonly Arrival[]): StreamR
     duplicates,
     outOfOrder,
     longestGapUs,
+    arrivedAtUs: arrivals.map(({ atUs }) => atUs),
     longestLossRun: longestLossRun(sent, seen),
     delayUs: delays(arrivals.map(({ delayUs }) => delayUs)),
   }

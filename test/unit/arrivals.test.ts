@@ -21,6 +21,7 @@ describe('the judgement of a stream', () => {
       duplicates: 0,
       outOfOrder: 0,
       longestGapUs: 10_000,
+      arrivedAtUs: [0, 10_000, 20_000, 30_000],
       longestLossRun: 0,
       delayUs: { p50: 20_000, p99: 20_000, max: 20_000 },
     })
