@@ -339,19 +339,17 @@ void mp_health_session(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* Call for every authenticated datagram on a path. */
 void mp_health_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 
-/* Call with a probe or an echo that was opened. False when its body is malformed. */
-bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                        const struct mp_packet *packet);
-bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                       const struct mp_packet *packet);
+/* Call with the peer's word, sent at sent_us on its clock, on which paths it hears us. The newest holds,
+ * whichever way it came: of a path that is gone the word comes on another. */
+void mp_health_heard_by_peer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t heard,
+                             uint64_t sent_us);
 
 /* Takes a path out and tells TypeScript. `why` is MP_PATH_LOST_*. */
 void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint8_t why,
                     int error);
 
-/* Sends a probe on one path, on those that work, or on all paths of the peer, now. */
+/* Sends a probe on the paths that work, or on all of the peer, now. */
 void mp_health_probe_usable(struct mp_tunnel *tunnel, struct mp_peer *peer);
-void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
 /* How often a path is probed while its peer is in use. */
@@ -362,6 +360,17 @@ uint32_t mp_health_retry_us(uint64_t unanswered_us, uint32_t least_us);
 
 /* Runs the timers of one peer; returns when it wants to be run again. */
 uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* probe.c APIs: */
+
+/* Sends a probe on the path, now. */
+void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
+/* Call with a probe or an echo that was opened. False when its body is malformed. */
+bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                        const struct mp_packet *packet);
+bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                       const struct mp_packet *packet);
 
 /* sizing.c APIs: */
 

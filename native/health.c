@@ -1,4 +1,4 @@
-/* Is a path alive, and is a peer in use? Probes, echoes and silence.
+/* Is a path alive, and is a peer in use? Silence, and how often to ask.
  *
  *   peer   in use    data within idle_after_us: paths are probed every probe_us
  *          idle      the initiator keeps NAT mappings open, the other side only answers
@@ -8,7 +8,6 @@
  *
  * A path is taken out here, at once, and let in again by TypeScript alone. */
 #include "corridor.h"
-#include "le.h"
 
 /* A path that is lost, or was never heard, is asked more rarely: it costs less and an answer still
  * comes within a second. */
@@ -21,11 +20,6 @@
  * ms) and sleeping radios (1-2 s to wake) fit in. */
 #define IDLE_RETRY_US 500000u
 #define IDLE_SILENCE_US 3000000u
-/* Longer than usual by so much is no round trip. Taken for one, it makes the usual one seconds, and at the
- * next stop what is under way had to be late by seconds before it was doubted: with questions that are
- * rarer CUBIC gets 84.5 % of the sum beside a steadier link then, and 86.7 so (the mean of eight delays;
- * BBR 84.4 and 87.4). */
-#define STOP_US 500000u
 
 /* A metered path that carries is asked so often, by the side that has not heard it for so long. The
  * initiator comes first, and the other side finds that it has been heard. */
@@ -79,37 +73,10 @@ static void tell_if_alive(struct mp_tunnel *tunnel, const struct mp_peer *peer, 
   mp_event_path(tunnel, MP_EVENT_PATH_ALIVE, peer, id);
 }
 
-static uint16_t heard_paths(const struct mp_peer *peer)
-{
-  uint16_t heard = 0;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    if (peer->paths[id].heard)
-      heard |= mp_path_bit(id);
-  }
-  return heard;
-}
-
 uint32_t mp_health_retry_us(uint64_t unanswered_us, uint32_t least_us)
 {
   const uint64_t share_us = unanswered_us / RETRY_SHARE;
   return share_us > least_us ? (uint32_t)share_us : least_us;
-}
-
-void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
-{
-  struct mp_path *path = &peer->paths[id];
-  uint8_t body[MP_PROBE_BYTES] = {0};
-  mp_store32(body + MP_PROBE_ID, path->probe_id++);
-  mp_store64(body + MP_PROBE_TIME, tunnel->now_us);
-  mp_store16(body + MP_PROBE_HEARD, heard_paths(peer));
-  mp_store16(body + MP_PROBE_CARRYING, peer->schedule.carrying);
-  mp_store32(body + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
-  mp_store32(body + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
-  if (!mp_out_push(tunnel, peer, id, MP_MSG_PROBE, 0, 0, body, sizeof body))
-    return;
-  if (path->asked_us == 0)
-    path->asked_us = tunnel->now_us;
 }
 
 void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer)
@@ -217,27 +184,8 @@ void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, 
   mp_event_end(tunnel);
 }
 
-/* The newest word on which paths the peer's packets may be on. Its probe is the last datagram under
- * the old plan on this path, or the first under the new one. */
-static void take_carrying(struct mp_peer *peer, uint16_t carrying, uint64_t sent_us)
-{
-  if (sent_us < peer->carrying_told_us)
-    return;
-  peer->carrying_told_us = sent_us;
-  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    struct mp_reorder_path *view = &peer->order_paths[id];
-    const bool now = carrying & mp_path_bit(id);
-    if (view->carrying == now)
-      continue;
-    view->carrying = now;
-    view->changed_us = sent_us;
-  }
-}
-
-/* The newest word on which paths the peer hears us on, whichever way it came: of a path that is gone
- * the word comes on another. */
-static void take_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t heard,
-                       uint64_t sent_us)
+void mp_health_heard_by_peer(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t heard,
+                             uint64_t sent_us)
 {
   if (sent_us < peer->heard_told_us)
     return;
@@ -251,81 +199,6 @@ static void take_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t 
       mp_health_lose(tunnel, peer, id, MP_PATH_LOST_UNHEARD, 0);
     tell_if_alive(tunnel, peer, id);
   }
-}
-
-/* What probes and echoes say alike. */
-static void take_report(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                        const struct mp_packet *packet)
-{
-  const uint8_t *body = packet->bytes;
-  struct mp_path *path = &peer->paths[packet->path];
-  take_carrying(peer, mp_load16(body + MP_PROBE_CARRYING), packet->sent_us);
-  path->peer_expected = mp_unwrap(path->peer_expected, mp_load32(body + MP_PROBE_EXPECTED), 32);
-  path->peer_received = mp_unwrap(path->peer_received, mp_load32(body + MP_PROBE_RECEIVED), 32);
-  take_heard(tunnel, peer, mp_load16(body + MP_PROBE_HEARD), packet->sent_us);
-}
-
-bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                        const struct mp_packet *packet)
-{
-  if (packet->length != MP_PROBE_BYTES)
-    return false;
-  take_report(tunnel, peer, packet);
-  const uint8_t *question = packet->bytes;
-  const struct mp_path *path = &peer->paths[packet->path];
-  uint8_t answer[MP_PROBE_BYTES];
-  memcpy(answer, question, sizeof answer);
-  /* Answered within the batch that it came in: no time is held back that could be told. */
-  mp_store32(answer + MP_PROBE_HOLD, 0);
-  mp_store32(answer + MP_PROBE_OWD,
-             (uint32_t)(tunnel->now_us - mp_load64(question + MP_PROBE_TIME)));
-  mp_store16(answer + MP_PROBE_HEARD, heard_paths(peer));
-  mp_store16(answer + MP_PROBE_CARRYING, peer->schedule.carrying);
-  mp_store32(answer + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
-  mp_store32(answer + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
-  mp_out_push(tunnel, peer, packet->path, MP_MSG_ECHO, 0, 0, answer, sizeof answer);
-  return true;
-}
-
-/* All that was asked while the path stood still is answered at once when it goes on, and says nothing of
- * round trips. What is asked after that does. */
-static bool has_waited_out_stop(struct mp_path *path, uint32_t rtt_us, uint64_t asked_us,
-                                uint64_t now_us)
-{
-  if (path->rtt.smoothed_us == 0 || rtt_us <= path->rtt.smoothed_us + STOP_US) {
-    path->went_on_us = 0;
-    return false;
-  }
-  if (path->went_on_us == 0)
-    path->went_on_us = now_us;
-  return asked_us < path->went_on_us;
-}
-
-bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                       const struct mp_packet *packet)
-{
-  if (packet->length != MP_PROBE_BYTES)
-    return false;
-  const uint8_t *body = packet->bytes;
-  const uint64_t away_us = tunnel->now_us - mp_load64(body + MP_PROBE_TIME);
-  const uint32_t hold_us = mp_load32(body + MP_PROBE_HOLD);
-  /* The peer is authentic, its arithmetic need not be: more than an hour, or less than nothing, is
-   * no round trip. */
-  if (away_us > 3600u * 1000000ull || hold_us > away_us)
-    return false;
-  struct mp_path *path = &peer->paths[packet->path];
-  const uint32_t rtt_us = (uint32_t)away_us - hold_us;
-  const uint64_t asked_us = mp_load64(body + MP_PROBE_TIME);
-  if (!has_waited_out_stop(path, rtt_us, asked_us, tunnel->now_us))
-    mp_rtt_sample(&path->rtt, rtt_us ? rtt_us : 1);
-  path->tx_owd_us = mp_load32(body + MP_PROBE_OWD);
-  path->tx_owd_any = true;
-  path->refused = false;
-  mp_reported_idle(tunnel, peer, packet->path, asked_us);
-  mp_doubt_heard(tunnel, peer, packet->path, asked_us);
-  mp_report_repair(peer);
-  take_report(tunnel, peer, packet);
-  return true;
 }
 
 /* How long the path has owed us a word. After idleness nobody could have spoken before the first
