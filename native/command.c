@@ -105,7 +105,7 @@ static bool path_add(struct mp_tunnel *tunnel, struct mp_peer *peer,
     peer->paths[command->path].endpoint = endpoint;
   else
     mp_path_open(tunnel, peer, command->path, &endpoint);
-  mp_health_probe(tunnel, peer, command->path);
+  mp_probe_send(tunnel, peer, command->path);
   return true;
 }
 

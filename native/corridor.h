@@ -364,13 +364,13 @@ uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* probe.c APIs: */
 
 /* Sends a probe on the path, now. */
-void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+void mp_probe_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
 
-/* Call with a probe or an echo that was opened. False when its body is malformed. */
-bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                        const struct mp_packet *packet);
-bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                       const struct mp_packet *packet);
+/* Call with a probe, or an echo, that was opened. False when its body is malformed. */
+bool mp_probe_answer(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                     const struct mp_packet *packet);
+bool mp_probe_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                      const struct mp_packet *packet);
 
 /* sizing.c APIs: */
 

@@ -265,7 +265,7 @@ void mp_doubt_compare(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t t
     lane->late = true;
     lane->stopped_us = tunnel->now_us;
     spread(tunnel, peer, id, 0);
-    mp_health_probe(tunnel, peer, id);
+    mp_probe_send(tunnel, peer, id);
   }
 }
 
@@ -280,7 +280,7 @@ static void suspect(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   lane->stopped_us = stopped_us;
   lane->doubted_us = tunnel->now_us;
   mp_doubt_abandon(tunnel, peer, id);
-  mp_health_probe(tunnel, peer, id);
+  mp_probe_send(tunnel, peer, id);
 }
 
 /* Sends the newest packet again, so that a report shows what else is missing (RFC 8985, section 7). */
@@ -291,7 +291,7 @@ static void probe_tail(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
   lane->doubted_us = tunnel->now_us;
   if (lane->doubts < DOUBTS_MOST)
     lane->doubts++;
-  mp_health_probe(tunnel, peer, id);
+  mp_probe_send(tunnel, peer, id);
   mp_pump_copy(tunnel, peer, id, &newest->what);
 }
 
@@ -322,7 +322,7 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
     if (tunnel->now_us < ask_us)
       return ask_us;
     lane->doubted_us = tunnel->now_us;
-    mp_health_probe(tunnel, peer, id);
+    mp_probe_send(tunnel, peer, id);
     return tunnel->now_us + ASK_US;
   }
   const struct mp_flight_entry *oldest = mp_flight_oldest(&lane->flight);

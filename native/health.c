@@ -64,9 +64,9 @@ static bool is_heard_anyway(const struct mp_tunnel *tunnel, const struct mp_peer
          tunnel->now_us - path->last_rx_us < peer->probe_us;
 }
 
-static void tell_if_alive(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+static void tell_if_alive(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
-  struct mp_path *path = (struct mp_path *)&peer->paths[id];
+  struct mp_path *path = &peer->paths[id];
   if (path->allowed || path->alive_told || path->refused || !path->heard || !path->heard_by_peer)
     return;
   path->alive_told = true;
@@ -84,7 +84,7 @@ void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer)
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     if (!peer->paths[id].exists)
       continue;
-    mp_health_probe(tunnel, peer, id);
+    mp_probe_send(tunnel, peer, id);
     peer->paths[id].next_probe_us = tunnel->now_us + peer->probe_us;
   }
   mp_wake_by(tunnel, peer, tunnel->now_us + peer->probe_us / 4);
@@ -95,7 +95,7 @@ static void probe_those_in_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     if (!peer->paths[id].exists || rests(peer, id))
       continue;
-    mp_health_probe(tunnel, peer, id);
+    mp_probe_send(tunnel, peer, id);
     peer->paths[id].next_probe_us = tunnel->now_us + mp_health_interval_us(peer, id);
   }
   mp_wake_by(tunnel, peer, tunnel->now_us + peer->probe_us / 4);
@@ -149,7 +149,7 @@ void mp_health_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
     return;
   path->heard = true;
   /* The other side waits for this word before it uses the path. */
-  mp_health_probe(tunnel, peer, id);
+  mp_probe_send(tunnel, peer, id);
   mp_wake_by(tunnel, peer, tunnel->now_us); /* from now on its silence counts */
   tell_if_alive(tunnel, peer, id);
 }
@@ -213,21 +213,25 @@ static uint64_t silence_us(const struct mp_tunnel *tunnel, const struct mp_peer 
   return tunnel->now_us > since_us ? tunnel->now_us - since_us : 0;
 }
 
+static void fall_silent(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  peer->paths[id].heard = false;
+  mp_health_lose(tunnel, peer, id, MP_PATH_LOST_SILENT, 0);
+  peer->order_paths[id].live = false;
+}
+
 /* Asked rarely, so that silence counts from a question that was not answered. */
 static uint64_t tick_metered_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = &peer->paths[id];
-  if (path->heard && path->asked_us != 0 && tunnel->now_us >= path->asked_us + peer->silence_us) {
-    path->heard = false;
-    mp_health_lose(tunnel, peer, id, MP_PATH_LOST_SILENT, 0);
-    peer->order_paths[id].live = false;
-  }
+  if (path->heard && path->asked_us != 0 && tunnel->now_us >= path->asked_us + peer->silence_us)
+    fall_silent(tunnel, peer, id);
   const bool works = path->heard && path->heard_by_peer;
   const uint32_t interval_us = mp_health_interval_us(peer, id);
   if (works && path->asked_us == 0)
     path->next_probe_us = path->last_rx_us + interval_us;
   if (path->next_probe_us <= tunnel->now_us) {
-    mp_health_probe(tunnel, peer, id);
+    mp_probe_send(tunnel, peer, id);
     path->next_probe_us = tunnel->now_us + (works ? IDLE_RETRY_US : interval_us);
   }
   return path->next_probe_us;
@@ -237,11 +241,8 @@ static uint64_t tick_used_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
 {
   struct mp_path *path = &peer->paths[id];
   const uint64_t silent_us = silence_us(tunnel, peer, path);
-  if (path->heard && silent_us >= peer->silence_us) {
-    path->heard = false;
-    mp_health_lose(tunnel, peer, id, MP_PATH_LOST_SILENT, 0);
-    peer->order_paths[id].live = false;
-  }
+  if (path->heard && silent_us >= peer->silence_us)
+    fall_silent(tunnel, peer, id);
   uint32_t interval_us = peer->probe_us;
   if (!path->heard || !path->heard_by_peer)
     interval_us *= LOST_PROBE_FACTOR;
@@ -252,7 +253,7 @@ static uint64_t tick_used_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
   if (path->next_probe_us > tunnel->now_us + interval_us)
     path->next_probe_us = tunnel->now_us + interval_us;
   if (path->next_probe_us <= tunnel->now_us) {
-    mp_health_probe(tunnel, peer, id);
+    mp_probe_send(tunnel, peer, id);
     path->next_probe_us = tunnel->now_us + interval_us;
   }
   /* A quarter of the interval is the grain of doubt and of silence. */
@@ -266,18 +267,15 @@ static uint64_t tick_idle_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
   struct mp_path *path = &peer->paths[id];
   const uint64_t since_us =
       peer->initiator ? path->asked_us : path->last_rx_us + 3ull * peer->keepalive_us;
-  if (path->heard && since_us != 0 && tunnel->now_us >= since_us + IDLE_SILENCE_US) {
-    path->heard = false;
-    mp_health_lose(tunnel, peer, id, MP_PATH_LOST_SILENT, 0);
-    peer->order_paths[id].live = false;
-  }
+  if (path->heard && since_us != 0 && tunnel->now_us >= since_us + IDLE_SILENCE_US)
+    fall_silent(tunnel, peer, id);
   if (!peer->initiator)
     return path->heard ? since_us + IDLE_SILENCE_US : UINT64_MAX;
 
   if (path->heard && path->asked_us == 0)
     path->next_probe_us = path->last_rx_us + peer->keepalive_us;
   if (path->next_probe_us <= tunnel->now_us) {
-    mp_health_probe(tunnel, peer, id);
+    mp_probe_send(tunnel, peer, id);
     path->next_probe_us =
         tunnel->now_us + (path->heard ? IDLE_RETRY_US : peer->keepalive_us);
   }
@@ -303,7 +301,7 @@ static uint64_t tick_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
 void mp_health_probe_usable(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1))
-    mp_health_probe(tunnel, peer, (uint8_t)__builtin_ctz(left));
+    mp_probe_send(tunnel, peer, (uint8_t)__builtin_ctz(left));
 }
 
 /* That a path is gone is told at once on those that work, and before that what has come on it: the peer

@@ -254,10 +254,10 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
     take_data(tunnel, peer, run, bytes, packet);
     break;
   case MP_MSG_PROBE:
-    whole = mp_health_on_probe(tunnel, peer, packet);
+    whole = mp_probe_answer(tunnel, peer, packet);
     break;
   case MP_MSG_ECHO:
-    whole = mp_health_on_echo(tunnel, peer, packet);
+    whole = mp_probe_on_echo(tunnel, peer, packet);
     break;
   case MP_MSG_FEEDBACK:
     whole = mp_reported_take(tunnel, peer, packet);

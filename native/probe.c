@@ -20,7 +20,7 @@ static uint16_t heard_paths(const struct mp_peer *peer)
   return heard;
 }
 
-void mp_health_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+void mp_probe_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = &peer->paths[id];
   uint8_t body[MP_PROBE_BYTES] = {0};
@@ -65,8 +65,8 @@ static void take_report(struct mp_tunnel *tunnel, struct mp_peer *peer,
   mp_health_heard_by_peer(tunnel, peer, mp_load16(body + MP_PROBE_HEARD), packet->sent_us);
 }
 
-bool mp_health_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                        const struct mp_packet *packet)
+bool mp_probe_answer(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                     const struct mp_packet *packet)
 {
   if (packet->length != MP_PROBE_BYTES)
     return false;
@@ -101,8 +101,8 @@ static bool has_waited_out_stop(struct mp_path *path, uint32_t rtt_us, uint64_t 
   return asked_us < path->went_on_us;
 }
 
-bool mp_health_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                       const struct mp_packet *packet)
+bool mp_probe_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                      const struct mp_packet *packet)
 {
   if (packet->length != MP_PROBE_BYTES)
     return false;
