@@ -141,7 +141,18 @@ describe('who includes whom in C', () => {
   const room = (path: string) => basename(path, extname(path))
 
   const CORRIDORS = [
-    ...['tunnel', 'command', 'corridor', 'out', 'in', 'handshake', 'health', 'sizing', 'stats'],
+    ...[
+      'tunnel',
+      'command',
+      'corridor',
+      'out',
+      'in',
+      'handshake',
+      'health',
+      'probe',
+      'sizing',
+      'stats',
+    ],
     ...['adaptive', 'class', 'pump', 'choice', 'again', 'report', 'reported', 'doubt', 'twin'],
   ]
   const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']
