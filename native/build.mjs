@@ -58,6 +58,12 @@ const SANITIZED = {
   compiler: 'gcc',
   flags: [...LANGUAGE, '-Werror', ...MISLED, ...SANITIZERS, '-fsanitize=address,undefined'],
 }
+/** The one sanitizer that cannot be had together with the others. */
+const THREADS = {
+  dir: 'build/tsan',
+  compiler: 'gcc',
+  flags: [...LANGUAGE, '-Werror', ...MISLED, ...SANITIZERS, '-fsanitize=thread'],
+}
 const LIBFUZZER = {
   dir: 'build/libfuzzer',
   compiler: 'clang',
@@ -193,6 +199,7 @@ function wantedPrograms() {
       ...harnessPrograms(SANITIZED, 'test/native', 'test', 'build/test'),
       ...harnessPrograms(SANITIZED, 'test/fuzz', 'fuzz', 'build/fuzz', { beside }),
       ...harnessPrograms(SANITIZED, 'test/netns', 'writer', 'build/test'),
+      ...harnessPrograms(THREADS, 'test/native', 'race', 'build/test'),
     ]
   }
   if (options.bench) return benchPrograms(RELEASE)

@@ -239,8 +239,8 @@ static inline void fixture_end_close(struct end *end)
   free(end->wire);
 }
 
-/* Gives one end its keys of epoch `salt`. */
-static inline void install_keys(struct pair *pair, bool client, uint8_t salt, bool fresh)
+/* One end's keys of epoch `salt`. */
+static inline struct mp_cmd_keys_install fixture_keys(bool client, uint8_t salt, bool fresh)
 {
   struct mp_cmd_keys_install keys = {
       .kind = MP_CMD_KEYS_INSTALL,
@@ -252,6 +252,12 @@ static inline void install_keys(struct pair *pair, bool client, uint8_t salt, bo
   };
   memset(client ? keys.send_key : keys.receive_key, 0xc0 + salt, MP_SEAL_KEY_BYTES);
   memset(client ? keys.receive_key : keys.send_key, 0x50 + salt, MP_SEAL_KEY_BYTES);
+  return keys;
+}
+
+static inline void install_keys(struct pair *pair, bool client, uint8_t salt, bool fresh)
+{
+  const struct mp_cmd_keys_install keys = fixture_keys(client, salt, fresh);
   COMMAND(pair, client ? &pair->client : &pair->server, keys);
 }
 
@@ -274,24 +280,32 @@ static inline void publish_plan(struct pair *pair, struct end *end, uint8_t kind
   fixture_command(pair, end, &command, sizeof command, payload, MP_PLAN_BYTES + slots);
 }
 
-/* A plan of kind arrival; all of its paths are of use to every flow. */
-static inline void publish_arrival(struct pair *pair, struct end *end, uint16_t carrying)
+enum { ARRIVAL_PLAN_BYTES = MP_PLAN_BYTES + MP_LIMIT_PATHS * MP_PLAN_PATH_BYTES };
+
+/* A plan of kind arrival; all of its paths are of use to every flow. Returns its length. */
+static inline uint32_t fixture_arrival(uint8_t plan[ARRIVAL_PLAN_BYTES], uint16_t carrying)
 {
-  uint8_t payload[MP_PLAN_BYTES + MP_LIMIT_PATHS * MP_PLAN_PATH_BYTES] = {0};
   uint8_t count = 0;
-  memset(payload + MP_PLAN_ORDER, 0xff, MP_LIMIT_PATHS);
-  payload[MP_PLAN_KIND] = MP_PLAN_KIND_ARRIVAL;
-  payload[MP_PLAN_HASH] = MP_HASH_LAYER3_4;
-  mp_store16(payload + MP_PLAN_CARRYING, carrying);
+  memset(plan, 0, ARRIVAL_PLAN_BYTES);
+  memset(plan + MP_PLAN_ORDER, 0xff, MP_LIMIT_PATHS);
+  plan[MP_PLAN_KIND] = MP_PLAN_KIND_ARRIVAL;
+  plan[MP_PLAN_HASH] = MP_HASH_LAYER3_4;
+  mp_store16(plan + MP_PLAN_CARRYING, carrying);
   for (uint8_t path = 0; path < MP_LIMIT_PATHS; path++)
     if (carrying & mp_path_bit(path)) {
-      payload[MP_PLAN_ORDER + count] = path;
-      payload[MP_PLAN_BYTES + count++ * MP_PLAN_PATH_BYTES + MP_PLAN_PATH_PATH] = path;
+      plan[MP_PLAN_ORDER + count] = path;
+      plan[MP_PLAN_BYTES + count++ * MP_PLAN_PATH_BYTES + MP_PLAN_PATH_PATH] = path;
     }
-  mp_store16(payload + MP_PLAN_SLOTS, count);
+  mp_store16(plan + MP_PLAN_SLOTS, count);
+  return MP_PLAN_BYTES + (uint32_t)count * MP_PLAN_PATH_BYTES;
+}
+
+static inline void publish_arrival(struct pair *pair, struct end *end, uint16_t carrying)
+{
+  uint8_t plan[ARRIVAL_PLAN_BYTES];
+  const uint32_t bytes = fixture_arrival(plan, carrying);
   const struct mp_cmd_plan_publish command = {.kind = MP_CMD_PLAN_PUBLISH};
-  fixture_command(pair, end, &command, sizeof command, payload,
-                  MP_PLAN_BYTES + (uint32_t)count * MP_PLAN_PATH_BYTES);
+  fixture_command(pair, end, &command, sizeof command, plan, bytes);
 }
 
 static inline void allow(struct pair *pair, struct end *end, uint8_t path)
