@@ -20,7 +20,13 @@ export type Fact =
   | { readonly kind: 'session-rekeyed'; readonly peer: string }
   | { readonly kind: 'session-down'; readonly peer: string; readonly why: string }
   | { readonly kind: 'handshake-started'; readonly why: string }
-  | { readonly kind: 'handshake-refused'; readonly why: Refusal; readonly from: Endpoint }
+  | {
+      readonly kind: 'handshake-refused'
+      readonly why: Refusal
+      /** Whose message it was, where that is proved. */
+      readonly peer: string | undefined
+      readonly from: Endpoint
+    }
   | { readonly kind: 'peer-enrolled'; readonly peer: string }
   | {
       readonly kind: 'path-state'

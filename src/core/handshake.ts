@@ -26,9 +26,10 @@ export const REFUSAL = {
   index: 'answers an initiation that is not our latest',
   forged: 'a tag is wrong or a public key is of low order',
   payload: 'authentic, but its values contradict the protocol',
-  replay: 'its timestamp is not greater than the last one of this key',
+  replay:
+    'its timestamp is not greater than the last one of this key: its clock is behind, two machines have this key, or somebody repeats what was sent',
   aead: 'no AEAD in common',
-  stranger: 'a key that is neither known nor invited',
+  stranger: 'a key that is neither known nor invited, or an invitation used up or expired',
   rate: 'too many from one address while under load',
   cookie: 'a cookie reply that does not open',
 } as const

@@ -25,7 +25,11 @@ const REPEAT_WITHIN_US = 5_000_000
 
 /** What an initiation is answered with, or what is to be done before it can be. */
 export type Received =
-  | ({ readonly kind: 'refused' } & Refused)
+  | ({
+      readonly kind: 'refused'
+      /** Whose it is, where that is proved. */
+      readonly peerPublicKey?: Uint8Array
+    } & Refused)
   /** Send `message` back: a cookie reply, or the answer that an identical initiation has already had. */
   | { readonly kind: 'cookie' | 'repeated'; readonly message: Uint8Array }
   /** Find the peer or the invitation and call answer. */
@@ -183,7 +187,7 @@ export class Responder {
 
 function refuse(consumed: ConsumedInitiation, refused: 'replay' | 'aead'): Received {
   consumed.state.noise.erase()
-  return { kind: 'refused', refused }
+  return { kind: 'refused', refused, peerPublicKey: consumed.peerPublicKey }
 }
 
 // mac2 is made for one source address, so it differs between copies that took different ways.

@@ -132,9 +132,12 @@ export class Server extends Tunnel {
     const source = { address, port: event.remotePort }
     const received = this.#responder.handle(nowUs, source, message)
     switch (received.kind) {
-      case 'refused':
-        this.refuse(event, received.refused)
+      case 'refused': {
+        const { refused, peerPublicKey } = received
+        const peer = peerPublicKey && this.#registry.findPeer(peerPublicKey)
+        this.refuse(event, refused, peer?.name)
         return
+      }
       case 'cookie':
       case 'repeated':
         this.#reply(event, received.message)

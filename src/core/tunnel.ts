@@ -111,9 +111,10 @@ export abstract class Tunnel {
   protected abstract handleRoleTimeout(nowUs: number): void
   protected abstract nextRoleTimeout(): number
 
-  protected refuse(event: EventOf<'handshake'>, why: Refusal): void {
+  /** @param peer whose message it was, where that is proved. */
+  protected refuse(event: EventOf<'handshake'>, why: Refusal, peer?: string): void {
     this.#refusals[why] = (this.#refusals[why] ?? 0) + 1
-    this.context.fact({ kind: 'handshake-refused', why, from: event })
+    this.context.fact({ kind: 'handshake-refused', why, peer, from: event })
   }
 
   #handlePeerEvent(

@@ -17,11 +17,10 @@ export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
       return ['session.down', { peer: fact.peer, why: fact.why }]
     case 'handshake-started':
       return ['handshake.started', { why: fact.why }]
-    case 'handshake-refused':
-      return [
-        'handshake.refused',
-        { why: fact.why, meaning: REFUSAL[fact.why], from: endpointText(fact.from) },
-      ]
+    case 'handshake-refused': {
+      const { why, peer, from } = fact
+      return ['handshake.refused', { peer, why, meaning: REFUSAL[why], from: endpointText(from) }]
+    }
     case 'peer-enrolled':
       return ['peer.enrolled', { peer: fact.peer }]
     case 'path-state': {
