@@ -37,6 +37,19 @@ const EVENTS = {
   'uplink.filtered': { level: 'warning', doc: 'the kernel may drop what comes back on an uplink' },
   'uplink.unreadable': { level: 'error', doc: 'the devices of this machine cannot be listed' },
   'usage.unwritten': { level: 'error', doc: 'what metered uplinks have used could not be kept' },
+  'clock.behind': {
+    level: 'warning',
+    doc: 'the clock of this machine is, or once was, wrong: handshakes do not follow it',
+  },
+  'timestamp.unreadable': {
+    level: 'warning',
+    doc: 'how far the handshakes before have come is not known',
+  },
+  'timestamp.unwritten': {
+    level: 'warning',
+    doc: 'how far the handshakes have come could not be kept',
+  },
+  'timestamp.written': { level: 'info', doc: 'it could be kept again' },
   'uplink.spent': {
     level: 'warning',
     doc: 'the budget of an uplink is used up: it carries nothing',

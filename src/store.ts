@@ -5,6 +5,7 @@
  *   pool6             the server's own IPv6 network
  *   server.json       the client's server
  *   usage.json        what the client's metered uplinks have used
+ *   timestamp         which the client's handshakes have not passed, microseconds since 1970
  *   peers/NAME.json   keys that the server knows
  *   invites/ID.json   invitations that are open
  *
@@ -17,6 +18,7 @@ import * as v from 'valibot'
 import { hostPort, pool6, Unacceptable } from './config/values.js'
 import type { Usage } from './core/budget.js'
 import { formatKey, parseKey } from './core/keys.js'
+import { GREATEST_US } from './core/timestamp.js'
 import { errnoOf, ifExists, readIfThere, removeDurably, writeDurably } from './durable.js'
 import { MptunError, messageOf, systemError } from './errors.js'
 import { type Cidr, formatAddress, formatCidr, parseAddress } from './net/address.js'
@@ -127,7 +129,7 @@ export class Store {
   }
 
   readKey(): Uint8Array | undefined {
-    return this.#readLine('key', (line) => parseKey(line, 'key'))
+    return this.#readLine('key', (line) => parseKey(line, 'key'), REMEDY.key)
   }
 
   /** Keeps a new key; the one that was there first wins and is returned. */
@@ -137,7 +139,7 @@ export class Store {
   }
 
   readPool6(): Cidr | undefined {
-    return this.#readLine('pool6', pool6)
+    return this.#readLine('pool6', pool6, REMEDY.pool6)
   }
 
   keepPool6(network: Cidr): Cidr {
@@ -146,7 +148,7 @@ export class Store {
   }
 
   readServer(): ServerRecord | undefined {
-    const found = this.#readJson('server.json', SERVER)
+    const found = this.#readJson('server.json', SERVER, REMEDY.server)
     return found && { ...found, secret: found.secret }
   }
 
@@ -161,11 +163,21 @@ export class Store {
 
   /** By name of the uplink. */
   readUsage(): Readonly<Record<string, Usage>> {
-    return this.#readJson('usage.json', USAGE) ?? {}
+    return this.#readJson('usage.json', USAGE, REMEDY.usage) ?? {}
   }
 
   writeUsage(usage: Readonly<Record<string, Usage>>): void {
     this.#writeJson('usage.json', usage)
+  }
+
+  readTimestamp(): number | undefined {
+    return this.#readLine('timestamp', timestamp, REMEDY.timestamp)
+  }
+
+  /** A later one stays: of another daemon with the same key. */
+  keepTimestamp(us: number): void {
+    if ((this.#present(() => this.readTimestamp()) ?? 0) >= us) return
+    this.#write('timestamp', `${us}\n`, 'replace')
   }
 
   /** Sorted. */
@@ -174,7 +186,7 @@ export class Store {
   }
 
   readPeer(name: string): PeerRecord | undefined {
-    return this.#readJson(join('peers', `${name}.json`), PEER)
+    return this.#readJson(join('peers', `${name}.json`), PEER, REMEDY.peer)
   }
 
   writePeer(name: string, { publicKey, ipv4, ipv6, created }: PeerRecord): void {
@@ -203,7 +215,7 @@ export class Store {
   }
 
   readInvite(id: string): InviteRecord | undefined {
-    return this.#readJson(join('invites', `${id}.json`), INVITE)
+    return this.#readJson(join('invites', `${id}.json`), INVITE, REMEDY.invite)
   }
 
   writeInvite(id: string, { name, secret, expires }: InviteRecord): void {
@@ -229,25 +241,39 @@ export class Store {
     return attempt(path, 'read', () => readIfThere(path))
   }
 
-  #readLine<T>(name: string, reader: (line: string) => T): T | undefined {
+  /** Undefined also when it cannot be read. */
+  #present<T>(read: () => T): T | undefined {
+    try {
+      return read()
+    } catch (error) {
+      if (error instanceof MptunError) return undefined
+      throw error
+    }
+  }
+
+  #readLine<T>(name: string, reader: (line: string) => T, remedy: string): T | undefined {
     const found = this.#read(name)
     if (found === undefined) return undefined
     try {
       return reader(found.trim())
     } catch (error) {
-      throw corrupt(join(this.dir, name), messageOf(error))
+      throw corrupt(join(this.dir, name), messageOf(error), remedy)
     }
   }
 
-  #readJson<S extends v.GenericSchema>(name: string, schema: S): v.InferOutput<S> | undefined {
+  #readJson<S extends v.GenericSchema>(
+    name: string,
+    schema: S,
+    remedy: string,
+  ): v.InferOutput<S> | undefined {
     const found = this.#read(name)
     if (found === undefined) return undefined
     const path = join(this.dir, name)
-    const result = v.safeParse(schema, parseJson(path, found), { abortEarly: true })
+    const result = v.safeParse(schema, parseJson(path, found, remedy), { abortEarly: true })
     if (result.success) return result.output
     const [issue] = result.issues
     const where = v.getDotPath(issue)
-    throw corrupt(path, `${where ?? 'the whole'}: ${reasonOf(issue)}`)
+    throw corrupt(path, `${where ?? 'the whole'}: ${reasonOf(issue)}`, remedy)
   }
 
   #writeJson(name: string, value: unknown): void {
@@ -272,20 +298,34 @@ function reasonOf({ type, message, expected }: v.BaseIssue<unknown>): string {
   return expected?.startsWith('"') ? 'missing' : `expected ${expected ?? type}`
 }
 
-function parseJson(path: string, content: string): unknown {
+function parseJson(path: string, content: string, remedy: string): unknown {
   try {
     return JSON.parse(content)
   } catch {
     // The engine's message quotes the text.
-    throw corrupt(path, 'not JSON')
+    throw corrupt(path, 'not JSON', remedy)
   }
 }
 
-function corrupt(path: string, reason: string): MptunError {
-  return systemError(
-    'STATE',
-    `${path} cannot be understood: ${reason}; restore it from a backup, or remove it and enrol again`,
-  )
+/** What to do about a file that is damaged. */
+const REMEDY = {
+  key: 'restore it from a backup, or remove it: the new key needs new invitations',
+  pool6: 'restore it from a backup, or remove it: another network is made',
+  server: 'restore it from a backup, or remove it and ask for a new invitation',
+  usage: 'restore it from a backup, or remove it: uplinks begin with the whole of their budgets',
+  timestamp: 'the next handshake writes it anew',
+  peer: 'restore it from a backup, or remove it and invite this client again',
+  invite: 'remove it and invite again',
+} as const
+
+function corrupt(path: string, reason: string, remedy: string): MptunError {
+  return systemError('STATE', `${path} cannot be understood: ${reason}; ${remedy}`)
+}
+
+function timestamp(line: string): number {
+  const us = /^\d{1,16}$/.test(line) ? Number(line) : Number.NaN
+  if (us <= GREATEST_US) return us
+  throw new Error(`expected microseconds since 1970, at most ${GREATEST_US}`)
 }
 
 function attempt<T>(path: string, verb: string, deed: () => T): T {

@@ -22,7 +22,7 @@ export interface Usage {
 }
 
 /** Routers begin in 1970 and learn the time later: a clock of before this program is not believed. */
-const FIRST_YEAR = 2020
+export const FIRST_YEAR = 2020
 
 /** Counts what one uplink carries. */
 export class Meter {

@@ -9,11 +9,14 @@ import { INSTANCE_BYTES, type Refused, type ResponsePayload } from './handshake.
 import { type Credential, type Established, Initiator } from './initiator.js'
 import type { Peer } from './peer.js'
 import type { Roster } from './roster.js'
+import { type TimestampMemory, Timestamps } from './timestamp.js'
 
 export interface DialerOptions extends CoreOptions {
   readonly serverPublicKey: Uint8Array
   /** Set until the server knows our key. */
   readonly invitation?: Credential
+  /** Left out: a restart forgets. */
+  readonly timestamps?: TimestampMemory
 }
 
 /** A new session must have a path alive by then, or it was agreed with a server that is gone. */
@@ -48,6 +51,7 @@ export class Dialer {
       serverPublicKey: options.serverPublicKey,
       offer: offerOf(options),
       random: options.randomBytes,
+      timestamps: new Timestamps(options.timestamps),
     })
   }
 

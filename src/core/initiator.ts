@@ -15,6 +15,7 @@ import {
   type Refused,
 } from './handshake.js'
 import { KEY_BYTES, type KeyPair, type RandomBytes } from './keys.js'
+import type { Timestamps } from './timestamp.js'
 
 /** Doubles from try to try. */
 const FIRST_RETRY_US = 250_000
@@ -40,8 +41,7 @@ export class Initiator {
   readonly #offer: Offer
   readonly #random: RandomBytes
   readonly #cookies: CookieJar
-  /** The greatest that was used. */
-  #timestamp = 0
+  readonly #timestamps: Timestamps
   #dueUs: number | undefined
   #retryUs = FIRST_RETRY_US
   #pending: { readonly message: Uint8Array; readonly state: InitiatorState } | undefined
@@ -51,11 +51,13 @@ export class Initiator {
     readonly serverPublicKey: Uint8Array
     readonly offer: Offer
     readonly random: RandomBytes
+    readonly timestamps: Timestamps
   }) {
     this.#staticKey = options.staticKey
     this.#serverPublicKey = options.serverPublicKey
     this.#offer = options.offer
     this.#random = options.random
+    this.#timestamps = options.timestamps
     this.#cookies = new CookieJar(options.serverPublicKey)
   }
 
@@ -79,7 +81,7 @@ export class Initiator {
 
   /**
    * Begins the next try, which replaces the one before. Send what messageFor gives, on every path.
-   * @param wallUs the time of day, microseconds since 1970; need not be right, and is moved on when it stands still.
+   * @param wallUs the time of day, microseconds since 1970; need not be right.
    * @param localIndex not in use by another epoch of this client.
    * @param instance of the session that this handshake continues, or new octets for a new one.
    */
@@ -94,7 +96,6 @@ export class Initiator {
   ): void {
     const { localIndex, invitation } = options
     this.#drop()
-    this.#timestamp = Math.max(this.#timestamp + 1, options.wallUs)
     this.#pending = createInitiation({
       staticKey: this.#staticKey,
       serverPublicKey: this.#serverPublicKey,
@@ -102,7 +103,7 @@ export class Initiator {
       ephemeralSecret: this.#random(KEY_BYTES),
       localIndex,
       payload: {
-        timestamp: this.#timestamp,
+        timestamp: this.#timestamps.next(options.wallUs),
         instance: options.instance,
         invite: invitation?.id ?? NO_INVITE,
         aeads: this.#offer.aeads,

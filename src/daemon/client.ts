@@ -17,6 +17,7 @@ import { reportPeer } from './report.js'
 import { Resolver } from './resolver.js'
 import { Jobs, policyOf, type Role, type RoleReport, type Surroundings } from './role.js'
 import { Sockets } from './sockets.js'
+import { timestampMemory } from './timestamps.js'
 
 /** What metered uplinks have used is kept so often: what a crash forgets is less than a minute's. */
 const KEEP_USAGE_US = 60_000_000
@@ -56,6 +57,7 @@ export class ClientRole implements Role {
       ...around.core,
       serverPublicKey: publicKey,
       usage,
+      timestamps: timestampMemory(around),
       ...(config.mtuBytes === undefined ? {} : { mtuBytes: config.mtuBytes }),
       ...(secret === undefined ? {} : { invitation: { id: inviteId(secret), secret } }),
     })

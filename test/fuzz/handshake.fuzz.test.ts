@@ -13,6 +13,7 @@ import { NO_PSK } from '../../src/core/handshake.js'
 import { Initiator } from '../../src/core/initiator.js'
 import { ascii, blake2b, concat } from '../../src/core/keys.js'
 import { Responder } from '../../src/core/responder.js'
+import { Timestamps } from '../../src/core/timestamp.js'
 import { MESSAGE, WIRE } from '../../src/wire.js'
 import { ASSIGNMENT, INSTANCE, keyPair, OFFER, SOURCE, seeded } from '../unit/handshake_fixture.js'
 
@@ -34,6 +35,7 @@ function newInitiator(): Initiator {
     serverPublicKey: keyPair('fuzz server').publicKey,
     offer: OFFER,
     random: seeded('fuzz initiator'),
+    timestamps: new Timestamps(),
   })
   initiator.attempt(0, { wallUs: 1, localIndex: 0x1234, instance: INSTANCE })
   return initiator

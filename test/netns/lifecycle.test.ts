@@ -6,7 +6,7 @@
  */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Daemon } from '../../bench/lab/daemon.js'
+import { Daemon, MPTUN } from '../../bench/lab/daemon.js'
 import { footprint } from '../../bench/lab/footprint.js'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
 import { setHosts } from '../../bench/lab/namespaces.js'
@@ -26,6 +26,8 @@ const LINKS = [
   { name: 'dsl', description: 'rate=20,delay=10' },
   { name: 'lte', description: 'rate=20,delay=20' },
 ]
+/** A module that gives a process the clock of a machine that has none and has just started. */
+const CLOCK_OF_1970 = 'data:text/javascript,Date.now=()=>Math.floor(performance.now())'
 /** What a user accepts between a server's return and the tunnel's. */
 const RECOVERY_MS = 3000
 
@@ -213,6 +215,25 @@ describe('one tunnel over its life', () => {
     await server.untilPaths(2)
     expect(await innerOf(client)).toEqual(inner.client)
     await expectPings(lab, client, inner.server.ipv4)
+  })
+
+  it('takes a client back whose clock fell behind with it', async () => {
+    const { client, server, inner } = tunnel
+    await client.end('SIGKILL')
+    const late = new Daemon(lab, {
+      role: 'client',
+      tun: client.tun,
+      words: ['--uplink', 'dsl', '--uplink', 'lte'],
+      program: [process.execPath, '--import', CLOCK_OF_1970, ...MPTUN.slice(1)],
+    })
+    late.start()
+    await late.untilPaths(2)
+    await server.untilPaths(2)
+    expect(late.logs()).toMatch(/^1970.* warning clock\.behind why="the clock says 1970/m)
+    await expectPings(lab, late, inner.server.ipv4)
+    await late.end()
+    client.start()
+    await client.untilPaths(2)
   })
 
   it('leaves nothing when it ends', async () => {

@@ -117,6 +117,7 @@ describe('a hostile sender', () => {
     const { two, inject } = await open()
     const { Initiator } = await import('../../src/core/initiator.js')
     const { keyPairOf } = await import('../../src/core/keys.js')
+    const { Timestamps } = await import('../../src/core/timestamp.js')
     const random = seededRandom('stranger')
     let answered = 0
     for (let i = 0; i < 500; i++) {
@@ -125,6 +126,7 @@ describe('a hostile sender', () => {
         serverPublicKey: two.serverKey.publicKey,
         offer: { aeads: 1, preferred: 0, features: 0 },
         random,
+        timestamps: new Timestamps(),
       })
       initiator.attempt(two.nowUs, { wallUs: 1, localIndex: 1, instance: random(8) })
       const message = initiator.messageFor(two.nowUs, 0)!

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sodium from 'libsodium-wrappers'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -246,6 +246,55 @@ describe('a client', () => {
     machine.engines.at(-1)?.tell(pathSample({ txBytes: 70e6 }))
     await eventually(() => expect(store.readUsage()).toHaveProperty('wwan0.dayBytes', 110e6))
     expect(lines.join('')).toContain('uplink.spent uplink=wwan0')
+  })
+
+  /** Starts a client that calls its server, and gives what is kept of its timestamps then. */
+  async function called(): Promise<number | undefined> {
+    machine.devices = [listed('eth0', 2, '192.0.2.5')]
+    lines = []
+    const { daemon, ended } = await start(await client('eth0'))
+    await eventually(() => {
+      machine.clock.advance(1)
+      expect(machine.engines.at(-1)?.kinds()).toContain('datagramSend')
+    })
+    daemon.end()
+    await ended
+    running.splice(0)
+    return new Store(dirs.stateDir).readTimestamp()
+  }
+
+  it('keeps how far its handshakes have come before it sends one, and warns of a clock that is behind', async () => {
+    joined()
+    const first = await called()
+    expect(first).toBeGreaterThan(machine.clock.wallUs())
+    expect(lines.join('')).not.toContain('warning clock')
+    machine.clock.wallAtZeroUs = 0
+    const second = await called()
+    expect(second).toBeGreaterThan(first!)
+    expect(lines.join('')).toMatch(
+      /warning clock\.behind why="the clock says 1970-01-01T.*2023-11-14T/,
+    )
+  })
+
+  it('warns of a clock that is behind where nothing is kept', async () => {
+    joined()
+    machine.clock.wallAtZeroUs = 0
+    await called()
+    expect(lines.join('')).toMatch(/warning clock\.behind why="the clock says 1970-01-01T.*refuses/)
+  })
+
+  it('goes on without what is kept of its handshakes, and says so', async () => {
+    joined()
+    const path = join(dirs.stateDir, 'timestamp')
+    writeFileSync(path, 'rubbish')
+    expect(await called()).toBeGreaterThan(machine.clock.wallUs())
+    expect(lines.join('')).toContain('warning timestamp.unreadable')
+    rmSync(path)
+    // Whatever cannot be replaced, also by root.
+    mkdirSync(join(path, 'occupied'), { recursive: true })
+    await expect(called()).rejects.toThrow('timestamp')
+    expect(lines.join('')).toContain('warning timestamp.unreadable')
+    expect(lines.filter((line) => line.includes('warning timestamp.unwritten'))).toHaveLength(1)
   })
 
   it('opens a socket on each uplink and calls the server on all of them', async () => {

@@ -11,10 +11,12 @@ import { systemError } from '../../src/errors.js'
 
 export class TestClock implements Clock {
   timeUs = 1_000_000
+  /** Time of day at time 0. */
+  wallAtZeroUs = 1_700_000_000_000_000
   readonly #timers = new Set<{ readonly atUs: number; readonly callback: () => void }>()
 
   nowUs = () => this.timeUs
-  wallUs = () => 1_700_000_000_000_000 + this.timeUs
+  wallUs = () => this.wallAtZeroUs + this.timeUs
 
   arm(delayUs: number, callback: () => void): () => void {
     const timer = { atUs: this.timeUs + Math.max(0, delayUs), callback }

@@ -4,6 +4,7 @@ import { CookieIssuer } from '../../src/core/cookie.js'
 import { consumeInitiation, createResponse, NO_PSK } from '../../src/core/handshake.js'
 import { Initiator } from '../../src/core/initiator.js'
 import type { RandomBytes } from '../../src/core/keys.js'
+import { Timestamps } from '../../src/core/timestamp.js'
 import {
   ASSIGNMENT,
   CHACHA,
@@ -22,6 +23,7 @@ const newInitiator = (random: RandomBytes = seeded('client')) =>
     serverPublicKey: keyPair('server').publicKey,
     offer: OFFER,
     random,
+    timestamps: new Timestamps(),
   })
 
 const read = (message: Uint8Array) => {

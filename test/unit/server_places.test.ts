@@ -5,6 +5,7 @@ import { CROSSING } from '../../src/boundary.js'
 import { Initiator } from '../../src/core/initiator.js'
 import { keyPairOf } from '../../src/core/keys.js'
 import { Server } from '../../src/core/server.js'
+import { Timestamps } from '../../src/core/timestamp.js'
 import { TIMER } from '../../src/wire.js'
 import { coreOptions, MS, only, SECOND, takeCommands, takeFacts } from './core_fixture.js'
 import { INSTANCE, keyPair, OFFER, seeded } from './handshake_fixture.js'
@@ -35,6 +36,7 @@ describe('places for peers', () => {
       serverPublicKey: keyPair('server').publicKey,
       offer: OFFER,
       random: seeded(`${key} at ${nowUs}`),
+      timestamps: new Timestamps(),
     })
     initiator.attempt(nowUs, {
       wallUs: nowUs + 1,

@@ -46,6 +46,20 @@ describe('the state directory', () => {
     expect(() => store.readUsage()).toThrow('usage.json cannot be understood')
   })
 
+  it('keeps how far the handshakes have come, and never less', () => {
+    expect(store.readTimestamp()).toBeUndefined()
+    store.keepTimestamp(2_000_000_000_000_000)
+    store.keepTimestamp(1_000_000_000_000_000)
+    expect(new Store(dir).readTimestamp()).toBe(2_000_000_000_000_000)
+    for (const damage of ['', 'soon', '-5', '1e15', '9007199254740990', '17000000000000000000']) {
+      writeFileSync(join(dir, 'timestamp'), damage)
+      expect(() => store.readTimestamp()).toThrow('timestamp cannot be understood: expected')
+      store.keepTimestamp(7)
+      expect(store.readTimestamp()).toBe(7)
+    }
+    expect(statSync(join(dir, 'timestamp')).mode & 0o777).toBe(0o600)
+  })
+
   it('gives back what it was given', () => {
     store.writePeer('barge', peer(2))
     store.writeInvite('ab'.repeat(16), { name: 'van', secret: filled(7), expires: 1_800_000_000 })
