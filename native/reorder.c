@@ -2,11 +2,10 @@
 
 #include <stdlib.h>
 
-#include "follow.h"
 #include "gap.h"
 #include "hold.h"
 #include "missed.h"
-#include "once.h"
+#include "unordered.h"
 
 #define SEQ_MASK 0xffffffu /* MP_HEADER_FLOW_SEQ has 24 bits */
 
@@ -48,9 +47,8 @@ struct mp_reorder {
   uint64_t deadline_us;
   /* The buckets where something waits, by the time since when they have stood at their gap. */
   struct bucket *oldest, *youngest;
+  struct mp_unordered unordered;
   struct bucket buckets[MP_LIMIT_BUCKETS];
-  struct mp_once unordered[MP_LIMIT_BUCKETS];
-  struct mp_follow follow;
   struct mp_missed missed[MP_LIMIT_BUCKETS];
 };
 
@@ -66,6 +64,10 @@ struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
   reorder->context = context;
   reorder->limit = limit;
   reorder->deadline_us = UINT64_MAX;
+  reorder->unordered.pool = pool;
+  reorder->unordered.deliver = deliver;
+  reorder->unordered.context = context;
+  reorder->unordered.stats = &reorder->stats;
   mp_hold_open(&reorder->store, limit);
   return reorder;
 }
@@ -81,8 +83,7 @@ void mp_reorder_close(struct mp_reorder *reorder)
     }
     mp_hold_release(&reorder->store, &bucket->hold);
   }
-  while (reorder->follow.count > 0)
-    mp_pool_give(reorder->pool, mp_follow_take(&reorder->follow, reorder->follow.waiting));
+  mp_unordered_close(&reorder->unordered);
   mp_hold_close(&reorder->store);
   free(reorder);
 }
@@ -351,98 +352,13 @@ enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t b
   return insert_ahead(reorder, bucket, bucket->turn + ahead, packet, paths, now_us);
 }
 
-/* ---- Unordered ---- */
-
-static enum mp_reorder_verdict pass_unordered(struct mp_reorder *reorder, uint16_t bucket,
-                                              uint32_t flow_seq, struct mp_packet *packet)
-{
-  switch (mp_once_take(&reorder->unordered[bucket], flow_seq)) {
-  case MP_ONCE_FIRST:
-    reorder->deliver(reorder->context, packet);
-    return MP_REORDER_TAKEN;
-  case MP_ONCE_SEEN:
-    reorder->stats.duplicates++;
-    mp_pool_give(reorder->pool, packet);
-    return MP_REORDER_DUPLICATE;
-  default:
-    mp_pool_give(reorder->pool, packet);
-    return MP_REORDER_TOO_OLD;
-  }
-}
-
-/* Whether the packet, kept by then, waits from now on. */
-static bool follows(struct mp_reorder *reorder, uint16_t bucket, uint32_t flow_seq,
-                    struct mp_packet **packet, const struct mp_reorder_path paths[MP_LIMIT_PATHS],
-                    uint64_t now_us)
-{
-  if (!mp_once_is_ahead(&reorder->unordered[bucket], flow_seq))
-    return false;
-  struct mp_packet *kept = mp_pool_keep(reorder->pool, *packet);
-  if (!kept)
-    return false;
-  *packet = kept;
-  const struct mp_gap gap = {kept->sent_us, kept->path};
-  return mp_follow_put(&reorder->follow, &(struct mp_follower){
-      .packet = kept,
-      .gap = gap,
-      .due_us = mp_gap_due(&gap, now_us, paths),
-      .flow_seq = flow_seq,
-      .bucket = bucket,
-  });
-}
-
-static void release_follower(struct mp_reorder *reorder, const struct mp_follower *follower)
-{
-  const uint16_t bucket = follower->bucket;
-  const uint32_t flow_seq = follower->flow_seq;
-  (void)pass_unordered(reorder, bucket, flow_seq, mp_follow_take(&reorder->follow, follower));
-}
-
-/* Those whose turn has come by what was just delivered. */
-static void release_next(struct mp_reorder *reorder, uint16_t bucket)
-{
-  const struct mp_follower *first;
-  while ((first = mp_follow_first(&reorder->follow, bucket)) &&
-         !mp_once_is_ahead(&reorder->unordered[bucket], first->flow_seq))
-    release_follower(reorder, first);
-}
-
-/* Those that nothing can come before any more, or that were due at until_us, with what waits before
- * them. */
-static void settle_followers(struct mp_reorder *reorder, const struct mp_gap_horizon *horizon,
-                             uint64_t until_us)
-{
-  for (unsigned i = 0; i < reorder->follow.count;) {
-    const struct mp_follower *each = &reorder->follow.waiting[i];
-    if (!mp_gap_is_lost(&each->gap, horizon) && each->due_us > until_us) {
-      i++;
-      continue;
-    }
-    const uint16_t bucket = each->bucket;
-    release_follower(reorder, mp_follow_first(&reorder->follow, bucket));
-    release_next(reorder, bucket);
-    i = 0;
-  }
-}
-
 enum mp_reorder_verdict mp_reorder_insert_unordered(struct mp_reorder *reorder, uint16_t bucket,
                                                     uint32_t flow_seq, struct mp_packet *packet,
                                                     const struct mp_reorder_path paths[MP_LIMIT_PATHS],
                                                     uint64_t now_us)
 {
-  const bool any = reorder->follow.count > 0;
-  if ((packet->follows || (any && mp_follow_first(&reorder->follow, bucket))) &&
-      follows(reorder, bucket, flow_seq, &packet, paths, now_us)) {
-    reorder->stats.held_total++;
-    return MP_REORDER_TAKEN;
-  }
-  const enum mp_reorder_verdict verdict = pass_unordered(reorder, bucket, flow_seq, packet);
-  if (any)
-    release_next(reorder, bucket);
-  return verdict;
+  return mp_unordered_insert(&reorder->unordered, bucket, flow_seq, packet, paths, now_us);
 }
-
-/* ---- Proofs and deadlines ---- */
 
 /* The gap before `doubtful` is lost: from now on its packet's clock says until when it waits. */
 static void prove(struct mp_reorder *reorder, struct bucket *bucket,
@@ -478,7 +394,7 @@ static void give_up(struct mp_reorder *reorder, struct bucket *bucket,
 static void settle(struct mp_reorder *reorder, const struct mp_reorder_path paths[MP_LIMIT_PATHS],
                    uint64_t now_us, uint64_t until_us)
 {
-  if (reorder->stats.held == 0 && reorder->follow.count == 0)
+  if (reorder->stats.held == 0 && reorder->unordered.follow.count == 0)
     return;
   const struct mp_gap_horizon horizon = mp_gap_horizon_of(paths);
   uint64_t deadline_us = UINT64_MAX;
@@ -497,7 +413,7 @@ static void settle(struct mp_reorder *reorder, const struct mp_reorder_path path
       deadline_us = bucket->due_us;
   }
   reorder->deadline_us = deadline_us;
-  settle_followers(reorder, &horizon, until_us);
+  mp_unordered_settle(&reorder->unordered, &horizon, until_us);
 }
 
 void mp_reorder_prove(struct mp_reorder *reorder,
@@ -519,7 +435,7 @@ void mp_reorder_repair(struct mp_reorder *reorder, uint64_t repair_us)
 
 uint64_t mp_reorder_deadline(const struct mp_reorder *reorder)
 {
-  const uint64_t due_us = mp_follow_due(&reorder->follow);
+  const uint64_t due_us = mp_follow_due(&reorder->unordered.follow);
   return due_us < reorder->deadline_us ? due_us : reorder->deadline_us;
 }
 

@@ -1,0 +1,94 @@
+#include "unordered.h"
+
+void mp_unordered_close(struct mp_unordered *unordered)
+{
+  while (unordered->follow.count > 0)
+    mp_pool_give(unordered->pool, mp_follow_take(&unordered->follow, unordered->follow.waiting));
+}
+
+static enum mp_reorder_verdict pass(struct mp_unordered *unordered, uint16_t bucket,
+                                    uint32_t flow_seq, struct mp_packet *packet)
+{
+  switch (mp_once_take(&unordered->seen[bucket], flow_seq)) {
+  case MP_ONCE_FIRST:
+    unordered->deliver(unordered->context, packet);
+    return MP_REORDER_TAKEN;
+  case MP_ONCE_SEEN:
+    unordered->stats->duplicates++;
+    mp_pool_give(unordered->pool, packet);
+    return MP_REORDER_DUPLICATE;
+  default:
+    mp_pool_give(unordered->pool, packet);
+    return MP_REORDER_TOO_OLD;
+  }
+}
+
+/* Whether the packet, kept by then, waits from now on. */
+static bool follows(struct mp_unordered *unordered, uint16_t bucket, uint32_t flow_seq,
+                    struct mp_packet **packet, const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                    uint64_t now_us)
+{
+  if (!mp_once_is_ahead(&unordered->seen[bucket], flow_seq))
+    return false;
+  struct mp_packet *kept = mp_pool_keep(unordered->pool, *packet);
+  if (!kept)
+    return false;
+  *packet = kept;
+  const struct mp_gap gap = {kept->sent_us, kept->path};
+  return mp_follow_put(&unordered->follow, &(struct mp_follower){
+      .packet = kept,
+      .gap = gap,
+      .due_us = mp_gap_due(&gap, now_us, paths),
+      .flow_seq = flow_seq,
+      .bucket = bucket,
+  });
+}
+
+static void release_follower(struct mp_unordered *unordered, const struct mp_follower *follower)
+{
+  const uint16_t bucket = follower->bucket;
+  const uint32_t flow_seq = follower->flow_seq;
+  (void)pass(unordered, bucket, flow_seq, mp_follow_take(&unordered->follow, follower));
+}
+
+/* Those whose turn has come by what was just delivered. */
+static void release_next(struct mp_unordered *unordered, uint16_t bucket)
+{
+  const struct mp_follower *first;
+  while ((first = mp_follow_first(&unordered->follow, bucket)) &&
+         !mp_once_is_ahead(&unordered->seen[bucket], first->flow_seq))
+    release_follower(unordered, first);
+}
+
+enum mp_reorder_verdict mp_unordered_insert(struct mp_unordered *unordered, uint16_t bucket,
+                                            uint32_t flow_seq, struct mp_packet *packet,
+                                            const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                                            uint64_t now_us)
+{
+  const bool any = unordered->follow.count > 0;
+  if ((packet->follows || (any && mp_follow_first(&unordered->follow, bucket))) &&
+      follows(unordered, bucket, flow_seq, &packet, paths, now_us)) {
+    unordered->stats->held_total++;
+    return MP_REORDER_TAKEN;
+  }
+  const enum mp_reorder_verdict verdict = pass(unordered, bucket, flow_seq, packet);
+  if (any)
+    release_next(unordered, bucket);
+  return verdict;
+}
+
+void mp_unordered_settle(struct mp_unordered *unordered, const struct mp_gap_horizon *horizon,
+                         uint64_t until_us)
+{
+  for (unsigned i = 0; i < unordered->follow.count;) {
+    const struct mp_follower *each = &unordered->follow.waiting[i];
+    if (!mp_gap_is_lost(&each->gap, horizon) && each->due_us > until_us) {
+      i++;
+      continue;
+    }
+    const uint16_t bucket = each->bucket;
+    release_follower(unordered, mp_follow_first(&unordered->follow, bucket));
+    release_next(unordered, bucket);
+    i = 0;
+  }
+}
