@@ -2,37 +2,24 @@
 
 #include <stdlib.h>
 
-#include "gap.h"
 #include "hold.h"
 #include "missed.h"
+#include "proof.h"
 #include "unordered.h"
 
 #define SEQ_MASK 0xffffffu /* MP_HEADER_FLOW_SEQ has 24 bits */
 
-/* Packets looked at, behind one that was sent again, for one that was not. */
-#define WITNESSES 8u
-
 _Static_assert(MP_REORDER_HISTORY == MP_MISSED_SPAN, "what is behind the turn");
-
-/* How long a hasty flow's gap waits for its repair: where paths are short most are repaired by then. Of
- * 20 Mbit/s with 50 ms, jitter of 20 and 15 with 60 ms, jitter of 25, of which one in 50 is lost, BBR gets
- * 86 % of what is possible when it waits 50 ms from the start, 84 with 100, 65 with 200 and 61 with 300; with
- * 25 ms 87 % (200: the median of six seeds, the others of twelve). */
-#define HASTY_US 50000u
 
 struct bucket {
   /* What is touched by every packet. */
   uint64_t turn; /* the sequence to deliver next; its low 24 bits are those on the wire */
   struct mp_hold *hold; /* NULL: nothing waits */
 
-  /* Valid while something waits. The clock of a packet up to `proved` says until when to wait for what
-   * is missing before it, 0: no longer; that of one above, when it came. */
-  uint64_t front;    /* the lowest sequence that waits */
-  uint64_t proved;   /* what is missing below is proved lost; held, or not above the turn */
-  uint64_t doubtful; /* the lowest that waits above `proved`, or MP_HOLD_NONE */
-  struct mp_gap gap; /* before `doubtful`, and whatever is missing below */
-  bool is_witness_late; /* `doubtful` was sent again: what follows it may know better */
-  uint64_t due_us;   /* when the gap before the front is passed, our clock */
+  /* Valid while something waits. */
+  uint64_t front;  /* the lowest sequence that waits */
+  uint64_t due_us; /* when the gap before the front is passed, our clock */
+  struct mp_proof proof;
   struct bucket *older, *younger;
 };
 
@@ -107,60 +94,11 @@ static struct mp_hold_slot *front_slot(const struct bucket *bucket)
   return mp_hold_slot(bucket->hold, bucket->front);
 }
 
-/* A packet sent again bears the time of that. What is missing before it was sent before the packet was
- * sent for the first time, and so before anything that follows it: the earliest sent of those is the
- * better witness, and any is a true one. */
-static void ask_followers(struct bucket *bucket)
-{
-  uint64_t sequence = bucket->doubtful;
-  for (unsigned i = 0; i < WITNESSES; i++) {
-    sequence = mp_hold_above(bucket->hold, bucket->turn, sequence);
-    if (sequence == MP_HOLD_NONE)
-      return;
-    const struct mp_packet *follower = mp_hold_slot(bucket->hold, sequence)->packet;
-    if (follower->sent_us < bucket->gap.sent_us)
-      bucket->gap = (struct mp_gap){follower->sent_us, follower->path};
-    if (!follower->resent)
-      return;
-  }
-}
-
-/* From now on the gap before `sequence`, which waits, is the one to be proved. */
-static void doubt(struct bucket *bucket, uint64_t sequence)
-{
-  const struct mp_packet *packet = mp_hold_slot(bucket->hold, sequence)->packet;
-  bucket->doubtful = sequence;
-  bucket->gap = (struct mp_gap){packet->sent_us, packet->path};
-  bucket->is_witness_late = packet->resent;
-  if (packet->resent)
-    ask_followers(bucket);
-}
-
-static void doubt_nothing(struct bucket *bucket)
-{
-  bucket->doubtful = MP_HOLD_NONE;
-  bucket->gap = (struct mp_gap){.sent_us = UINT64_MAX};
-  bucket->is_witness_late = false;
-}
-
-static uint64_t repair_of(const struct mp_reorder *reorder, const struct mp_packet *packet)
-{
-  if (!packet->repaired)
-    return 0;
-  return packet->hasty && reorder->repair_us > HASTY_US ? HASTY_US : reorder->repair_us;
-}
-
 /* When the gap before the front is passed, judged now. */
 static uint64_t due_of(const struct mp_reorder *reorder, const struct bucket *bucket,
                        const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
-  const struct mp_hold_slot *slot = front_slot(bucket);
-  const uint64_t clock_us = slot->clock_us, repair_us = repair_of(reorder, slot->packet);
-  if (bucket->front <= bucket->proved)
-    return clock_us;
-  if (repair_us > 0)
-    return mp_gap_repair_due(&bucket->gap, clock_us, clock_us, repair_us, paths);
-  return mp_gap_due(&bucket->gap, clock_us, paths);
+  return mp_proof_due(&bucket->proof, bucket->hold, bucket->front, reorder->repair_us, paths);
 }
 
 static void advance_deadline(struct mp_reorder *reorder, uint64_t due_us)
@@ -202,8 +140,8 @@ static void deliver_run(struct mp_reorder *reorder, struct bucket *bucket,
   }
   append(reorder, bucket);
   bucket->front = mp_hold_first(hold, bucket->turn);
-  if (bucket->front > bucket->proved)
-    doubt(bucket, bucket->front);
+  if (bucket->front > bucket->proof.proved)
+    mp_proof_doubt(&bucket->proof, hold, bucket->turn, bucket->front);
   bucket->due_us = due_of(reorder, bucket, paths);
   advance_deadline(reorder, bucket->due_us);
 }
@@ -256,7 +194,8 @@ static void hold_back(struct mp_reorder *reorder, struct bucket *bucket, uint64_
 {
   struct mp_hold *hold = bucket->hold;
   const bool is_only = hold->count == 0;
-  const bool is_proved = !is_only && sequence < bucket->proved;
+  struct mp_proof *proof = &bucket->proof;
+  const bool is_proved = !is_only && sequence < proof->proved;
   /* What is missing before it was missing before the next one too, and was proved lost with that. */
   const uint64_t clock_us =
     is_proved ? mp_hold_slot(hold, mp_hold_first(hold, sequence))->clock_us : now_us;
@@ -266,10 +205,10 @@ static void hold_back(struct mp_reorder *reorder, struct bucket *bucket, uint64_
   reorder->stats.repaired += packet->resent;
   if (is_only)
     append(reorder, bucket);
-  if (is_only || (!is_proved && sequence < bucket->doubtful))
-    doubt(bucket, sequence);
-  else if (bucket->is_witness_late)
-    doubt(bucket, bucket->doubtful);
+  if (is_only || (!is_proved && sequence < proof->doubtful))
+    mp_proof_doubt(proof, hold, bucket->turn, sequence);
+  else if (proof->is_witness_late)
+    mp_proof_doubt(proof, hold, bucket->turn, proof->doubtful);
   if (is_only || sequence < bucket->front) {
     bucket->front = sequence;
     const uint64_t due_us = due_of(reorder, bucket, paths);
@@ -360,32 +299,23 @@ enum mp_reorder_verdict mp_reorder_insert_unordered(struct mp_reorder *reorder, 
   return mp_unordered_insert(&reorder->unordered, bucket, flow_seq, packet, paths, now_us);
 }
 
-/* The gap before `doubtful` is lost: from now on its packet's clock says until when it waits. */
 static void prove(struct mp_reorder *reorder, struct bucket *bucket,
                   const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us)
 {
-  struct mp_hold_slot *slot = mp_hold_slot(bucket->hold, bucket->doubtful);
-  const uint64_t repair_us = repair_of(reorder, slot->packet);
-  slot->clock_us =
-    repair_us > 0 ? mp_gap_repair_due(&bucket->gap, slot->clock_us, now_us, repair_us, paths) : 0;
-  bucket->proved = bucket->doubtful;
-  if (bucket->front == bucket->proved)
-    bucket->due_us = slot->clock_us;
-  const uint64_t next = mp_hold_above(bucket->hold, bucket->turn, bucket->proved);
-  if (next != MP_HOLD_NONE)
-    doubt(bucket, next);
-  else
-    doubt_nothing(bucket);
+  struct mp_proof *proof = &bucket->proof;
+  mp_proof_pass(proof, bucket->hold, bucket->turn, reorder->repair_us, paths, now_us);
+  if (bucket->front == proof->proved)
+    bucket->due_us = front_slot(bucket)->clock_us;
 }
 
 static void give_up(struct mp_reorder *reorder, struct bucket *bucket,
                     const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
-  if (bucket->front <= bucket->proved)
+  if (bucket->front <= bucket->proof.proved)
     reorder->stats.proved_lost++;
   else
     reorder->stats.deadline_passed++;
-  if (repair_of(reorder, front_slot(bucket)->packet) > 0)
+  if (mp_proof_repair_us(front_slot(bucket)->packet, reorder->repair_us) > 0)
     reorder->stats.repair_expired++;
   pass_gap(reorder, bucket, paths);
 }
@@ -402,7 +332,7 @@ static void settle(struct mp_reorder *reorder, const struct mp_reorder_path path
   for (struct bucket *bucket = reorder->oldest, *following; bucket; bucket = following) {
     following = bucket->younger;
     while (bucket->hold) {
-      if (mp_gap_is_lost(&bucket->gap, &horizon))
+      if (mp_gap_is_lost(&bucket->proof.gap, &horizon))
         prove(reorder, bucket, paths, now_us);
       else if (bucket->due_us <= until_us)
         give_up(reorder, bucket, paths);

@@ -7,6 +7,13 @@
  * Where the sender sends again what is lost, m waits for that too. Proof, deadline and repair are
  * those of PROTOCOL.md, "Order".
  *
+ * reorder.c    whose turn it is, and passing gaps
+ * proof.c      until when a bucket waits at its gap
+ * gap.c        whether what is missing can still come
+ * hold.c       where a bucket's packets wait
+ * missed.c     what the turn passed over
+ * unordered.c  what needs no order: once.c tells copies, in follow.c waits what overtook its flow
+ *
  * One timer for all, never restarted by arriving packets. Insertion and release are O(1) per
  * packet; no list is walked. Memory is bounded: what does not fit releases the oldest gap. */
 #ifndef MP_REORDER_H
