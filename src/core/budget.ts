@@ -23,10 +23,17 @@ export interface Usage {
 
 /** Routers begin in 1970 and learn the time later: a clock of before this program is not believed. */
 export const FIRST_YEAR = 2020
+/**
+ * A day before the one that is counted is believed when the clock has come so far since: then it was ahead before. Until
+ * then it is behind, as that of a machine is which starts on the day on which its system was built.
+ */
+const PROOF_US = 86_400_000_000
 
 /** Counts what one uplink carries. */
 export class Meter {
   #usage: Usage | undefined
+  /** The earliest time of day that lay before the day that is counted. */
+  #behindUs = Number.POSITIVE_INFINITY
 
   constructor(usage?: Usage) {
     this.#usage = usage
@@ -45,12 +52,19 @@ export class Meter {
 
   /** Why the budget is used up, for people; undefined when something is left. */
   spent(wallUs: number, budget: Budget): string | undefined {
-    const { dayBytes, monthBytes } = this.#at(wallUs, budget.resetDay)
-    if (budget.monthBytes > 0 && monthBytes >= budget.monthBytes) {
+    const { day, dayBytes, monthBytes } = this.#at(wallUs, budget.resetDay)
+    const isSpent = (used: number, most: number) => most > 0 && used >= most
+    if (isDayBefore(wallUs, day) && isSpent(monthBytes, budget.monthBytes)) {
+      return `its ${dataSize(budget.monthBytes)} of the month of ${day} are used up; the clock of this machine is behind`
+    }
+    if (isDayBefore(wallUs, day) && isSpent(dayBytes, budget.dayBytes)) {
+      return `its ${dataSize(budget.dayBytes)} of ${day} are used up; the clock of this machine is behind`
+    }
+    if (isSpent(monthBytes, budget.monthBytes)) {
       const next = isoDate(monthAfter(new Date(wallUs / 1000), budget.resetDay))
       return `its ${dataSize(budget.monthBytes)} of this month are used up; the next month begins on ${next}`
     }
-    if (budget.dayBytes > 0 && dayBytes >= budget.dayBytes) {
+    if (isSpent(dayBytes, budget.dayBytes)) {
       return `its ${dataSize(budget.dayBytes)} of today are used up; the next day begins at midnight`
     }
     return undefined
@@ -75,7 +89,7 @@ export class Meter {
     const month = isoDate(monthOf(now, resetDay))
     const before = this.#usage
     if (before === undefined) return { day, dayBytes: 0, month, monthBytes: 0 }
-    if (now.getFullYear() < FIRST_YEAR) return before
+    if (this.#isBehind(wallUs, before.day)) return before
     return {
       day,
       dayBytes: day === before.day ? before.dayBytes : 0,
@@ -83,6 +97,20 @@ export class Meter {
       monthBytes: month === before.month ? before.monthBytes : 0,
     }
   }
+
+  #isBehind(wallUs: number, counted: string): boolean {
+    if (new Date(wallUs / 1000).getFullYear() < FIRST_YEAR) return true
+    if (!isDayBefore(wallUs, counted)) {
+      this.#behindUs = Number.POSITIVE_INFINITY
+      return false
+    }
+    this.#behindUs = Math.min(this.#behindUs, wallUs)
+    return wallUs < this.#behindUs + PROOF_US
+  }
+}
+
+function isDayBefore(wallUs: number, counted: string): boolean {
+  return isoDate(new Date(wallUs / 1000)) < counted
 }
 
 /** The day on which the month of the contract began. */

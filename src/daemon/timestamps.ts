@@ -47,7 +47,7 @@ export function timestampMemory({
     const wallUs = machine.clock.wallUs()
     const says = `the clock says ${iso(wallUs)}`
     if (us !== undefined && us > wallUs + BEHIND_US) {
-      const why = `${says}, the handshakes of before have come to ${iso(us)} and go on from there; budgets go by the clock`
+      const why = `${says}, the handshakes of before have come to ${iso(us)} and go on from there`
       log.write('clock.behind', { why })
     }
     if (us === undefined && new Date(wallUs / 1000).getFullYear() < FIRST_YEAR) {

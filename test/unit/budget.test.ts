@@ -64,6 +64,8 @@ describe('a budget of a month', () => {
 })
 
 describe('what was used', () => {
+  const used = { day: '2026-03-05', dayBytes: 0, month: '2026-03-01', monthBytes: 0 }
+
   it('goes on after a restart', () => {
     const meter = new Meter()
     meter.count(at(2026, 3, 5), 400 * MB, 1)
@@ -84,6 +86,39 @@ describe('what was used', () => {
     meter.count(at(1970, 1, 2), 100 * MB, 1)
     expect(meter.spent(at(1970, 1, 2), daily(500 * MB))).toContain('used up')
     expect(meter.spent(at(2026, 3, 5), daily(500 * MB))).toContain('used up')
+  })
+
+  it('is not forgotten by a machine that starts on the day on which its system was built', () => {
+    const meter = new Meter({ ...used, monthBytes: 9 * GB })
+    meter.count(at(2025, 1, 2), 0.6 * GB, 1)
+    expect(meter.usage).toEqual({ ...used, dayBytes: 0.6 * GB, monthBytes: 9.6 * GB })
+    meter.count(at(2026, 3, 6), 0.4 * GB, 1)
+    expect(meter.usage).toMatchObject({
+      day: '2026-03-06',
+      dayBytes: 0.4 * GB,
+      monthBytes: 10 * GB,
+    })
+  })
+
+  it('is told by the day that is counted while the clock is behind', () => {
+    const meter = new Meter({ ...used, dayBytes: GB, monthBytes: 9 * GB })
+    expect(meter.spent(at(2025, 1, 2), daily(GB))).toBe(
+      'its 1 GB of 2026-03-05 are used up; the clock of this machine is behind',
+    )
+    expect(meter.spent(at(2025, 1, 2), monthly(9 * GB))).toBe(
+      'its 9 GB of the month of 2026-03-05 are used up; the clock of this machine is behind',
+    )
+    expect(meter.spent(at(2025, 1, 2), daily(2 * GB))).toBeUndefined()
+  })
+
+  it('on a day that a clock said too early is forgotten when the clock has been right for a day', () => {
+    const meter = new Meter({ ...used, day: '2038-01-01', month: '2038-01-01' })
+    meter.count(at(2026, 3, 5, 12), GB, 1)
+    expect(meter.usage).toMatchObject({ day: '2038-01-01', dayBytes: GB })
+    meter.count(at(2026, 3, 6, 13), GB, 1)
+    expect(meter.usage).toMatchObject({ day: '2026-03-06', dayBytes: GB, month: '2026-03-01' })
+    meter.count(at(2026, 3, 6, 14), GB, 1)
+    expect(meter.usage).toMatchObject({ dayBytes: 2 * GB })
   })
 
   it('in a month is never less than on its days, whenever they are', () => {
