@@ -36,7 +36,9 @@ export class ServerRole implements Role {
   readonly #around: ServerSurroundings
   readonly #registry: StoreRegistry
   readonly #listening: string[] = []
-  readonly #nat: Nat | undefined
+  readonly #nat: Nat
+  /** As it was at the start; a reload does not change it. */
+  readonly #masquerades: boolean
   readonly #peerMtus: PeerMtus
   #config: ServerConfig
   #loop: Loop | undefined
@@ -63,14 +65,13 @@ export class ServerRole implements Role {
       deviceMtuBytes: () => this.#mtuBytes,
       addressesOf: (name) => this.#octets(name),
     })
-    this.#nat = config.nat
-      ? new Nat({
-          run: machine.run,
-          tun,
-          pools: [pools.ipv4, pools.ipv6],
-          memoPath: around.natMemoPath,
-        })
-      : undefined
+    this.#masquerades = config.nat
+    this.#nat = new Nat({
+      run: machine.run,
+      tun,
+      pools: [pools.ipv4, pools.ipv6],
+      memoPath: around.natMemoPath,
+    })
   }
 
   async start(loop: Loop): Promise<void> {
@@ -85,7 +86,11 @@ export class ServerRole implements Role {
     const faults = await addressTun(machine.run, { name: tun, addresses, routes: [] })
     for (const why of faults) log.write('addresses.failed', { why })
     log.write('addresses.set', { device: tun, addresses: addresses.map(formatCidr).join(',') })
-    if (this.#nat === undefined) return
+    if (!this.#masquerades) {
+      // Of a daemon that was killed and is not to masquerade any more.
+      await this.#nat.remove()
+      return
+    }
     const missing = await this.#nat.install()
     log.write('nat.installed', { device: tun })
     for (const why of missing) log.write('nat.incomplete', { why })
@@ -145,7 +150,7 @@ export class ServerRole implements Role {
 
   async stop(): Promise<void> {
     await this.#peerMtus.idle()
-    await this.#nat?.remove()
+    if (this.#masquerades) await this.#nat.remove()
   }
 
   #addresses(name: string): string[] {
