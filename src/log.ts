@@ -66,6 +66,7 @@ const EVENTS = {
   'session.rekeyed': { level: 'info', doc: 'two peers agreed on new keys' },
   'session.down': { level: 'notice', doc: 'the keys are gone' },
   'handshake.started': { level: 'info', doc: 'the client calls the server' },
+  'handshake.unanswered': { level: 'warning', doc: 'the server does not answer' },
   'handshake.refused': { level: 'warning', doc: 'a handshake message was not acted upon' },
   'peer.enrolled': { level: 'notice', doc: 'an invitation was used' },
   'peer.revoked': { level: 'notice', doc: 'a key is no longer welcome' },

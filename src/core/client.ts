@@ -177,7 +177,7 @@ export class Client extends Tunnel {
     const own = [this.#meters.told(uplink), this.#foundMtu.told(uplink.path)]
     return {
       ...path,
-      why: uplink.unavailable || uplink.spent || path.why,
+      why: uplink.unavailable || uplink.unreachable || uplink.spent || path.why,
       notes: [...path.notes, ...own.filter((note) => note !== undefined)],
     }
   }

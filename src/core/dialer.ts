@@ -21,6 +21,10 @@ export interface DialerOptions extends CoreOptions {
 
 /** A new session must have a path alive by then, or it was agreed with a server that is gone. */
 const FIRST_PATH_WITHIN_US = 5_000_000
+/** Longer than a server needs to start; who watches then looks for a reason. */
+const UNANSWERED_US = 10_000_000
+/** And hears of it again each time that it has lasted so many times as long. */
+const AGAIN = 6
 /** A server that has revoked us is asked this rarely. */
 const REVOKED_RETRY_US = 60_000_000
 
@@ -39,6 +43,9 @@ export class Dialer {
   #rekeyAtUs = Number.POSITIVE_INFINITY
   #startAtUs = Number.POSITIVE_INFINITY
   #firstPathByUs = Number.POSITIVE_INFINITY
+  /** When the first try of those without an answer was made, and when the next complaint is due. */
+  #callingSinceUs: number | undefined
+  #complainAtUs = 0
 
   constructor(context: Context, options: DialerOptions, server: Peer, roster: Roster) {
     this.#context = context
@@ -156,6 +163,7 @@ export class Dialer {
       localIndex: this.#pendingIndex,
       ...(this.#invitation === undefined ? {} : { invitation: this.#invitation }),
     })
+    if (!hasSession) this.#complainIfUnanswered(nowUs)
     for (const uplink of this.#roster.present) {
       if (!hasSession) uplink.countTry()
       const endpoint = uplink.target()
@@ -165,9 +173,24 @@ export class Dialer {
     }
   }
 
+  #complainIfUnanswered(nowUs: number): void {
+    this.#callingSinceUs ??= nowUs
+    const forUs = nowUs - this.#callingSinceUs
+    if (forUs < UNANSWERED_US) this.#complainAtUs = this.#callingSinceUs + UNANSWERED_US
+    if (nowUs < this.#complainAtUs) return
+    this.#complainAtUs = nowUs + (AGAIN - 1) * forUs
+    const tried = this.#roster.present.map((uplink) => ({
+      uplink: uplink.name,
+      to: uplink.target(),
+      why: uplink.unavailable || uplink.unreachable,
+    }))
+    this.#context.fact({ kind: 'handshake-unanswered', forUs, tried })
+  }
+
   #establish(nowUs: number, established: Established): void {
     const { localIndex, remoteIndex, payload, keys } = established
     this.#pendingIndex = undefined
+    this.#callingSinceUs = undefined
     this.#established = established
     // Also in place of that of the session before, which is nobody's business any more.
     this.#firstPathByUs = nowUs + FIRST_PATH_WITHIN_US

@@ -20,6 +20,16 @@ export type Fact =
   | { readonly kind: 'session-rekeyed'; readonly peer: string }
   | { readonly kind: 'session-down'; readonly peer: string; readonly why: string }
   | { readonly kind: 'handshake-started'; readonly why: string }
+  /** The server has been called for so long, on uplinks that lead there, or do not for a reason. */
+  | {
+      readonly kind: 'handshake-unanswered'
+      readonly forUs: number
+      readonly tried: readonly {
+        readonly uplink: string
+        readonly to: Endpoint | undefined
+        readonly why: string
+      }[]
+    }
   | {
       readonly kind: 'handshake-refused'
       readonly why: Refusal

@@ -20,12 +20,14 @@ const MOST_HOLD_DOWN_US = 20_000_000
 /** Where doubling starts when updelay is zero. */
 const LEAST_FLAP_HOLD_US = 500_000
 
+const UNANSWERED = 'no answer from the other side yet'
+
 export class PathLife {
   state: PathState = 'down'
   /** When `state` began. */
   sinceUs: number
   /** Why it is not up: a sentence for people. */
-  why = 'no answer from the other side yet'
+  why: string = UNANSWERED
   #holdDownUs = 0
   /** It was up once: the first time nothing is held down. */
   #wasUp = false
@@ -40,8 +42,9 @@ export class PathLife {
     if (this.state !== 'down') return
     this.#enter(nowUs, 'probing')
     this.#upAtUs = nowUs + (this.#wasUp ? Math.max(updelayUs, this.#holdDownUs) : 0)
-    this.why =
-      this.#holdDownUs > updelayUs
+    this.why = !this.#wasUp
+      ? 'it has just been answered'
+      : this.#holdDownUs > updelayUs
         ? `it comes and goes: held back for ${seconds(this.#holdDownUs)} s`
         : `alive again, held back for ${seconds(updelayUs)} s (updelay)`
   }
@@ -69,7 +72,7 @@ export class PathLife {
     this.#holdDownUs = 0
     this.#wasUp = false
     this.#upAtUs = undefined
-    this.why = 'no answer from the other side yet'
+    this.why = this.state === 'down' ? UNANSWERED : 'the session that it was in is over'
     if (this.state !== 'down') this.#enter(nowUs, 'down')
   }
 

@@ -195,6 +195,14 @@ export class Uplink {
     return { port, family, remotePort, remote, scope: 0, local: new Uint8Array(16) }
   }
 
+  /** Why it has nowhere to send: a sentence for people; empty while it has, or has no socket. */
+  get unreachable(): string {
+    if (this.#ports.size === 0 || this.#reachable().length > 0) return ''
+    if (this.#servers.length === 0) return 'the address of the server is not known yet'
+    const families = new Set(this.#servers.map(({ family }) => `IPv${family}`))
+    return `it has no ${[...families].join(' or ')} address, and the server is known by no other`
+  }
+
   /** An initiation is about to go out while there is no session. */
   countTry(): void {
     if (this.#tries++ < MOST_TRIES) return

@@ -3,6 +3,7 @@
 import type { Endpoint } from '../boundary.js'
 import type { Fact } from '../core/facts.js'
 import { REFUSAL } from '../core/handshake.js'
+import { duration } from '../core/quantity.js'
 import type { LogEvent, LogFields } from '../log.js'
 import { formatEndpoint } from '../net/address.js'
 
@@ -21,6 +22,8 @@ export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
       const { why, peer, from } = fact
       return ['handshake.refused', { peer, why, meaning: REFUSAL[why], from: endpointText(from) }]
     }
+    case 'handshake-unanswered':
+      return ['handshake.unanswered', { why: unanswered(fact) }]
     case 'peer-enrolled':
       return ['peer.enrolled', { peer: fact.peer }]
     case 'path-state': {
@@ -46,6 +49,16 @@ export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
     default:
       return undefined
   }
+}
+
+function unanswered({ forUs, tried }: Extract<Fact, { kind: 'handshake-unanswered' }>): string {
+  const ways = tried.map(({ uplink, to, why }) =>
+    to === undefined ? `${uplink}: ${why}` : `${uplink} to ${endpointText(to)}`,
+  )
+  const remedy = tried.some(({ to }) => to !== undefined)
+    ? '; see that the server runs and its UDP port is open in every firewall; where it refuses this client, its log says why'
+    : ''
+  return `no answer for ${duration(forUs / 1e6)} (${ways.join('; ')})${remedy}`
 }
 
 export function endpointText({ family, remote, remotePort }: Endpoint): string {

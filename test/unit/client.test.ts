@@ -112,7 +112,52 @@ describe('a client', () => {
     ])
     expect(client.snapshot().peers[0]!.paths[0]!.endpoint).toBeUndefined()
     client.handleSocket(8, 'lte', 4, 30)
+    expect(client.snapshot().peers[0]!.paths[0]!.why).toBe(
+      'the address of the server is not known yet',
+    )
+    client.setEndpoints(9, [endpoint(SERVER_V6)])
+    expect(client.snapshot().peers[0]!.paths[0]!.why).toBe(
+      'it has no IPv6 address, and the server is known by no other',
+    )
+    client.setEndpoints(9, [endpoint(SERVER_V6), endpoint(SERVER_V4)])
     expect(client.snapshot().peers[0]!.paths[0]!.why).toBe('no answer from the other side yet')
+  })
+})
+
+describe('a server that does not answer', () => {
+  const complaints = (van: Station<Client>) =>
+    van.factsOf('handshake-unanswered').map(({ forUs }) => Math.round(forUs / SECOND))
+
+  it('is complained of after ten seconds, and again ever more rarely', () => {
+    world.cut.add(SERVER_V4)
+    const van = world.roadWarrior('van', 1)
+    van.core.setUplink(0, 'late', {})
+    world.runFor(9 * SECOND)
+    expect(complaints(van)).toEqual([])
+    world.runFor(3600 * SECOND)
+    const times = complaints(van)
+    expect(times[0]).toBeLessThan(14)
+    for (const [i, seconds] of times.slice(1).entries()) {
+      expect(seconds / times[i]!).toBeGreaterThan(5)
+      expect(seconds / times[i]!).toBeLessThan(7)
+    }
+    expect(times).toHaveLength(4)
+    expect(van.factsOf('handshake-unanswered')[0]!.tried).toMatchObject([
+      { uplink: 'wan0', to: { family: 4, remotePort: 5000 }, why: '' },
+      { uplink: 'late', to: undefined, why: 'waiting for the device' },
+    ])
+  })
+
+  it('is forgiven when it answers', () => {
+    world.cut.add(SERVER_V4)
+    const van = world.roadWarrior('van', 1)
+    world.runFor(15 * SECOND)
+    world.cut.clear()
+    world.runFor(60 * SECOND)
+    expect(complaints(van)).toHaveLength(1)
+    world.cut.add(SERVER_V4)
+    world.runFor(240 * SECOND)
+    expect(complaints(van)[1]).toBeLessThan(14)
   })
 })
 

@@ -86,6 +86,9 @@ describe('the life of a path', () => {
   })
 
   it('tells a path that flaps from one that waits for updelay', () => {
+    const fresh = new PathLife(0)
+    fresh.handleAlive(SECOND, UPDELAY)
+    expect(fresh.why).toBe('it has just been answered')
     const life = pathUp()
     life.handleLost(60 * SECOND, '', UPDELAY)
     life.handleAlive(60 * SECOND, UPDELAY)
