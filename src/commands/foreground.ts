@@ -56,10 +56,7 @@ async function read(file: string): Promise<string> {
     return await readFile(file, 'utf8')
   } catch (error) {
     const code = (error as { code?: string }).code
-    throw configError(
-      'FILE',
-      `--config: ${file} cannot be read (${code}); give a TOML file`,
-      'config',
-    )
+    const remedy = code === 'EACCES' ? 'run as root, or let this user read it' : 'give a TOML file'
+    throw configError('FILE', `--config: ${file} cannot be read (${code}); ${remedy}`, 'config')
   }
 }

@@ -12,7 +12,7 @@ import {
 } from '../config/values.js'
 import { systemClock } from '../daemon/clock.js'
 import { configError } from '../errors.js'
-import { formatAddress, isGlobal, parseAddress } from '../net/address.js'
+import { formatAddress, formatEndpoint, isGlobal, parseAddress } from '../net/address.js'
 import type { StatusReport } from '../status.js'
 import type { Store } from '../store.js'
 import { examples, reading, type TunOptions, withTun } from './options.js'
@@ -20,7 +20,7 @@ import { askIfRunning, openStore, ownKey } from './state.js'
 
 interface InviteOptions extends TunOptions {
   readonly endpoint?: readonly HostPort[]
-  readonly expires: number
+  readonly expires?: number
 }
 
 const DEFAULT_LIFETIME = '24h'
@@ -41,7 +41,6 @@ export function inviteCommand(): Command {
       '--expires <TIME>',
       `how long it is good for, such as 30m, 24h or 7d (default ${DEFAULT_LIFETIME})`,
       reading(lifetime),
-      lifetime(DEFAULT_LIFETIME),
     )
     .addHelpText(
       'after',
@@ -58,9 +57,10 @@ export function inviteCommand(): Command {
       const { formatInvite, inviteId } = await import('../core/invite.js')
       const secret = randomFillSync(new Uint8Array(32))
       const nowS = Math.floor(systemClock.wallUs() / 1e6)
-      const expires = nowS + options.expires / 1_000_000
+      const expires = nowS + (options.expires ?? lifetime(DEFAULT_LIFETIME)) / 1_000_000
       const line = formatInvite({ endpoints, name, serverPublicKey: publicKey, secret, expires })
       tidy(store, name, nowS)
+      warnOfClient(store)
       store.writeInvite(Buffer.from(inviteId(secret)).toString('hex'), { name, secret, expires })
       process.stdout.write(`${line}\n`)
     })
@@ -77,6 +77,16 @@ function tidy(store: Store, name: string, nowS: number): void {
   if (store.readPeer(name) !== undefined) {
     process.stderr.write(`${name} is enrolled; whoever uses this line takes its place\n`)
   }
+}
+
+/** A machine may be both ends; whoever runs this on the wrong one would wonder why nobody can come in. */
+function warnOfClient(store: Store): void {
+  const server = store.readServer()
+  if (server === undefined || store.peerNames().length > 0) return
+  const { host, port } = server.endpoints[0]!
+  process.stderr.write(
+    `this machine is a client of ${formatEndpoint(host, port)}: to let others in there, run mptun invite on that server\n`,
+  )
 }
 
 /** Where a daemon listens, or would by default, on addresses that are reached from everywhere. */

@@ -131,6 +131,14 @@ function clientConfig(raw: Raw, place: (word: string, inner?: string) => string)
     )
   }
   const names = uplinks.map(({ name }) => name)
+  const tun = raw.tun ?? DEFAULT_TUN
+  if (names.includes(tun)) {
+    throw configError(
+      'UPLINK',
+      `${place('uplink', `[${names.indexOf(tun)}]`)}: ${tun} is the tunnel's own device; give the devices that lead to the server`,
+      `uplink[${names.indexOf(tun)}]`,
+    )
+  }
   const twice = names.findIndex((name, i) => names.indexOf(name) < i)
   if (twice >= 0) {
     throw configError(

@@ -174,9 +174,12 @@ export const pool6: Reader<Cidr> = (text) => {
   return refuse(text, 'an IPv6 network from /48 to /120 such as fd12:3456:789a::/64')
 }
 
+const ROUTE = 'default, or a network such as 192.0.2.0/24 or 2001:db8::/32'
 /** `default` is everything, as two halves of each family: they win over the machine's own default route without replacing it. */
 const EVERYTHING = ['0.0.0.0/1', '128.0.0.0/1', '::/1', '8000::/1'].map((text) => parseCidr(text)!)
 
 /** Destinations that go into the tunnel. */
 export const route: Reader<readonly Cidr[]> = (text) =>
-  text === 'default' ? EVERYTHING : [network(text)]
+  text === 'default'
+    ? EVERYTHING
+    : [parseCidr(text) === undefined ? refuse(text, ROUTE) : network(text)]

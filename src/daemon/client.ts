@@ -135,6 +135,9 @@ export class ClientRole implements Role {
         break
       }
       case 'add-uplink':
+        if (setting.uplink.name === this.#around.tun) {
+          throw configError('SETTING', `${this.#around.tun} is the tunnel's own device`)
+        }
         this.#add(setting.uplink)
         this.#applyPolicy()
         this.#sockets.lookNow(nowUs)

@@ -112,6 +112,8 @@ export function judge(
   const families = ([4, 6] as const).filter((family) =>
     device.addresses.some((address) => address.length === (family === 4 ? 4 : 16)),
   )
-  if (families.length === 0) return no(`the device ${name} has no address: waiting for one`)
+  if (families.length === 0) {
+    return no(`the device ${name} has no address that leads outside: waiting for one`)
+  }
   return { families, why: '' }
 }

@@ -118,6 +118,13 @@ describe('enrolment', () => {
     expect((await server('peers')).stdout).toMatch(/^barge {2}invited, for another 23 h 59 min\n$/)
   })
 
+  it('says so where whoever invites is a client itself', async () => {
+    const state = ['--state-dir', join(dir, 'client')]
+    const invited = await mptun(['invite', 'guest', '--endpoint', '192.0.2.1:5000', ...state])
+    expect(invited.code).toBe(0)
+    expect(invited.stderr).toContain('this machine is a client of vps.example.org:5000')
+  })
+
   it('voids an earlier line for the same name', async () => {
     const again = await server(
       'invite',

@@ -219,6 +219,8 @@ describe('a refusal', () => {
       'c.toml:3: uplink[1]: unknown key',
     ],
     ['uplink = ["a", "a"]', 'MPTUN_E_CONFIG_UPLINK c.toml:1: uplink[1]: a is given twice'],
+    ['uplink = ["a", "mptun0"]', "c.toml:1: uplink[1]: mptun0 is the tunnel's own device"],
+    ['uplink = "a"\nroute = ["10.0.0.0"]', 'accepted is default, or a network such as'],
     [
       'uplink = "a"\nprimary = "b"',
       'c.toml:2: primary: found "b", accepted is one of the uplinks: a',

@@ -120,6 +120,15 @@ describe('a server', () => {
     expect(lines.at(-1)).toContain('daemon.stopped')
   })
 
+  it('takes away what one that masqueraded left when it was killed, though it does not itself', async () => {
+    const { daemon, ended } = await start(await configOf('server'))
+    expect(machine.calls).toContain('nft delete table inet mptun_mptun0')
+    machine.calls.splice(0)
+    daemon.end()
+    await ended
+    expect(machine.calls.filter((call) => call.startsWith('nft'))).toEqual([])
+  })
+
   it('ends when it is asked over its socket', async () => {
     const { ended } = await start(await configOf('server'))
     await askControl(socket(), { verb: 'down' })
@@ -361,6 +370,7 @@ describe('a client', () => {
     joined()
     machine.devices = [listed('eth0', 2, '192.0.2.5'), listed('wwan0', 3, '192.0.2.6')]
     await start(await client('eth0'))
+    await expect(set('add-uplink mptun0')).rejects.toThrow("mptun0 is the tunnel's own device")
     await set('add-uplink wwan0,weight=2')
     machine.clock.advance(1)
     await eventually(() => expect(machine.sockets).toEqual(['4 eth0', '4 wwan0']))

@@ -111,7 +111,7 @@ describe('devices', () => {
     ['usb0', 'does not exist yet: waiting for it'],
     ['eth1', 'is down: waiting for ip link set eth1 up'],
     ['eth2', 'has no carrier'],
-    ['lo', 'has no address'],
+    ['lo', 'has no address that leads outside'],
   ])('%s cannot be used, and why', (name, why) => {
     expect(verdict(name)).toEqual({ families: [], why: expect.stringContaining(why) })
   })
