@@ -9,8 +9,8 @@
  *   npm run bench -- --rounds 9 --seconds 4      other lengths than 5 rounds of one second
  *   npm run bench -- --list                      what --only and --cases accept
  *
- * A whole run writes bench/results/ and the figures in README.md, any other build/bench/. Exit codes:
- * 0 done, 1 refused, 2 something could not be measured.
+ * A whole run writes bench/results/ and the figures in bench/README.md and README.md, any other
+ * build/bench/. Exit codes: 0 done, 1 refused, 2 something could not be measured.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ import { asText } from './reporting/table.js'
 import { drawChart } from './throughput/chart.js'
 import { judge } from './throughput/claims.js'
 import type { Contestant } from './throughput/contestants/contestant.js'
-import { renderFragment, replaceFragment } from './throughput/fragment.js'
+import { renderFragment, renderShortFragment, replaceFragment } from './throughput/fragment.js'
 import { ProgressLines } from './throughput/progress.js'
 import type { Failure, Results, Row } from './throughput/results.js'
 import { runSuite } from './throughput/runner.js'
@@ -126,18 +126,20 @@ function show(results: Results): void {
 function write(results: Results, isWhole: boolean): void {
   const folder = isWhole ? repositoryPath('bench', 'results') : repositoryPath('build', 'bench')
   mkdirSync(folder, { recursive: true })
-  const fragment = renderFragment(results)
   writeFileSync(join(folder, 'throughput.json'), `${JSON.stringify(results, undefined, 1)}\n`)
-  writeFileSync(join(folder, 'throughput.md'), `${fragment}\n`)
   writeFileSync(
     join(folder, 'throughput.svg'),
     drawChart(results, machineSentence(results.machine)),
   )
-  console.log(`\nwritten: ${folder}/throughput.json, .md, .svg`)
+  console.log(`\nwritten: ${folder}/throughput.json, .svg`)
   if (!isWhole) return
-  const readme = repositoryPath('README.md')
-  writeFileSync(readme, replaceFragment(readFileSync(readme, 'utf8'), fragment))
-  console.log(`written: ${readme}`)
+  writePage(repositoryPath('bench', 'README.md'), renderFragment(results))
+  writePage(repositoryPath('README.md'), renderShortFragment(results))
+}
+
+function writePage(path: string, fragment: string): void {
+  writeFileSync(path, replaceFragment(readFileSync(path, 'utf8'), fragment))
+  console.log(`written: ${path}`)
 }
 
 async function main(): Promise<number> {

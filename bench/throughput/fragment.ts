@@ -1,16 +1,29 @@
-/** The benchmark's words in the README: made from the results, put between two marks, never written by hand. */
+/**
+ * The benchmark's words in bench/README.md, and the few of them in README.md: made from the results, put
+ * between two marks, never written by hand.
+ */
 
 import { machineSentence } from '../reporting/machine.js'
 import { asMarkdown } from '../reporting/table.js'
 import { judge } from './claims.js'
 import type { Results } from './results.js'
-import { summaryTable } from './tables.js'
+import { besideTable, summaryTable } from './tables.js'
 
 const BEGIN = '<!-- figures of npm run bench: begin -->'
 const END = '<!-- figures of npm run bench: end -->'
 
-/** Relative to the repository's root. */
-export const CHART_PATH = 'bench/results/throughput.svg'
+/** Relative to bench/. */
+export const CHART_PATH = 'results/throughput.svg'
+
+/** For a reader in a hurry. */
+export function renderShortFragment(results: Results): string {
+  return [
+    placeOf(results),
+    `mptun seals with ${results.machine.sealing['aes-256-gcm']}.`,
+    '',
+    ...besideTable(results).map(asMarkdown),
+  ].join('\n')
+}
 
 export function renderFragment(results: Results): string {
   const { machine, settings, contestants } = results
@@ -19,7 +32,7 @@ export function renderFragment(results: Results): string {
     .map(({ title, version }) => `${title} ${version}`)
   const { sealing } = machine
   return [
-    `Measured on ${machineSentence(machine)}: both ends, the traffic and its sink share these cores.`,
+    placeOf(results),
     `Medians of ${settings.rounds} interleaved rounds of \`npm run bench\`: two network namespaces joined by a veth, inner MTU ${settings.innerMtuBytes},`,
     `TCP with cubic. mptun seals with ${sealing['aes-256-gcm']}; beside it ${others.join(', ')}.`,
     '',
@@ -32,6 +45,10 @@ export function renderFragment(results: Results): string {
     '',
     `![The same as bars](${CHART_PATH})`,
   ].join('\n')
+}
+
+function placeOf({ machine }: Results): string {
+  return `Measured on ${machineSentence(machine)}: both ends, the traffic and its sink share these cores.`
 }
 
 /** The medians are of the other rounds. */

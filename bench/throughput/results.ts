@@ -1,4 +1,4 @@
-/** What a whole run has found; kept as JSON, from which tables, chart and README are made. */
+/** What a whole run has found; kept as JSON, from which tables, chart and pages are made. */
 
 import type { Machine } from '../reporting/machine.js'
 import type { Kind } from './contestants/contestant.js'

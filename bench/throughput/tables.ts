@@ -131,22 +131,35 @@ export function allTables(results: Results): Table[] {
   )
 }
 
-/** The few figures for a reader in a hurry. */
+const ONE_STREAM = column('1 TCP stream, Gbit/s', 'tcp1', 'mbit', gbit)
+const CPU_AT_500 = column('CPU s/GB at 500 Mbit/s', 'tcp-500', 'cpuSPerGb', cost)
+const IDLE_PING = column('ping, us', 'idle', 'pingUs', micros)
+
+/** The few figures that say most. */
 export function summaryTable(results: Results): Table[] {
   return fill(
     {
       title: 'In short',
       columns: [
-        column('1 TCP stream, Gbit/s', 'tcp1', 'mbit', gbit),
+        ONE_STREAM,
         column('4 streams', 'tcp4', 'mbit', gbit),
         column('on 1 core', 'tcp1-one-core', 'mbit', gbit),
         column('64 B UDP, 1000/s at < 0.5 % loss', 'udp64', 'halfPercentPerS', thousands),
-        column('CPU s/GB at 500 Mbit/s', 'tcp-500', 'cpuSPerGb', cost),
-        column('ping, us', 'idle', 'pingUs', micros),
+        CPU_AT_500,
+        IDLE_PING,
       ],
     },
     results,
   )
+}
+
+/** mptun as it comes, beside the others. */
+export function besideTable(results: Results): Table[] {
+  const contestants = results.contestants.filter(
+    ({ id, kind }) => id === 'mptun' || kind === 'peer',
+  )
+  const columns = [ONE_STREAM, CPU_AT_500, IDLE_PING]
+  return fill({ title: 'Beside others', columns }, { ...results, contestants })
 }
 
 function fill({ title, columns }: Plan, results: Results): Table[] {
