@@ -6,6 +6,7 @@ import {
   fsyncSync,
   linkSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -21,7 +22,7 @@ export function readIfThere(path: string): string | undefined {
 
 /** @param how keep: a file that is there already stays as it is. */
 export function writeDurably(path: string, content: string, how: 'replace' | 'keep'): void {
-  // The process id keeps two writers apart.
+  // The process id keeps two writers apart, and tells whether a draft is still somebody's.
   const draft = join(dirname(path), `.${basename(path)}.${process.pid}`)
   rmSync(draft, { force: true })
   writeWhole(draft, content)
@@ -36,6 +37,26 @@ export function removeDurably(path: string): boolean {
   rmSync(path, { force: true })
   syncDirectory(dirname(path))
   return true
+}
+
+/** Takes away what writers that were killed have left in a directory. It disturbs nobody: where it cannot be, it stays. */
+export function removeDrafts(dir: string): void {
+  try {
+    for (const name of readdirSync(dir)) {
+      const [, pid] = /^\..+\.(\d+)$/.exec(name) ?? []
+      if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(dir, name), { force: true })
+    }
+  } catch {
+    // Neither read nor written is any of them.
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH'
+  }
 }
 
 export function ifExists<T>(read: () => T): T | undefined {

@@ -19,7 +19,14 @@ import { hostPort, pool6, Unacceptable } from './config/values.js'
 import type { Usage } from './core/budget.js'
 import { formatKey, parseKey } from './core/keys.js'
 import { GREATEST_US } from './core/timestamp.js'
-import { errnoOf, ifExists, readIfThere, removeDurably, writeDurably } from './durable.js'
+import {
+  errnoOf,
+  ifExists,
+  readIfThere,
+  removeDrafts,
+  removeDurably,
+  writeDurably,
+} from './durable.js'
 import { MptunError, messageOf, systemError } from './errors.js'
 import { type Cidr, formatAddress, formatCidr, parseAddress } from './net/address.js'
 
@@ -118,6 +125,7 @@ export class Store {
   prepare(): void {
     for (const dir of [this.dir, join(this.dir, 'peers'), join(this.dir, 'invites')]) {
       attempt(dir, 'make', () => mkdirSync(dir, { recursive: true, mode: 0o700 }))
+      removeDrafts(dir)
     }
     const mode = statSync(this.dir).mode & 0o777
     if ((mode & 0o077) !== 0) {

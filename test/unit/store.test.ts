@@ -86,6 +86,17 @@ describe('the state directory', () => {
     })
   })
 
+  it('is rid of what a killed writer left, and of nothing else, at the next start', () => {
+    store.writePeer('barge', peer(2))
+    const living = `.key.${process.ppid}`
+    for (const name of ['.timestamp.999999999', 'peers/.van.json.999999999', living, '.hidden']) {
+      writeFileSync(join(dir, name), 'half')
+    }
+    store.prepare()
+    expect(readdirSync(dir).sort()).toEqual(['.hidden', living, 'invites', 'peers'].sort())
+    expect(readdirSync(join(dir, 'peers'))).toEqual(['barge.json'])
+  })
+
   it('has nothing at first', () => {
     expect(store.readKey()).toBeUndefined()
     expect(store.readServer()).toBeUndefined()
