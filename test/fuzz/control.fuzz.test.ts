@@ -1,7 +1,6 @@
 /** Control messages and handshakes from whoever sends them: never an exception, no state for strangers, no large answer. */
 import fc from 'fast-check'
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Endpoint, EventOf } from '../../src/boundary.js'
 import { ControlChannel } from '../../src/core/channel.js'
 import type { Client } from '../../src/core/client.js'
@@ -30,8 +29,6 @@ const anyMessage = fc.oneof(
   ),
 )
 const SEED = 1_729
-
-beforeAll(() => sodium.ready)
 
 describe('the control channel', () => {
   it('acknowledges what is well-formed with less than it got, and takes each number once', () => {

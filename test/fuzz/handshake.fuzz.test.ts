@@ -6,8 +6,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
-import sodium from 'libsodium-wrappers'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { CookieIssuer } from '../../src/core/cookie.js'
 import { NO_PSK } from '../../src/core/handshake.js'
 import { Initiator } from '../../src/core/initiator.js'
@@ -25,8 +24,6 @@ const corpus = Object.fromEntries(
   readdirSync(CORPUS).map((name) => [name, new Uint8Array(readFileSync(new URL(name, CORPUS)))]),
 )
 const genuine = (name: 'initiation' | 'response' | 'cookie') => corpus[`${name}.bin`]!
-
-beforeAll(() => sodium.ready)
 
 /** The side that wrote initiation.bin and waits for response.bin. */
 function newInitiator(): Initiator {

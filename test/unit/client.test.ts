@@ -1,33 +1,13 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { EngineCommand } from '../../src/boundary.js'
 import { Client } from '../../src/core/client.js'
-import type { Server } from '../../src/core/server.js'
 import { LIMIT, MESSAGE } from '../../src/wire.js'
 import { coreOptions, MS, only, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
-import {
-  endpoint,
-  MemoryRegistry,
-  SERVER_V4,
-  SERVER_V6,
-  type Station,
-  World,
-} from './world_fixture.js'
+import { policyAtServer, registry, server, world } from './server_fixture.js'
+import { endpoint, SERVER_V4, SERVER_V6, type Station } from './world_fixture.js'
 
-let world: World
-let registry: MemoryRegistry
-let server: Station<Server>
-
-beforeAll(() => sodium.ready)
-beforeEach(() => {
-  world = new World()
-  registry = new MemoryRegistry()
-  registry.addPeer('van', keyPair('van').publicKey)
-  server = world.server(registry, [SERVER_V4, SERVER_V6])
-})
-
-const policyAtServer = () => server.core.snapshot().peers[0]!.policy
+beforeEach(() => registry.addPeer('van', keyPair('van').publicKey))
 
 /** A client alone, whose commands are looked at one by one. */
 function aloneClient(): Client {
@@ -216,7 +196,7 @@ describe('the addresses of a server', () => {
     world.runFor(SECOND)
     world.cut.add(SERVER_V4)
     world.kill(server)
-    server = world.server(registry, ['198.51.100.9'])
+    world.server(registry, ['198.51.100.9'])
     van.core.setEndpoints(world.nowUs, [endpoint('198.51.100.9')])
     world.runFor(5 * SECOND)
     expect(van.up()).toEqual([0, 1])

@@ -1,27 +1,15 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { Client } from '../../src/core/client.js'
 import { DEFAULT_PATH_POLICY } from '../../src/core/policy.js'
-import type { Server } from '../../src/core/server.js'
 import { coreOptions, only, pathSample, SECOND, takeCommands, takeFacts } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
-import { MemoryRegistry, SERVER_V4, SERVER_V6, type Station, World } from './world_fixture.js'
+import { policyAtServer, registry, server, world } from './server_fixture.js'
+import type { Station } from './world_fixture.js'
 
-let world: World
-let registry: MemoryRegistry
-let server: Station<Server>
-
-beforeAll(() => sodium.ready)
-beforeEach(() => {
-  world = new World()
-  registry = new MemoryRegistry()
-  registry.addPeer('van', keyPair('van').publicKey)
-  server = world.server(registry, [SERVER_V4, SERVER_V6])
-})
+beforeEach(() => registry.addPeer('van', keyPair('van').publicKey))
 
 const why = (station: Station, path: number) =>
   station.core.snapshot().peers[0]!.paths.find((each) => each.path === path)!.why
-const policyAtServer = () => server.core.snapshot().peers[0]!.policy
 const pathsAtServer = () => server.core.snapshot().peers[0]!.paths.map(({ path }) => path)
 
 describe('uplinks that come and go', () => {

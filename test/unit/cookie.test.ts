@@ -1,5 +1,4 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { CookieIssuer, CookieJar } from '../../src/core/cookie.js'
 import { createInitiation, NO_INVITE, NO_PSK } from '../../src/core/handshake.js'
 import { concat, type KeyPair } from '../../src/core/keys.js'
@@ -12,7 +11,6 @@ const PATH = 3
 let server: KeyPair
 let issuer: CookieIssuer
 let jar: CookieJar
-beforeAll(() => sodium.ready)
 beforeEach(() => {
   server = keyPair('server')
   issuer = new CookieIssuer({ publicKey: server.publicKey, random: seeded('issuer') })

@@ -9,7 +9,6 @@ import { AES, CHACHA, keyPair, seeded } from './handshake_fixture.js'
 export const MS = 1000
 export const SECOND = 1_000_000
 
-/** Needs sodium to be ready. */
 export function coreOptions(name: string): CoreOptions {
   return {
     staticKey: keyPair(name),

@@ -1,7 +1,6 @@
 /** A peer of the core alone: its paths are brought up and lost by events, and its commands are read. */
 
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach } from 'vitest'
+import { beforeEach } from 'vitest'
 import { type Endpoint, PATH_LOST } from '../../src/boundary.js'
 import type { Context } from '../../src/core/context.js'
 import { Peer } from '../../src/core/peer.js'
@@ -30,7 +29,6 @@ export function begin(): void {
   nowUs = 0
 }
 
-beforeAll(() => sodium.ready)
 beforeEach(begin)
 
 const labels = ['dsl', 'lte', 'sat', 'cable']

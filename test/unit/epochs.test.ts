@@ -1,6 +1,5 @@
 import fc from 'fast-check'
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { CROSSING, type EngineCommand } from '../../src/boundary.js'
 import type { Context } from '../../src/core/context.js'
 import { aeadName, Epochs } from '../../src/core/epochs.js'
@@ -72,7 +71,6 @@ class Slots {
 let context: Context
 let epochs: Epochs
 let indices: Indices
-beforeAll(() => sodium.ready)
 beforeEach(() => {
   context = newContext()
   indices = new Indices(context)

@@ -1,5 +1,4 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   chooseAead,
   consumeInitiation,
@@ -11,18 +10,13 @@ import {
   NO_PSK,
   type ResponsePayload,
 } from '../../src/core/handshake.js'
-import { ascii, blake2b, concat, type KeyPair } from '../../src/core/keys.js'
+import { ascii, blake2b, concat } from '../../src/core/keys.js'
 import { NoiseHandshake } from '../../src/core/noise.js'
 import { MptunError } from '../../src/errors.js'
 import { AES, ASSIGNMENT, CHACHA, flipped, keyPair, seeded } from './handshake_fixture.js'
 
-let client: KeyPair
-let server: KeyPair
-beforeAll(async () => {
-  await sodium.ready
-  client = keyPair('client')
-  server = keyPair('server')
-})
+const client = keyPair('client')
+const server = keyPair('server')
 
 const PAYLOAD: InitiationPayload = {
   timestamp: 1_700_000_000_000_000,

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto'
+import sodium from 'libsodium-wrappers'
 import type { Offer } from '../../src/core/handshake.js'
 import { type KeyPair, keyPairOf, type RandomBytes } from '../../src/core/keys.js'
 import { AEAD } from '../../src/wire.js'
+
+// Every importer makes keys.
+await sodium.ready
 
 /** Reproducible octets that look random: SHA-512 of a seed and a counter. */
 export function seeded(seed: string): RandomBytes {

@@ -1,5 +1,4 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { CookieIssuer } from '../../src/core/cookie.js'
 import { consumeInitiation, createResponse, NO_PSK } from '../../src/core/handshake.js'
 import { Initiator } from '../../src/core/initiator.js'
@@ -14,8 +13,6 @@ import {
   SOURCE,
   seeded,
 } from './handshake_fixture.js'
-
-beforeAll(() => sodium.ready)
 
 const newInitiator = (random: RandomBytes = seeded('client')) =>
   new Initiator({

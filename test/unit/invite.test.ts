@@ -1,12 +1,9 @@
 import fc from 'fast-check'
-import sodium from 'libsodium-wrappers'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { formatInvite, type Invite, inviteId, parseInvite } from '../../src/core/invite.js'
 import { blake2b, formatKey, parseKey } from '../../src/core/keys.js'
 import { MptunError } from '../../src/errors.js'
 import { seeded } from './handshake_fixture.js'
-
-beforeAll(() => sodium.ready)
 
 const KEY = 'AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA'
 const SECRET = 'ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8'

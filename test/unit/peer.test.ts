@@ -4,7 +4,6 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import sodium from 'libsodium-wrappers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { CookieIssuer } from '../../src/core/cookie.js'
 import {
@@ -161,8 +160,7 @@ const productResponse = (from: Inputs, message: Uint8Array) => {
   return { consumed, ...answer }
 }
 
-beforeAll(async () => {
-  await sodium.ready
+beforeAll(() => {
   if (process.env['WRITE_VECTORS'] === undefined) return
   const vectors = INPUTS().map((from): HandshakeVector => {
     const { message: initiation } = peerInitiation(from)

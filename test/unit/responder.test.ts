@@ -1,5 +1,4 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { NO_PSK } from '../../src/core/handshake.js'
 import { Initiator } from '../../src/core/initiator.js'
 import { type Initiation, Responder } from '../../src/core/responder.js'
@@ -18,7 +17,6 @@ import {
 const SECOND = 1_000_000
 
 let responder: Responder
-beforeAll(() => sodium.ready)
 beforeEach(() => {
   responder = new Responder({
     staticKey: keyPair('server'),

@@ -1,27 +1,12 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Endpoint, EventOf } from '../../src/boundary.js'
 import type { Client } from '../../src/core/client.js'
 import { DEFAULT_PATH_POLICY, encodePolicy } from '../../src/core/policy.js'
-import type { Server } from '../../src/core/server.js'
 import { CONTROL_KIND, MESSAGE, TIMER } from '../../src/wire.js'
 import { MS, only, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
-import { MemoryRegistry, type Station, World } from './world_fixture.js'
-
-let world: World
-let registry: MemoryRegistry
-let server: Station<Server>
-
-beforeAll(() => sodium.ready)
-beforeEach(() => {
-  world = new World()
-  registry = new MemoryRegistry()
-  server = world.server(registry)
-})
-
-const refusals = (station: Station) => station.core.snapshot().refusals
-const names = () => server.core.snapshot().peers.map(({ name }) => name)
+import { names, refusals, registry, server, world } from './server_fixture.js'
+import type { Station } from './world_fixture.js'
 
 describe('a stranger', () => {
   it('is refused by name and leaves nothing behind', () => {

@@ -1,23 +1,8 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Server } from '../../src/core/server.js'
+import { describe, expect, it } from 'vitest'
 import { MS, SECOND } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
-import { MemoryRegistry, SERVER_V4, type Station, World } from './world_fixture.js'
-
-let world: World
-let registry: MemoryRegistry
-let server: Station<Server>
-
-beforeAll(() => sodium.ready)
-beforeEach(() => {
-  world = new World()
-  registry = new MemoryRegistry()
-  server = world.server(registry)
-})
-
-const refusals = (station: Station) => station.core.snapshot().refusals
-const names = () => server.core.snapshot().peers.map(({ name }) => name)
+import { names, refusals, registry, server, world } from './server_fixture.js'
+import { SERVER_V4 } from './world_fixture.js'
 
 describe('an invitation', () => {
   it('binds the first key that proves to hold its secret, and is over', () => {

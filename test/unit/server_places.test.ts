@@ -1,5 +1,4 @@
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Endpoint } from '../../src/boundary.js'
 import { CROSSING } from '../../src/boundary.js'
 import { Initiator } from '../../src/core/initiator.js'
@@ -13,7 +12,6 @@ import { MemoryRegistry } from './world_fixture.js'
 
 let registry: MemoryRegistry
 
-beforeAll(() => sodium.ready)
 beforeEach(() => {
   registry = new MemoryRegistry()
 })

@@ -1,6 +1,5 @@
 /** Client and server together: sessions, from the first handshake to the last word. */
-import sodium from 'libsodium-wrappers'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Client } from '../../src/core/client.js'
 import type { Server } from '../../src/core/server.js'
 import { MESSAGE, TIMER } from '../../src/wire.js'
@@ -14,7 +13,6 @@ let registry: MemoryRegistry
 let server: Station<Server>
 let van: Station<Client>
 
-beforeAll(() => sodium.ready)
 beforeEach(() => {
   world = new World()
   registry = new MemoryRegistry()

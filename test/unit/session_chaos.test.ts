@@ -1,15 +1,12 @@
 /** Whatever happens to client, server and uplinks: once it is over, every uplink carries again. */
 import fc from 'fast-check'
-import sodium from 'libsodium-wrappers'
-import { beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Policy } from '../../src/core/policy.js'
 import type { PeerSnapshot } from '../../src/core/snapshot.js'
 import { MODE } from '../../src/wire.js'
 import { MS, policyOf, SECOND } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
 import { endpoint, MemoryRegistry, SERVER_V4, World } from './world_fixture.js'
-
-beforeAll(() => sodium.ready)
 
 const UPLINKS = 3
 const uplink = fc.nat({ max: UPLINKS - 1 })

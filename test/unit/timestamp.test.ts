@@ -1,6 +1,5 @@
 import fc from 'fast-check'
-import sodium from 'libsodium-wrappers'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type TimestampMemory, Timestamps } from '../../src/core/timestamp.js'
 import { MS, SECOND } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
@@ -119,7 +118,6 @@ describe('a client that has no clock of its own', () => {
   let world: World
   let registry: MemoryRegistry
   let disk: Disk
-  beforeAll(() => sodium.ready)
 
   /** Starts it with this time of day, and says whether it is in session ten seconds later. */
   function start(wallUs: number, timestamps = disk.memory()) {
