@@ -1,6 +1,6 @@
 /** What one run of one subject on one scenario measures, and the middle of several. */
 
-import { median } from '../reporting/median.js'
+import { medianEach } from '../reporting/median.js'
 
 /** Units end the names; a share is of 1. */
 export const METRICS = [
@@ -49,12 +49,4 @@ export type Metric = (typeof METRICS)[number]
 
 export type Sample = Readonly<Partial<Record<Metric, number>>>
 
-/** Metric by metric. */
-export function medianSample(samples: readonly Sample[]): Sample {
-  return Object.fromEntries(
-    METRICS.flatMap((metric) => {
-      const numbers = samples.map((sample) => sample[metric]).filter((each) => each !== undefined)
-      return numbers.length === 0 ? [] : [[metric, median(numbers)]]
-    }),
-  )
-}
+export const medianSample = (samples: readonly Sample[]): Sample => medianEach(METRICS, samples)

@@ -12,22 +12,13 @@ static const struct mp_path *client_path(uint8_t id)
   return &pair.client.tunnel->peers[0]->paths[id];
 }
 
-static void server_sends(void)
-{
-  uint8_t packet[100];
-  fixture_packet(packet, 1, 2, number++);
-  const struct mp_slice slice = {.bytes = packet, .length = sizeof packet};
-  mp_tunnel_on_tun(pair.server.tunnel, &pair.server.outbox, &slice, 1, pair.now_us);
-  fixture_settle(&pair.server);
-}
-
 /* Both sides hear each other all the time. */
 static void send_for(uint64_t us)
 {
   for (const uint64_t end_us = pair.now_us + us; pair.now_us < end_us;
        run_until(&pair, pair.now_us + 10000)) {
     client_sends(&pair, number++);
-    server_sends();
+    server_sends(&pair, number++);
   }
 }
 

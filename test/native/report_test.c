@@ -41,16 +41,6 @@ static uint64_t reports_of_a_second(void)
   return reported_bytes() - before;
 }
 
-/* The server's packet for the client, as an answer. */
-static void server_sends(void)
-{
-  uint8_t packet[100];
-  fixture_packet(packet, 1, 2, number++);
-  const struct mp_slice slice = {.bytes = packet, .length = sizeof packet};
-  mp_tunnel_on_tun(pair.server.tunnel, &pair.server.outbox, &slice, 1, pair.now_us);
-  fixture_settle(&pair.server);
-}
-
 static void one_path_alone_is_reported_seldom(void)
 {
   open_pair(1);
@@ -104,7 +94,7 @@ static void a_report_goes_with_data(void)
     run_until(&pair, pair.now_us + 22000); /* the second one still waits then */
   }
   const uint64_t before = reported_bytes();
-  server_sends();
+  server_sends(&pair, number++);
   CHECK_EQ(reported_bytes() - before, REPORT_BYTES);
   pair_close(&pair);
 }
@@ -123,7 +113,7 @@ static void the_answer_takes_the_report_along(void)
     CHECK_EQ(pair.server.delivered_count, delivered + 1);
     CHECK_EQ(reported_bytes(), before);
     CHECK(mp_tunnel_next_tick(pair.server.tunnel) <= pair.now_us);
-    server_sends();
+    server_sends(&pair, number++);
     const uint64_t with_answer = reported_bytes();
     CHECK(with_answer > before);
     run_until(&pair, pair.now_us);
