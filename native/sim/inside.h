@@ -1,4 +1,4 @@
-/* The inside of a world: world.c builds and answers, carry.c lets things happen. */
+/* The inside of a world: world.c builds and answers, links.c does so for links, carry.c lets things happen. */
 #ifndef MP_SIM_INSIDE_H
 #define MP_SIM_INSIDE_H
 
@@ -71,6 +71,18 @@ struct mp_world {
   struct mp_traffic *traffic; /* NULL: none */
   uint32_t node_count, way_count, flow_count;
 };
+
+/* world.c APIs: */
+
+/* Room for one more pointer in a list that has `count`. */
+bool mp_world_grow(void *list, uint32_t count);
+
+/* NULL: there is none of this number. */
+struct mp_node *mp_world_node(const struct mp_world *world, uint32_t id);
+
+/* links.c APIs: */
+
+void mp_way_close(struct mp_way *way); /* NULL is allowed */
 
 /* carry.c APIs: */
 
