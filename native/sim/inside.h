@@ -1,4 +1,4 @@
-/* The inside of a world: world.c builds and answers, links.c does so for links, carry.c lets things happen. */
+/* The inside of a world: world.c and links.c build and answer, carry.c lets things happen. */
 #ifndef MP_SIM_INSIDE_H
 #define MP_SIM_INSIDE_H
 

@@ -90,7 +90,8 @@ int mp_world_link_add(struct mp_world *world, const struct mp_world_link *link)
       !mp_link_config_is_valid(&link->forward) || !mp_link_config_is_valid(&link->backward))
     return -EINVAL;
   struct mp_port *a_port = &a->ports[link->a.port], *b_port = &b->ports[link->b.port];
-  if (!mp_world_grow(&world->ways, world->way_count + 1) || !mp_world_grow(&a_port->ways, a_port->way_count) ||
+  if (!mp_world_grow(&world->ways, world->way_count + 1) ||
+      !mp_world_grow(&a_port->ways, a_port->way_count) ||
       !mp_world_grow(&b_port->ways, b_port->way_count))
     return -ENOMEM;
   const uint32_t index = world->way_count;
