@@ -193,7 +193,8 @@ void mp_flight_copy(struct mp_flight *flight, uint64_t since_us, mp_flight_offer
   for (uint64_t serial = flight->first; serial < flight->next; serial++) {
     struct mp_flight_entry *entry = entry_of(flight, serial);
     const bool is_copy = entry->what.tries > 1;
-    if (entry->bytes == 0 || entry->offered || is_copy || entry->sent_us < since_us)
+    const bool may_wait = entry->sent_us < since_us && !(entry->what.flow & MP_FLOW_UNORDERED);
+    if (entry->bytes == 0 || entry->offered || is_copy || may_wait)
       continue;
     entry->offered = true;
     mp_load_keep(entry->what.load);

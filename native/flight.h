@@ -104,9 +104,10 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
 /* What is under way here may go on another path as well. Takes over the reference. */
 typedef void mp_flight_offer(void *context, uint64_t serial, const struct mp_flown *what);
 
-/* Offers, oldest first, what is open, was sent at or after since_us and was not offered before. What was
- * itself sent again is left out: its turn comes when it is lost, or two bad paths would outbid each
- * other. */
+/* Offers, oldest first, what is open, was sent at or after since_us and was not offered before; what is
+ * unordered whenever it was sent, because the order in which it goes is the one in which it is delivered.
+ * What was itself sent again is left out: its turn comes when it is lost, or two bad paths would outbid
+ * each other. */
 void mp_flight_copy(struct mp_flight *flight, uint64_t since_us, mp_flight_offer *offer,
                     void *context);
 

@@ -213,6 +213,31 @@ static void grows_to_its_bound_and_no_further(void)
   finish();
 }
 
+static void what_is_unordered_is_offered_in_its_order(void)
+{
+  static const uint32_t order[] = {1, 3, 4, 5};
+  start();
+  uint64_t offered = 0;
+  for (uint32_t i = 0; i < 6; i++) {
+    const struct mp_flown what = {.load = mp_load_take(&loads, 100),
+                                  .flow_seq = i,
+                                  .flow = i % 2 ? MP_FLOW_UNORDERED : 0,
+                                  .tries = 1};
+    REQUIRE(what.load);
+    REQUIRE(mp_flight_add(&flight, RECEIVER, i, &what, 1, BYTES, 10 * i));
+  }
+  mp_flight_copy(&flight, 40, take_offer, &offered);
+  CHECK_EQ(fated_count, 4);
+  for (uint32_t i = 0; i < 4; i++)
+    CHECK_EQ(fated[i], order[i]);
+  mp_flight_copy(&flight, 0, take_offer, &offered);
+  CHECK_EQ(fated_count, 6);
+  CHECK_EQ(fated[4], 0);
+  CHECK_EQ(fated[5], 2);
+  CHECK_EQ(mp_flight_abandon(&flight, &loads, take_fate, NULL), 6);
+  finish();
+}
+
 int main(void)
 {
   RUN(a_report_settles_what_it_covers);
@@ -222,6 +247,7 @@ int main(void)
   RUN(epochs_follow_each_other);
   RUN(what_is_given_up_comes_back_oldest_first);
   RUN(what_is_offered_is_lost_only_while_nothing_else_carries_it);
+  RUN(what_is_unordered_is_offered_in_its_order);
   RUN(those_after_another_are_those_that_are_open);
   RUN(grows_to_its_bound_and_no_further);
   return test_end();
