@@ -23,11 +23,12 @@ static uint64_t reach_of(const struct mp_reorder_path *path)
   return path->live ? heard_reach_of(path) : UINT64_MAX;
 }
 
-struct mp_gap_horizon mp_gap_horizon_of(const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+static struct mp_gap_horizon horizon_of(const struct mp_reorder_path paths[MP_LIMIT_PATHS],
+                                        uint64_t reach_of_path(const struct mp_reorder_path *))
 {
   struct mp_gap_horizon horizon = {UINT64_MAX, UINT64_MAX, MP_CROSSING_NO_PATH};
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    const uint64_t reach_us = reach_of(&paths[id]);
+    const uint64_t reach_us = reach_of_path(&paths[id]);
     if (reach_us < horizon.all_us) {
       horizon.others_us = horizon.all_us;
       horizon.all_us = reach_us;
@@ -37,6 +38,16 @@ struct mp_gap_horizon mp_gap_horizon_of(const struct mp_reorder_path paths[MP_LI
     }
   }
   return horizon;
+}
+
+struct mp_gap_horizon mp_gap_horizon_of(const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  return horizon_of(paths, reach_of);
+}
+
+struct mp_gap_horizon mp_gap_heard_horizon_of(const struct mp_reorder_path paths[MP_LIMIT_PATHS])
+{
+  return horizon_of(paths, heard_reach_of);
 }
 
 /* What came on the path does not show yet that all sent on it before the packet has come or was lost.

@@ -26,6 +26,9 @@ struct mp_gap_horizon {
 
 struct mp_gap_horizon mp_gap_horizon_of(const struct mp_reorder_path paths[MP_LIMIT_PATHS]);
 
+/* The same, but what a path that fell silent had under way may be sent again. */
+struct mp_gap_horizon mp_gap_heard_horizon_of(const struct mp_reorder_path paths[MP_LIMIT_PATHS]);
+
 /* Nothing sent before the packet can still come on any path. Strictly: packets sent in the same
  * microsecond share a time. */
 static inline bool mp_gap_is_lost(const struct mp_gap *gap, const struct mp_gap_horizon *horizon)

@@ -343,7 +343,7 @@ static void settle(struct mp_reorder *reorder, const struct mp_reorder_path path
       deadline_us = bucket->due_us;
   }
   reorder->deadline_us = deadline_us;
-  mp_unordered_settle(&reorder->unordered, &horizon, until_us);
+  mp_unordered_settle(&reorder->unordered, paths, until_us);
 }
 
 void mp_reorder_prove(struct mp_reorder *reorder,

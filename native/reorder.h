@@ -80,8 +80,8 @@ enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t b
                                           uint64_t now_us);
 
 /* The same for a packet that needs no order: delivered at once, if it is no copy. One that `follows` waits
- * for the one before it while that can still come, but not for a repair. Sequences of their own; too old
- * is what MP_ONCE_BITS do not reach. */
+ * for the one before it while that can still come, and as briefly where a path fell silent, but for no
+ * other repair. Sequences of their own; too old is what MP_ONCE_BITS do not reach. */
 enum mp_reorder_verdict mp_reorder_insert_unordered(struct mp_reorder *reorder, uint16_t bucket,
                                                     uint32_t flow_seq, struct mp_packet *packet,
                                                     const struct mp_reorder_path paths[MP_LIMIT_PATHS],

@@ -1,5 +1,13 @@
 #include "unordered.h"
 
+/* By so much longer than the slower path usually takes a packet waits for the one before it, which goes
+ * again on another when that path has failed. Of two links of 20 Mbit/s with 10 ms beside TCP that are cut
+ * or pulled out, a flow of 90 a second is out of order in 5 of 64 runs where silence is a proof, in 3 where
+ * it is none, in one with 5 ms and in none with 20. Over recorded radio links, which pause without failing,
+ * its 99th percentile is longer by 3 to 8 ms of 230 and 320 so, and by 33 and 18 when it waits until the
+ * sender is sure to have missed it (simulation). */
+#define GRACE_US 20000u
+
 void mp_unordered_close(struct mp_unordered *unordered)
 {
   while (unordered->follow.count > 0)
@@ -38,7 +46,7 @@ static bool follows(struct mp_unordered *unordered, uint16_t bucket, uint32_t fl
   return mp_follow_put(&unordered->follow, &(struct mp_follower){
       .packet = kept,
       .gap = gap,
-      .due_us = mp_gap_due(&gap, now_us, paths),
+      .due_us = mp_gap_due(&gap, now_us, paths) + GRACE_US,
       .flow_seq = flow_seq,
       .bucket = bucket,
   });
@@ -77,12 +85,15 @@ enum mp_reorder_verdict mp_unordered_insert(struct mp_unordered *unordered, uint
   return verdict;
 }
 
-void mp_unordered_settle(struct mp_unordered *unordered, const struct mp_gap_horizon *horizon,
-                         uint64_t until_us)
+void mp_unordered_settle(struct mp_unordered *unordered,
+                         const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t until_us)
 {
+  if (unordered->follow.count == 0)
+    return;
+  const struct mp_gap_horizon horizon = mp_gap_heard_horizon_of(paths);
   for (unsigned i = 0; i < unordered->follow.count;) {
     const struct mp_follower *each = &unordered->follow.waiting[i];
-    if (!mp_gap_is_lost(&each->gap, horizon) && each->due_us > until_us) {
+    if (!mp_gap_is_lost(&each->gap, &horizon) && each->due_us > until_us) {
       i++;
       continue;
     }

@@ -31,7 +31,7 @@ enum mp_reorder_verdict mp_unordered_insert(struct mp_unordered *unordered, uint
 
 /* Delivers those that nothing can come before any more, or that were due at until_us, with what waits
  * before them. */
-void mp_unordered_settle(struct mp_unordered *unordered, const struct mp_gap_horizon *horizon,
-                         uint64_t until_us);
+void mp_unordered_settle(struct mp_unordered *unordered,
+                         const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t until_us);
 
 #endif

@@ -3,6 +3,7 @@
 #include "reorder_fixture.h"
 
 #define SLACK_US 2000u
+#define GRACE_US 20000u
 
 enum { QUICK, SLOW };
 
@@ -90,7 +91,7 @@ static void when_nothing_comes_the_delay_of_the_slow_path_is_waited_for(void)
 {
   open_after_first();
   arrive_on(QUICK, 2, 20, true);
-  const uint64_t due_us = S + (20 + 40) * MS + SLACK_US;
+  const uint64_t due_us = S + (20 + 40) * MS + SLACK_US + GRACE_US;
   CHECK_EQ(mp_reorder_deadline(reorder), due_us);
   mp_reorder_advance(reorder, paths, due_us - 1);
   CHECK_EQ(delivered_count, 0);
@@ -98,6 +99,30 @@ static void when_nothing_comes_the_delay_of_the_slow_path_is_waited_for(void)
   EXPECT(2);
   CHECK_EQ(arrive_on(SLOW, 1, 19, false), MP_REORDER_TAKEN); /* late, yet never seen */
   EXPECT(1);
+  close_reorder();
+}
+
+static void silence_proves_nothing(void)
+{
+  open_after_first();
+  arrive_on(QUICK, 2, 20, true);
+  paths[SLOW].live = false;
+  mp_reorder_prove(reorder, paths, S + 50 * MS);
+  CHECK_EQ(delivered_count, 0);
+  CHECK_EQ(arrive_on(QUICK, 1, 60, false), MP_REORDER_TAKEN); /* sent again */
+  EXPECT(1, 2);
+  close_reorder();
+}
+
+static void a_path_that_carried_nothing_is_not_waited_for(void)
+{
+  open_after_first();
+  paths[SLOW].live = paths[SLOW].carrying = false;
+  paths[SLOW].changed_us = S - MS;
+  paths[SLOW].newest_sent_us = S; /* the first packet */
+  arrive_on(QUICK, 2, 20, true);
+  mp_reorder_prove(reorder, paths, S + 30 * MS);
+  EXPECT(2);
   close_reorder();
 }
 
@@ -147,6 +172,8 @@ int main(void)
   RUN(other_buckets_do_not_wait);
   RUN(a_proof_lets_pass_in_order);
   RUN(when_nothing_comes_the_delay_of_the_slow_path_is_waited_for);
+  RUN(silence_proves_nothing);
+  RUN(a_path_that_carried_nothing_is_not_waited_for);
   RUN(copies_are_dropped_when_their_turn_comes);
   RUN(who_finds_the_list_full_passes);
   RUN(sequences_wrap);
