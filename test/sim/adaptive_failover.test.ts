@@ -181,25 +181,29 @@ describe.each(
     ),
   ),
 )('a thin flow to the $towards beside TCP, $failure of each of $set', (shape) => {
-  it('keeps its order when it leaves a path and when it comes back', async () => {
-    const { links, failure, towards } = shape
-    const pair = await open(links)
-    pair.stream({ congestion: 'cubic', towards })
-    const flow = pair.flow({ packetsPerSecond: 90, payloadBytes: 60, towards })
-    pair.runFor(5 * SECOND)
-    flow.restart()
-    for (const uplink of links.keys()) {
-      fail(pair, uplink, failure)
-      pair.runFor(2 * SECOND)
-      mend(pair, uplink, failure)
-      pair.runFor(4 * SECOND)
-    }
-    flow.stop()
-    pair.runFor(SECOND)
-    const { lost, reordered } = flow.stats()
-    expect({ lost, reordered }).toEqual({ lost: 0, reordered: 0 })
-    pair.close()
-  })
+  /** By when it starts a flow changes its path just before a failure, or does not. */
+  it.each([0, 3.7, 11.1, 25.9])(
+    'keeps its order when it leaves and comes back, %d ms later',
+    async (ms) => {
+      const { links, failure, towards } = shape
+      const pair = await open(links, 2 * SECOND + ms * MS)
+      pair.stream({ congestion: 'cubic', towards })
+      const flow = pair.flow({ packetsPerSecond: 90, payloadBytes: 60, towards })
+      pair.runFor(5 * SECOND)
+      flow.restart()
+      for (const uplink of links.keys()) {
+        fail(pair, uplink, failure)
+        pair.runFor(2 * SECOND)
+        mend(pair, uplink, failure)
+        pair.runFor(4 * SECOND)
+      }
+      flow.stop()
+      pair.runFor(SECOND)
+      const { lost, reordered } = flow.stats()
+      expect({ lost, reordered }).toEqual({ lost: 0, reordered: 0 })
+      pair.close()
+    },
+  )
 })
 
 describe('a link that flaps ten times', () => {
