@@ -13,6 +13,15 @@
  * doubt.c     paths without progress
  * twin.c      copies of thin packets while a path is in doubt
  *
+ * They stand on leaves, which know of one path or one queue and of nothing else:
+ *
+ * queue.c     what waits, by codel.c dropped or marked when it waits for too long; load.c keeps it
+ * flight.c    what is under way on one path
+ * feedback.c  what a report says of it
+ * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c,
+ *             losses.c and trial.c make of them
+ * pacer.c     how fast it may go
+ *
  * scheduling: a flow is thin until it has shown otherwise. When it has been so for a while its packets
  * are delivered on arrival, but for TCP's: their receiver could do nothing with them before the missing
  * one came, but take it for lost. All others are put in order by the far end; a narrow flow takes the

@@ -5,9 +5,10 @@
  * tunnel.c   opening, closing, time     out.c        TUN to UDP
  * command.c  what TypeScript wants      in.c         UDP to TUN
  * stats.c    what TypeScript asks       handshake.c  what strangers send
- * adaptive.h the mode of that name      health.c     silence, who is in use, when to ask
- * report.c   feedback, in all modes     probe.c      asking a path, and what it answers
- *                                       sizing.c     which sizes pass whole
+ * health.c   silence, when to ask       probe.c      asking a path, and what it answers
+ * sizing.c   which sizes pass whole     report.c     feedback, in all modes
+ *
+ * adaptive.h lists the mode of that name, reorder.h what puts packets back in order.
  *
  * Two threads may run it: either may call on_tun, one of them all the rest, and both hold one lock
  * around each call but those that say that they need none. now_us is monotonic; a step back counts as
