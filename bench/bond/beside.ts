@@ -1,7 +1,7 @@
 /** What a ping and a stream of numbered datagrams tell of a run. */
 
 import type { StreamReport } from '../lab/arrivals.js'
-import type { PingReport } from '../lab/traffic.js'
+import type { PingReport } from '../lab/ping.js'
 import type { Sample } from './sample.js'
 
 /** The nearest rank: a value that was seen, never one between two. */

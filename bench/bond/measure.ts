@@ -1,8 +1,11 @@
 /** One run: a lab of its own, one subject, one load, and what was seen of it. */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { createLab, type Lab } from '../lab/lab.js'
 import { inNamespace, run } from '../lab/namespaces.js'
-import { type Congestion, pause, startPing, startStream } from '../lab/traffic.js'
+import { startPing } from '../lab/ping.js'
+import { startStream } from '../lab/stream.js'
+import type { Congestion } from '../lab/traffic.js'
 import { type Arrived, mbitBetween } from './arrived.js'
 import { pingSample, streamSample } from './beside.js'
 import { type BulkReport, runBulk } from './bulk.js'

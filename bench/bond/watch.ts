@@ -1,8 +1,8 @@
 /** Makes happen what a scenario has happen to its links, and watches what goes over each of them. */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import type { DirectionStats } from '../lab/emulator.js'
 import type { Lab } from '../lab/lab.js'
-import { pause } from '../lab/traffic.js'
 import type { Direction } from './bulk.js'
 import type { Happening } from './scenarios/scenario.js'
 

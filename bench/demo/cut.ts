@@ -1,8 +1,9 @@
 /** The second scene: a line is cut under a steady stream, and comes back. */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import type { StreamReport } from '../lab/arrivals.js'
 import type { Daemon } from '../lab/daemon.js'
-import { pause, startStream } from '../lab/traffic.js'
+import { startStream } from '../lab/stream.js'
 import type { Tunnel } from '../lab/tunnel.js'
 import type { Claims } from './claims.js'
 import { DSL, LINES, LTE } from './place.js'

@@ -1,7 +1,8 @@
 /** The first scene: how much one TCP connection gets of each line alone, and of both. */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Lab } from '../lab/lab.js'
-import { type Congestion, pause, runTcp } from '../lab/traffic.js'
+import { type Congestion, runTcp } from '../lab/traffic.js'
 import type { Tunnel } from '../lab/tunnel.js'
 import type { Claims } from './claims.js'
 import { LINES, type Line } from './place.js'

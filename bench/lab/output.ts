@@ -20,3 +20,12 @@ export function line(child: ChildProcess, pattern: RegExp): Promise<string> {
     )
   })
 }
+
+/** All that a program prints from here on, once it has ended. */
+export function collect(child: ChildProcess): Promise<string> {
+  let text = ''
+  child.stdout?.on('data', (data: Buffer) => {
+    text += data
+  })
+  return new Promise((resolve) => child.once('close', () => resolve(text)))
+}

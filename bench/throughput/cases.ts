@@ -1,6 +1,7 @@
 /** What each contestant is asked to do, once a round. */
 
-import { runTcp, startPing, type TcpOptions } from '../lab/traffic.js'
+import { startPing } from '../lab/ping.js'
+import { runTcp, type TcpOptions } from '../lab/traffic.js'
 import type { Carrier } from './contestants/contestant.js'
 import { type DownloadClient, runDownloads } from './downloads.js'
 import { runFlood } from './flood.js'

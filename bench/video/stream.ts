@@ -3,8 +3,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Site } from '../lab/site.js'
-import { pause, type Way } from '../lab/traffic.js'
+import type { Way } from '../lab/traffic.js'
 import { DIGESTS } from './clip.js'
 import { digestOf, type ReceivedFrame } from './frames.js'
 

@@ -7,7 +7,7 @@ import {
   removeNamespaceSync,
   run,
 } from '../../bench/lab/namespaces.js'
-import { answered } from '../../bench/lab/traffic.js'
+import { answered } from '../../bench/lab/ping.js'
 import { COUNTER } from '../../src/boundary.js'
 import { LineProgram } from './line_program.js'
 

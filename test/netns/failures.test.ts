@@ -1,8 +1,10 @@
 /** What the modes promise when links lose or die, with real processes and real packets. */
+
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { StreamReport } from '../../bench/lab/arrivals.js'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
-import { pause, startStream } from '../../bench/lab/traffic.js'
+import { startStream } from '../../bench/lab/stream.js'
 import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
 
 const say = (claim: string) => console.log(`  ${claim}`)

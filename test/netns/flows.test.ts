@@ -1,10 +1,10 @@
 /** balance-xor with real packets: which link carries a flow, one flow after the other. */
 
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
 import { repositoryPath } from '../../bench/lab/repository.js'
-import { pause } from '../../bench/lab/traffic.js'
 import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
 import { PROBE_BYTES } from './probe.js'
 

@@ -1,8 +1,8 @@
 /** What a tunnel costs that nobody uses. */
 import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
-import { pause } from '../../bench/lab/traffic.js'
 import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
 import { PROBE_BYTES } from './probe.js'
 

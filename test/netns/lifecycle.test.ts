@@ -5,12 +5,14 @@
  * Bounds on time are requirements of users, not of the code: they leave a busy machine room.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Daemon, MPTUN } from '../../bench/lab/daemon.js'
 import { footprint } from '../../bench/lab/footprint.js'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
 import { setHosts } from '../../bench/lab/namespaces.js'
-import { answered, pause, type Stream, startPing, startStream } from '../../bench/lab/traffic.js'
+import { answered, startPing } from '../../bench/lab/ping.js'
+import { type Stream, startStream } from '../../bench/lab/stream.js'
 import {
   enrol,
   expectSame,

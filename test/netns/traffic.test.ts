@@ -5,17 +5,13 @@
  * This is a floor of correctness: its bounds leave a busy machine room. bench/ measures.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Daemon } from '../../bench/lab/daemon.js'
 import { createLab, type Lab, type Side } from '../../bench/lab/lab.js'
-import {
-  type Congestion,
-  pause,
-  runTcp,
-  runUdp,
-  startPing,
-  startStream,
-} from '../../bench/lab/traffic.js'
+import { startPing } from '../../bench/lab/ping.js'
+import { startStream } from '../../bench/lab/stream.js'
+import { type Congestion, runTcp, runUdp } from '../../bench/lab/traffic.js'
 import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
 
 const LINKS = [
