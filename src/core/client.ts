@@ -228,7 +228,7 @@ export class Client extends Tunnel {
       ? 'the server has revoked this key: ask for a new invitation'
       : 'the server was shut down'
     peer.epochs.dropAll()
-    peer.restart(nowUs)
+    peer.restart(nowUs, why)
     this.context.fact({ kind: 'session-down', peer: peer.name, why })
     this.#dialer.handleClosed(nowUs, isRevoked, why)
   }

@@ -67,12 +67,12 @@ export class PathLife {
     if (this.#upAtUs !== undefined) this.#upAtUs = 0
   }
 
-  /** The other side began anew: nothing that was before counts. */
-  restart(nowUs: number): void {
+  /** The session began anew or, `why`, is over: nothing that was before counts. */
+  restart(nowUs: number, why?: string): void {
     this.#holdDownUs = 0
     this.#wasUp = false
     this.#upAtUs = undefined
-    this.why = this.state === 'down' ? UNANSWERED : 'the session that it was in is over'
+    this.why = why ?? (this.state === 'down' ? UNANSWERED : 'a new session has begun')
     if (this.state !== 'down') this.#enter(nowUs, 'down')
   }
 

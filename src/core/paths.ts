@@ -117,10 +117,10 @@ export class Paths {
   }
 
   /** The session began anew: C has forgotten its measurements and takes no path for usable. */
-  restart(nowUs: number): void {
+  restart(nowUs: number, why?: string): void {
     for (const [path, { stats }] of this.#paths) {
       stats.restart()
-      this.#change(path, (life) => life.restart(nowUs))
+      this.#change(path, (life) => life.restart(nowUs, why))
     }
   }
 

@@ -197,13 +197,13 @@ export class Peer {
     }
   }
 
-  /** The session began anew: C has forgotten its measurements and takes no path for usable. */
-  restart(nowUs: number): void {
+  /** The session began anew or, `why`, is over: C has forgotten its measurements and takes no path for usable. */
+  restart(nowUs: number, why?: string): void {
     this.#planBytes = undefined
     this.channel.restart()
     this.#stats.restart()
     this.#planner.restart()
-    this.#paths.restart(nowUs)
+    this.#paths.restart(nowUs, why)
   }
 
   /** All measurements of one moment have been told. */

@@ -133,7 +133,11 @@ describe('the life of a path', () => {
     holdDown(life, SECOND)
     life.restart(2 * SECOND)
     expect(life).toMatchObject({ state: 'down', sinceUs: 2 * SECOND })
-    expect(life.why).not.toBe('')
+    expect(life.why).toBe('a new session has begun')
+    life.restart(2 * SECOND)
+    expect(life.why).toBe('no answer from the other side yet')
+    life.restart(2 * SECOND, 'the server was shut down')
+    expect(life.why).toBe('the server was shut down')
     expect(holdDown(life, 3 * SECOND)).toBe(0)
   })
 

@@ -66,6 +66,8 @@ describe('a peer that is revoked', () => {
     expect(server.factsOf('session-down')).toMatchObject([{ peer: 'van', why: 'revoked' }])
     expect(van.up()).toEqual([])
     expect(van.factsOf('session-down')).toHaveLength(1)
+    const why = 'the server has revoked this key: ask for a new invitation'
+    expect(van.core.snapshot().peers[0]!.paths).toMatchObject([{ why }, { why }])
     expect(server.core.revoke('van')).toBe(false)
   })
 
