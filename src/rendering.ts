@@ -75,6 +75,10 @@ const measured = (head: string, cell: (of: PathMeasured) => string): Column => [
   (path) => (path.measured === undefined ? '-' : cell(path.measured)),
 ]
 
+/** One that nothing is known of while only we have sent. */
+const answered = (head: string, cell: (of: PathMeasured) => string): Column =>
+  measured(head, (of) => (of.smoothedRttMs === 0 ? '-' : cell(of)))
+
 /** One of what a window knows. */
 const windowed = (head: string, cell: (of: WindowReport) => string): Column =>
   measured(head, ({ window }) => (window === undefined ? '-' : cell(window)))
@@ -83,8 +87,8 @@ const COLUMNS: readonly Column[] = [
   ['path', ({ label }) => label],
   ['state', (path) => (path.measured?.window?.suspect ? 'suspect' : path.state)],
   ['since', ({ sinceS }) => (sinceS === undefined ? '-' : duration(sinceS))],
-  measured('rtt', ({ smoothedRttMs }) => milliseconds(smoothedRttMs)),
-  measured('jitter', ({ jitterMs }) => milliseconds(jitterMs)),
+  answered('rtt', ({ smoothedRttMs }) => milliseconds(smoothedRttMs)),
+  answered('jitter', ({ jitterMs }) => milliseconds(jitterMs)),
   measured('loss out/in', ({ outLoss, inLoss }) => `${percent(outLoss)} ${percent(inLoss)}`),
   measured('all out/in', (of) => `${percent(of.outLossTotal)} ${percent(of.inLossTotal)}`),
   measured('out', ({ outBytesPerS }) => bitRate(outBytesPerS)),

@@ -12,11 +12,13 @@ export function revokeCommand(): Command {
     .addHelpText('after', examples('mptun revoke barge'))
     .action(async (name: string, options: TunOptions) => {
       const store = await openStore(options.stateDir)
-      const invites = store.inviteIds().filter((id) => store.readInvite(id)?.name === name)
+      const invited = store.inviteIds().map((id) => ({ id, name: store.readInvite(id)?.name }))
+      const invites = invited.filter((invite) => invite.name === name).map(({ id }) => id)
       const wasPeer = store.removePeer(name)
       for (const id of invites) store.removeInvite(id)
       if (!wasPeer && invites.length === 0) {
-        const names = store.peerNames()
+        const open = invited.flatMap((invite) => invite.name ?? [])
+        const names = [...new Set([...store.peerNames(), ...open])].sort()
         throw configError(
           'PEER',
           `found no peer and no invitation "${name}"${suggestion(name, names)}; there are: ${names.join(', ') || 'none'}`,

@@ -147,6 +147,9 @@ describe('enrolment', () => {
   })
 
   it('ends with revoke', async () => {
+    expect((await server('revoke', 'bargee')).stderr).toContain(
+      'found no peer and no invitation "bargee" (did you mean "barge"?); there are: barge',
+    )
     const revoked = await server('revoke', 'barge')
     expect(revoked.stdout).toContain('barge is revoked; no daemon runs for mptun0')
     expect(await server('revoke', 'barge')).toMatchObject({

@@ -123,6 +123,15 @@ describe('the text of a status', () => {
     expect(text).toMatch(/wwan0 .* weight 3 tier 1 standby/)
   })
 
+  it('knows no round trip of a path that was never answered', () => {
+    const silent = { ...PATH, state: 'down' as const, measured: { ...MEASURED, smoothedRttMs: 0 } }
+    const [peer] = REPORT.peers
+    const peers = [{ ...peer!, paths: [silent] }]
+    expect(renderStatus({ ...REPORT, peers }, false)).toMatch(
+      /eth0 +down +2 min 5 s +- +- +1\.2% 0%/,
+    )
+  })
+
   it('names what was dropped and refused', () => {
     expect(text).toMatch(/dropAuth\s+3 {2}datagram: the tag is wrong/)
     expect(text).toMatch(/refused mac1\s+12 {2}handshake: made without knowledge/)
