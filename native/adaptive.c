@@ -19,6 +19,7 @@ bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer)
       free(adaptive);
       return false;
     }
+    mp_sparse_open(&adaptive->flows, sizeof(struct mp_adaptive_flow));
     adaptive->pump_us = UINT64_MAX;
     for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
       mp_window_open(&adaptive->lanes[id].window, tunnel->now_us);
@@ -47,7 +48,9 @@ static void forget_again(struct mp_tunnel *tunnel, struct mp_adaptive *adaptive)
   for (unsigned class = 0; class < MP_QUEUE_CLASSES; class++) {
     struct mp_agains *again = &adaptive->again[class];
     for (; again->head != again->tail; again->head++)
-      drop(tunnel, &again->slots[again->head % MP_AGAIN_SLOTS].what);
+      drop(tunnel, &mp_agains_first(again)->what);
+    free(again->slots);
+    *again = (struct mp_agains){0};
   }
 }
 
@@ -59,7 +62,7 @@ void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
   forget_again(tunnel, adaptive);
   mp_stretch_end(&adaptive->stretch, tunnel->now_us);
   adaptive->delay_any = false;
-  memset(adaptive->flows, 0, sizeof adaptive->flows);
+  mp_sparse_erase(&adaptive->flows);
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     struct mp_lane *lane = &adaptive->lanes[id];
     mp_flight_close(&lane->flight, &tunnel->loads);
@@ -94,6 +97,7 @@ void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
     mp_flight_close(&adaptive->lanes[id].flight, &tunnel->loads);
   mp_queue_close(adaptive->queue);
+  mp_sparse_close(&adaptive->flows);
   free(adaptive);
   peer->adaptive = NULL;
 }
@@ -122,10 +126,8 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   struct mp_load *load = take_load(tunnel, packet);
-  if (!load) {
-    mp_count(tunnel, MP_COUNTER_DROP_OUT_QUEUE_FULL);
-    return;
-  }
+  if (!load)
+    goto drop_no_room;
   load->segments = *segments;
   load->segments.packet = load->bytes;
   load->offload = packet->offload;
@@ -134,7 +136,9 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
   load->flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
   load->ecn_capable = is_ecn_capable(load->bytes);
   load->patient = !load->ecn_capable && mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP;
-  struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
+  struct mp_adaptive_flow *flow = mp_sparse_use(&adaptive->flows, bucket);
+  if (!flow)
+    goto drop_no_memory;
   mp_class_note(flow, load, tunnel->now_us);
   if (!flow->bulky && !mp_queue_holds(adaptive->queue, bucket) &&
       !mp_stretch_waits(&adaptive->stretch, bucket) && mp_pump_thin(tunnel, peer, load))
@@ -144,6 +148,12 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
   const uint64_t queued_us = since_us > 0 ? tunnel->now_us - since_us : 0;
   if (!mp_stretch_hold(&adaptive->stretch, load, queued_us, tunnel->now_us))
     mp_queue_put(adaptive->queue, load, class, tunnel->now_us);
+  return;
+
+drop_no_memory:
+  mp_load_drop(&tunnel->loads, load);
+drop_no_room:
+  mp_count(tunnel, MP_COUNTER_DROP_OUT_QUEUE_FULL);
 }
 
 void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)

@@ -37,6 +37,7 @@
 #include "haste.h"
 #include "load.h"
 #include "queue.h"
+#include "sparse.h"
 #include "stretch.h"
 #include "window.h"
 
@@ -94,8 +95,8 @@ struct mp_lane {
   } copies;
 };
 
-/* Packets that were lost, in the order in which that was found out. */
-#define MP_AGAIN_SLOTS 4096u
+/* Packets that were lost, in the order in which that was found out: at most so many. */
+#define MP_AGAIN_MOST 4096u
 
 struct mp_again {
   struct mp_flown what;
@@ -104,16 +105,24 @@ struct mp_again {
   bool is_offer;   /* it is under way there, and may have come by the time when it is its turn */
 };
 
+/* A ring that grows to what is lost at once. */
 struct mp_agains {
   uint32_t head, tail;
-  struct mp_again slots[MP_AGAIN_SLOTS];
+  uint32_t capacity; /* a power of two, or 0 */
+  struct mp_again *slots;
 };
+
+/* The oldest; there must be one. */
+static inline struct mp_again *mp_agains_first(const struct mp_agains *agains)
+{
+  return &agains->slots[agains->head & (agains->capacity - 1)];
+}
 
 struct mp_adaptive {
   struct mp_queue *queue;
   struct mp_stretch stretch;
   struct mp_lane lanes[MP_LIMIT_PATHS];
-  struct mp_adaptive_flow flows[MP_LIMIT_BUCKETS];
+  struct mp_sparse flows;      /* struct mp_adaptive_flow, of each bucket that sent something */
   struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */
   uint8_t reports_on;          /* the path that reports should come on: the quickest towards us */
   uint32_t detour_us;          /* how much later the newest one came, if on another */
@@ -131,5 +140,12 @@ struct mp_adaptive {
   uint64_t pump_us;            /* when pacing lets something go */
   uint64_t resent, resent_octets, copied, given_up;
 };
+
+/* Of a bucket that has sent something. */
+static inline struct mp_adaptive_flow *mp_adaptive_flow(const struct mp_adaptive *adaptive,
+                                                        uint16_t bucket)
+{
+  return mp_sparse_find(&adaptive->flows, bucket);
+}
 
 #endif

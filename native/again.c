@@ -1,7 +1,12 @@
 /* What has to be sent again: lost, refused by the kernel, or perhaps lost. It waits for the pump. */
 #include "adaptive.h"
+
+#include <stdlib.h>
+
 #include "corridor.h"
 #include "le.h"
+
+#define CAPACITY_LEAST 16u
 
 /* Tries of one packet, the first included. */
 #define MOST_TRIES 4u
@@ -9,17 +14,36 @@
  * long, or a cut would lose packets: twice the time after which a path is doubted. */
 #define AGAIN_LEAST_US 400000u
 
+/* Makes room for one more. */
+static bool has_room(struct mp_agains *agains)
+{
+  const uint32_t count = agains->tail - agains->head;
+  if (count < agains->capacity)
+    return true;
+  const uint32_t capacity = agains->capacity > 0 ? agains->capacity * 2 : CAPACITY_LEAST;
+  struct mp_again *slots =
+      capacity <= MP_AGAIN_MOST ? malloc(capacity * sizeof slots[0]) : NULL;
+  if (!slots)
+    return false;
+  for (uint32_t at = agains->head; at != agains->tail; at++)
+    slots[at & (capacity - 1)] = agains->slots[at & (agains->capacity - 1)];
+  free(agains->slots);
+  agains->slots = slots;
+  agains->capacity = capacity;
+  return true;
+}
+
 /* Takes the reference. False when there is no room. */
 static bool put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_again *again)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  const bool is_wide = adaptive->flows[again->what.flow & (MP_LIMIT_BUCKETS - 1)].wide_us != 0;
-  struct mp_agains *agains = &adaptive->again[is_wide ? MP_QUEUE_WIDE : MP_QUEUE_NARROW];
-  if (agains->tail - agains->head == MP_AGAIN_SLOTS) {
+  const uint16_t bucket = again->what.flow & (MP_LIMIT_BUCKETS - 1);
+  struct mp_agains *agains = &adaptive->again[mp_class_now(peer, bucket)];
+  if (!has_room(agains)) {
     mp_load_drop(&tunnel->loads, again->what.load);
     return false;
   }
-  agains->slots[agains->tail++ % MP_AGAIN_SLOTS] = *again;
+  agains->slots[agains->tail++ & (agains->capacity - 1)] = *again;
   return true;
 }
 

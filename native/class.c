@@ -107,7 +107,7 @@ static void fade(struct mp_adaptive_flow *flow, uint64_t now_us)
 
 static void note_queue(struct mp_adaptive *adaptive, uint16_t bucket, uint64_t now_us)
 {
-  struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
+  struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   const uint64_t step_us = now_us - flow->judged_us;
   flow->judged_us = now_us;
   if (!mp_queue_holds(adaptive->queue, bucket)) {
@@ -244,7 +244,7 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
-  struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
+  struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   const struct mp_window *window = &adaptive->lanes[best].window;
   const bool is_asked = mp_stretch_asks(&adaptive->stretch, bucket, flow->recent_octets,
                                         mp_window_rate(window));
@@ -273,7 +273,7 @@ static void note_width(const struct mp_peer *peer, uint16_t bucket, uint8_t best
                        uint64_t now_us)
 {
   const struct mp_adaptive *adaptive = peer->adaptive;
-  struct mp_adaptive_flow *flow = &peer->adaptive->flows[bucket];
+  struct mp_adaptive_flow *flow = mp_adaptive_flow(peer->adaptive, bucket);
   if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket))
     return;
   if (!flow->wide_us &&
@@ -312,7 +312,7 @@ enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
-  struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
+  struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   const uint8_t best = mp_choice_quickest(peer);
   if (best == MP_CROSSING_NO_PATH)
     return mp_class_now(peer, bucket);

@@ -138,7 +138,7 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
   struct mp_load *load = packets->load;
   const bool is_unordered = load->flow & MP_FLOW_UNORDERED;
   const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
-  struct mp_adaptive_flow *flow = &peer->adaptive->flows[bucket];
+  struct mp_adaptive_flow *flow = mp_adaptive_flow(peer->adaptive, bucket);
   uint32_t *next = is_unordered ? &flow->thin_seq : &peer->flow_seq[bucket];
   struct mp_flown what = {
       .load = load,
@@ -180,7 +180,7 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
   const uint16_t paths = mp_choice_narrow(peer);
   struct mp_adaptive *adaptive = peer->adaptive;
   uint8_t id = mp_choice_quickest_of(tunnel, peer, paths);
-  const uint8_t before = adaptive->flows[load->flow & (MP_LIMIT_BUCKETS - 1)].path;
+  const uint8_t before = mp_adaptive_flow(adaptive, load->flow & (MP_LIMIT_BUCKETS - 1))->path;
   if (id != before && paths & mp_path_bit(before) &&
       mp_choice_arrival_us(tunnel, peer, before) < mp_choice_arrival_us(tunnel, peer, id) + STICKY_US)
     id = before;
@@ -247,7 +247,7 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   struct mp_agains *agains = &adaptive->again[class];
   if (agains->head == agains->tail)
     return false;
-  struct mp_again *again = &agains->slots[agains->head % MP_AGAIN_SLOTS];
+  struct mp_again *again = mp_agains_first(agains);
   uint16_t paths = mp_choice_wide(peer);
   if (paths & ~(1u << (again->avoids & 31)))
     paths &= (uint16_t)~(1u << (again->avoids & 31));
@@ -330,7 +330,7 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   if (!able || !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
     return false;
   const uint16_t bucket = packet.load->flow & (MP_LIMIT_BUCKETS - 1);
-  const struct mp_adaptive_flow *flow = &adaptive->flows[bucket];
+  const struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   uint8_t id = MP_CROSSING_NO_PATH;
   const bool reaches = mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket);
   if (reaches && mp_stretch_spills(&adaptive->stretch, tunnel->now_us))

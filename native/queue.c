@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "sparse.h"
+
 /* Octets of a turn: an Ethernet frame, so that a large packet costs as much as several small ones
  * (RFC 8290 section 5.2.4). Nobody feels turns of a super-packet where they are over in 100 us, and
  * packets of a flow that go together cost both ends half: of four TCP streams over an unlimited path 4.5
@@ -23,7 +25,7 @@
 /* Whether a bucket has a turn to come, and with whom: a new one before all that are old. */
 enum age { IDLE, NEW, OLD };
 
-/* Touched by every packet, and by nothing else: untouched ones cost no memory. */
+/* Touched by every packet. */
 struct bucket {
   struct mp_load *head, *tail; /* the tail is valid while there is a head */
   struct mp_codel codel;
@@ -63,8 +65,14 @@ struct mp_queue {
   struct mp_queue_stats stats;
   struct lane lanes[MP_QUEUE_CLASSES];
   struct turn turns[RINGS_END]; /* of the buckets that are not idle, and then the rings */
-  struct bucket buckets[MP_LIMIT_BUCKETS];
+  struct mp_sparse buckets; /* struct bucket, of each where something has waited */
 };
+
+/* Of a bucket where something has waited. */
+static struct bucket *bucket_of(const struct mp_queue *queue, uint16_t at)
+{
+  return mp_sparse_find(&queue->buckets, at);
+}
 
 /* Every bucket that is not idle, be it empty or not. */
 #define FOR_EACH_TURN(queue, at)                                                                   \
@@ -82,6 +90,7 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
   if (!queue)
     return NULL;
   queue->loads = loads;
+  mp_sparse_open(&queue->buckets, sizeof(struct bucket));
   queue->limit_bytes = LIMIT_BYTES;
   queue->held_most_bytes = loads->limit_bytes / 8 * HELD_EIGHTHS;
   queue->quantum_bytes = (int32_t)QUANTUM_BYTES;
@@ -98,13 +107,13 @@ static void rest(struct mp_queue *queue, uint16_t at)
   const struct turn turn = queue->turns[at];
   queue->turns[turn.previous].next = turn.next;
   queue->turns[turn.next].previous = turn.previous;
-  queue->buckets[at].age = IDLE;
+  bucket_of(queue, at)->age = IDLE;
 }
 
 /* Last in the ring of its class and this age, wherever it was. */
 static void line_up(struct mp_queue *queue, uint16_t at, enum age age)
 {
-  struct bucket *bucket = &queue->buckets[at];
+  struct bucket *bucket = bucket_of(queue, at);
   const uint16_t ring = ring_of(bucket->class, age);
   if (bucket->age != IDLE)
     rest(queue, at);
@@ -167,9 +176,12 @@ void mp_queue_close(struct mp_queue *queue)
 {
   if (!queue)
     return;
-  for (uint16_t at = 0; at < MP_LIMIT_BUCKETS; at++)
-    while (queue->buckets[at].head)
-      drop(queue, &queue->buckets[at]);
+  for (uint32_t n = 0; n < queue->buckets.count; n++) {
+    struct bucket *bucket = mp_sparse_nth(&queue->buckets, n);
+    while (bucket->head)
+      drop(queue, bucket);
+  }
+  mp_sparse_close(&queue->buckets);
   free(queue);
 }
 
@@ -182,9 +194,11 @@ static bool is_too_full(const struct mp_queue *queue)
 static void shed(struct mp_queue *queue)
 {
   struct bucket *fattest = NULL;
-  FOR_EACH_TURN(queue, at)
-    if (!fattest || queue->buckets[at].bytes > fattest->bytes)
-      fattest = &queue->buckets[at];
+  FOR_EACH_TURN(queue, at) {
+    struct bucket *bucket = bucket_of(queue, at);
+    if (!fattest || bucket->bytes > fattest->bytes)
+      fattest = bucket;
+  }
   const uint32_t kept_bytes = fattest->bytes - fattest->bytes / 2;
   uint32_t lost = 0;
   do {
@@ -224,8 +238,13 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
                   uint64_t now_us)
 {
   const uint16_t at = load->flow % MP_LIMIT_BUCKETS;
-  struct bucket *bucket = &queue->buckets[at];
+  struct bucket *bucket = mp_sparse_use(&queue->buckets, at);
   const uint32_t bytes = packets_bytes(&load->segments);
+  if (!bucket) {
+    queue->stats.dropped_overflow += load->segments.count;
+    mp_load_drop(queue->loads, load);
+    return;
+  }
   load->since_us = now_us;
   load->next = NULL;
   if (bucket->head) {
@@ -282,7 +301,7 @@ bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t n
   while (queue->lanes[class].bytes > 0) {
     const bool is_new = queue->turns[new].next != new;
     const uint16_t at = queue->turns[is_new ? new : old].next;
-    struct bucket *bucket = &queue->buckets[at];
+    struct bucket *bucket = bucket_of(queue, at);
     if (bucket->deficit <= 0) {
       bucket->deficit += queue->quantum_bytes;
       line_up(queue, at, OLD);
@@ -309,7 +328,7 @@ void mp_queue_take_more(struct mp_queue *queue, struct mp_queued *packets, uint3
                         uint64_t now_us)
 {
   struct mp_load *load = packets->load;
-  struct bucket *bucket = &queue->buckets[load->flow % MP_LIMIT_BUCKETS];
+  struct bucket *bucket = bucket_of(queue, load->flow % MP_LIMIT_BUCKETS);
   if (most == 0 || packets->congested || bucket->head != load || bucket->deficit <= 0)
     return;
   const uint32_t each = mp_segments_length(&load->segments, packets->index);
@@ -330,27 +349,30 @@ bool mp_queue_waits(const struct mp_queue *queue, enum mp_queue_class class)
   return queue->lanes[class].bytes > 0;
 }
 
-bool mp_queue_holds(const struct mp_queue *queue, uint16_t bucket)
+bool mp_queue_holds(const struct mp_queue *queue, uint16_t at)
 {
-  return queue->buckets[bucket].head != NULL;
+  const struct bucket *bucket = bucket_of(queue, at);
+  return bucket && bucket->head;
 }
 
-enum mp_queue_class mp_queue_class_of(const struct mp_queue *queue, uint16_t bucket)
+enum mp_queue_class mp_queue_class_of(const struct mp_queue *queue, uint16_t at)
 {
-  return queue->buckets[bucket].class;
+  const struct bucket *bucket = bucket_of(queue, at);
+  return bucket ? bucket->class : MP_QUEUE_NARROW;
 }
 
-uint64_t mp_queue_since(const struct mp_queue *queue, uint16_t bucket)
+uint64_t mp_queue_since(const struct mp_queue *queue, uint16_t at)
 {
-  return queue->buckets[bucket].head ? queue->buckets[bucket].head->since_us : 0;
+  const struct bucket *bucket = bucket_of(queue, at);
+  return bucket && bucket->head ? bucket->head->since_us : 0;
 }
 
 /* Who moves keeps his age, and stands last among his like. An empty one has his turn among the old
  * of the other class, then: no packet buys a new start by being of another. */
 void mp_queue_move(struct mp_queue *queue, uint16_t at, enum mp_queue_class class)
 {
-  struct bucket *bucket = &queue->buckets[at];
-  const unsigned before = bucket->class;
+  struct bucket *bucket = bucket_of(queue, at);
+  const unsigned before = bucket ? bucket->class : class;
   if (before == class)
     return;
   const enum age age = bucket->age;
@@ -377,7 +399,7 @@ uint64_t mp_queue_oldest_us(const struct mp_queue *queue)
 {
   uint64_t oldest_us = UINT64_MAX;
   FOR_EACH_TURN(queue, at) {
-    const struct mp_load *head = queue->buckets[at].head;
+    const struct mp_load *head = bucket_of(queue, at)->head;
     if (head && head->since_us < oldest_us)
       oldest_us = head->since_us;
   }

@@ -12,6 +12,7 @@ static struct mp_load *lose_one(void)
   struct mp_load *load = mp_load_take(&tunnel->loads, 100);
   struct mp_place place = {tunnel, tunnel->peers[0], 0};
   tunnel->now_us = pair.now_us;
+  mp_sparse_use(&tunnel->peers[0]->adaptive->flows, 0); /* as it has sent something */
   mp_again_lost(&place, &(struct mp_flown){.load = load, .first_us = pair.now_us, .tries = 2});
   return load;
 }
@@ -35,7 +36,7 @@ static void what_finds_no_room_is_given_back_once(void)
 {
   pair_open_carrying(&pair, 2);
   publish_arrival(&pair, &pair.client, 3);
-  while (waiting()->tail - waiting()->head < MP_AGAIN_SLOTS)
+  while (waiting()->tail - waiting()->head < MP_AGAIN_MOST)
     lose_one();
   struct mp_loads *loads = &pair.client.tunnel->loads;
   const uint64_t taken_bytes = loads->taken_bytes;

@@ -1,0 +1,55 @@
+/* What is kept for each flow bucket, from when the bucket is first used. A hash spreads the few flows of
+ * a peer over all buckets: in a plain table each would have a page of memory to itself.
+ *
+ * Entries stand close together in the order in which they came into use, and never move. A leaf, O(1); one
+ * in MP_SPARSE_SLAB first uses allocates. */
+#ifndef MP_SPARSE_H
+#define MP_SPARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "contract.h"
+
+#define MP_SPARSE_SLAB 16u
+
+/* Read it, change it by the functions. */
+struct mp_sparse {
+  uint16_t entry_bytes;
+  uint16_t count;
+  uint16_t places[MP_LIMIT_BUCKETS]; /* one more than the number of the bucket's entry; 0: it has none */
+  uint8_t *slabs[MP_LIMIT_BUCKETS / MP_SPARSE_SLAB];
+};
+
+/* `entry_bytes`: the size of an entry, a multiple of its alignment. */
+void mp_sparse_open(struct mp_sparse *sparse, uint16_t entry_bytes);
+
+void mp_sparse_close(struct mp_sparse *sparse);
+
+/* Zeroes all entries; the buckets keep them. */
+void mp_sparse_erase(struct mp_sparse *sparse);
+
+/* The n-th entry, n below `count`. */
+static inline void *mp_sparse_nth(const struct mp_sparse *sparse, uint32_t n)
+{
+  return sparse->slabs[n / MP_SPARSE_SLAB] + n % MP_SPARSE_SLAB * sparse->entry_bytes;
+}
+
+/* The entry of a bucket, NULL while it has none. */
+static inline void *mp_sparse_find(const struct mp_sparse *sparse, uint16_t bucket)
+{
+  const uint32_t place = sparse->places[bucket];
+  return place > 0 ? mp_sparse_nth(sparse, place - 1) : NULL;
+}
+
+/* Gives a bucket that has none an entry, all zero. NULL when memory is gone. */
+void *mp_sparse_make(struct mp_sparse *sparse, uint16_t bucket);
+
+/* The entry of a bucket, all zero at first. NULL when memory is gone. */
+static inline void *mp_sparse_use(struct mp_sparse *sparse, uint16_t bucket)
+{
+  void *const entry = mp_sparse_find(sparse, bucket);
+  return entry ? entry : mp_sparse_make(sparse, bucket);
+}
+
+#endif
