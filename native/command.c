@@ -28,55 +28,49 @@ static bool peer_add(struct mp_tunnel *tunnel, const struct mp_cmd_peer_add *com
   return true;
 }
 
-static struct mp_epoch *free_epoch(struct mp_peer *peer)
+/* The first slot that no epoch has; MP_CROSSING_EPOCHS: none is free. */
+static unsigned free_slot(const struct mp_peer *peer)
 {
-  for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
-    if (!peer->epochs[i].present)
-      return &peer->epochs[i];
-  return NULL;
+  unsigned slot = 0;
+  while (slot < MP_CROSSING_EPOCHS && peer->epochs[slot])
+    slot++;
+  return slot;
 }
 
 static bool keys_install(struct mp_tunnel *tunnel, struct mp_peer *peer,
                          const struct mp_cmd_keys_install *command)
 {
-  struct mp_epoch *epoch = free_epoch(peer);
-  if (!epoch || tunnel->owner[command->local_index] != 0)
+  const unsigned slot = free_slot(peer);
+  if (slot == MP_CROSSING_EPOCHS || tunnel->owner[command->local_index] != 0)
     return false;
+  struct mp_epoch *epoch = malloc(sizeof *epoch);
   struct mp_seal_context *seal = mp_seal_open(command->aead, command->send_key, true);
   struct mp_seal_context *unseal = mp_seal_open(command->aead, command->receive_key, false);
-  if (!seal || !unseal) {
+  if (!epoch || !seal || !unseal) {
     mp_seal_close(seal);
     mp_seal_close(unseal);
+    free(epoch);
     return false;
   }
-  *epoch = (struct mp_epoch){.present = true,
-                             .fresh = command->fresh,
+  *epoch = (struct mp_epoch){.fresh = command->fresh,
                              .local_index = command->local_index,
                              .remote_index = command->remote_index,
                              .features = command->features,
                              .seal = seal,
                              .unseal = unseal};
-  tunnel->owner[command->local_index] =
-      (uint16_t)(peer->id * MP_CROSSING_EPOCHS + (unsigned)(epoch - peer->epochs) + 1);
+  peer->epochs[slot] = epoch;
+  tunnel->owner[command->local_index] = (uint16_t)(peer->id * MP_CROSSING_EPOCHS + slot + 1);
   if (command->confirmed)
     mp_epoch_use(tunnel, peer, epoch);
   return true;
 }
 
-static struct mp_epoch *find_epoch(struct mp_peer *peer, uint16_t local_index)
-{
-  for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
-    if (peer->epochs[i].present && peer->epochs[i].local_index == local_index)
-      return &peer->epochs[i];
-  return NULL;
-}
-
 static bool keys_drop(struct mp_tunnel *tunnel, struct mp_peer *peer,
                       const struct mp_cmd_keys_drop *command)
 {
-  struct mp_epoch *epoch = find_epoch(peer, command->local_index);
-  if (epoch)
-    mp_epoch_close(tunnel, peer, epoch);
+  for (unsigned slot = 0; slot < MP_CROSSING_EPOCHS; slot++)
+    if (peer->epochs[slot] && peer->epochs[slot]->local_index == command->local_index)
+      mp_epoch_close(tunnel, peer, slot);
   return true; /* gone already when the peer began anew */
 }
 

@@ -56,7 +56,8 @@ struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id);
 /* Erases its keys and forgets it. */
 void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoch *epoch);
+/* The epoch in this slot, if there is one. */
+void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, unsigned slot);
 
 /* Puts an epoch into use for sending; when it is fresh, forgets what came before it. */
 void mp_epoch_use(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoch *epoch);
@@ -134,7 +135,7 @@ bool mp_class_is_level(const struct mp_adaptive_flow *flow, uint64_t now_us);
 /* The same as it was decided last. */
 static inline enum mp_queue_class mp_class_now(const struct mp_peer *peer, uint16_t bucket)
 {
-  return peer->adaptive->flows[bucket].wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
+  return mp_adaptive_flow(peer->adaptive, bucket)->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
 }
 
 /* pump.c APIs: */

@@ -212,7 +212,7 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
   if (owner == 0)
     goto drop_index;
   struct mp_peer *peer = tunnel->peers[(owner - 1u) / MP_CROSSING_EPOCHS];
-  struct mp_epoch *epoch = &peer->epochs[(owner - 1u) % MP_CROSSING_EPOCHS];
+  struct mp_epoch *epoch = peer->epochs[(owner - 1u) % MP_CROSSING_EPOCHS];
 
   struct mp_replay *replay = &epoch->replay[id];
   const uint64_t path_seq = mp_replay_expand(replay, mp_load32(bytes + MP_HEADER_PATH_SEQ));

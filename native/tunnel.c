@@ -65,9 +65,10 @@ void mp_event_path(struct mp_tunnel *tunnel, uint16_t kind, const struct mp_peer
   mp_event_end(tunnel);
 }
 
-void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoch *epoch)
+void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, unsigned slot)
 {
-  if (!epoch->present)
+  struct mp_epoch *epoch = peer->epochs[slot];
+  if (!epoch)
     return;
   tunnel->owner[epoch->local_index] = 0;
   for (unsigned id = 0; id < MP_LIMIT_PATHS; id++)
@@ -76,7 +77,8 @@ void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_ep
   mp_seal_close(epoch->unseal);
   if (peer->sending == epoch)
     peer->sending = NULL;
-  explicit_bzero(epoch, sizeof *epoch);
+  free(epoch);
+  peer->epochs[slot] = NULL;
 }
 
 static void path_forget_measurements(struct mp_path *path)
@@ -136,9 +138,9 @@ void mp_epoch_use(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoc
 {
   const bool first = !peer->sending || epoch->fresh;
   if (epoch->fresh && begin_anew(tunnel, peer))
-    for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
-      if (&peer->epochs[i] != epoch)
-        mp_epoch_close(tunnel, peer, &peer->epochs[i]);
+    for (unsigned slot = 0; slot < MP_CROSSING_EPOCHS; slot++)
+      if (peer->epochs[slot] != epoch)
+        mp_epoch_close(tunnel, peer, slot);
   epoch->fresh = false;
   epoch->confirmed = true;
   peer->sending = epoch;
@@ -176,8 +178,8 @@ struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id)
 
 void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
-    mp_epoch_close(tunnel, peer, &peer->epochs[i]);
+  for (unsigned slot = 0; slot < MP_CROSSING_EPOCHS; slot++)
+    mp_epoch_close(tunnel, peer, slot);
   mp_route_remove_peer(&tunnel->route, peer->id);
   mp_deadlines_remove(&tunnel->deadlines, peer->id);
   mp_adaptive_close(tunnel, peer);

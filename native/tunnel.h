@@ -102,7 +102,6 @@ struct mp_ports {
 };
 
 struct mp_epoch {
-  bool present;
   bool confirmed; /* the peer has shown that it holds the keys */
   bool fresh;     /* of a peer that began anew: coming into use forgets what was before */
   uint16_t local_index, remote_index;
@@ -141,7 +140,7 @@ struct mp_path {
 
 struct mp_peer {
   uint16_t id;
-  struct mp_epoch epochs[MP_CROSSING_EPOCHS];
+  struct mp_epoch *epochs[MP_CROSSING_EPOCHS]; /* NULL: none; as a rule there is one */
   struct mp_epoch *sending; /* NULL: no session */
   struct mp_path paths[MP_LIMIT_PATHS];
   uint16_t present;         /* bit p: path p exists */

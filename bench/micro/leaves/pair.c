@@ -35,9 +35,10 @@ static struct mp_seal_context *open_sealing(bool for_sealing)
 /* One key for both directions: nothing is secret here. */
 static void seal_anew(struct mp_tunnel *tunnel)
 {
-  struct mp_epoch *epoch = tunnel->peers[0]->epochs;
-  while (!epoch->present)
-    epoch++;
+  struct mp_epoch *const *slot = tunnel->peers[0]->epochs;
+  while (!*slot)
+    slot++;
+  struct mp_epoch *epoch = *slot;
   mp_seal_close(epoch->seal);
   mp_seal_close(epoch->unseal);
   epoch->seal = open_sealing(true);
