@@ -5,6 +5,7 @@
 #include "hold.h"
 #include "missed.h"
 #include "proof.h"
+#include "sparse.h"
 #include "unordered.h"
 
 #define SEQ_MASK 0xffffffu /* MP_HEADER_FLOW_SEQ has 24 bits */
@@ -21,6 +22,8 @@ struct bucket {
   uint64_t due_us; /* when the gap before the front is passed, our clock */
   struct mp_proof proof;
   struct bucket *older, *younger;
+
+  struct mp_missed *missed; /* NULL: nothing was passed over */
 };
 
 struct mp_reorder {
@@ -35,14 +38,12 @@ struct mp_reorder {
   /* The buckets where something waits, by the time since when they have stood at their gap. */
   struct bucket *oldest, *youngest;
   struct mp_unordered unordered;
-  struct bucket buckets[MP_LIMIT_BUCKETS];
-  struct mp_missed missed[MP_LIMIT_BUCKETS];
+  struct mp_sparse buckets; /* struct bucket, of each that something of came */
 };
 
 struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
                                    mp_reorder_deliver *deliver, void *context)
 {
-  /* Mapped by the kernel page by page: a peer with few flows and losses costs little of its 2 MiB. */
   struct mp_reorder *reorder = calloc(1, sizeof *reorder);
   if (!reorder)
     return NULL;
@@ -55,6 +56,8 @@ struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
   reorder->unordered.deliver = deliver;
   reorder->unordered.context = context;
   reorder->unordered.stats = &reorder->stats;
+  mp_unordered_open(&reorder->unordered);
+  mp_sparse_open(&reorder->buckets, sizeof(struct bucket));
   mp_hold_open(&reorder->store, limit);
   return reorder;
 }
@@ -70,6 +73,9 @@ void mp_reorder_close(struct mp_reorder *reorder)
     }
     mp_hold_release(&reorder->store, &bucket->hold);
   }
+  for (uint32_t n = 0; n < reorder->buckets.count; n++)
+    free(((struct bucket *)mp_sparse_nth(&reorder->buckets, n))->missed);
+  mp_sparse_close(&reorder->buckets);
   mp_unordered_close(&reorder->unordered);
   mp_hold_close(&reorder->store);
   free(reorder);
@@ -114,10 +120,13 @@ static void deliver_turn(struct mp_reorder *reorder, struct bucket *bucket,
   reorder->deliver(reorder->context, packet);
 }
 
-/* Moves the turn without a delivery. What is passed over counts as never seen. */
-static void skip_to(struct mp_reorder *reorder, struct bucket *bucket, uint64_t turn)
+/* Moves the turn without a delivery. What is passed over counts as never seen, but for lack of memory. */
+static void skip_to(struct bucket *bucket, uint64_t turn)
 {
-  mp_missed_pass(&reorder->missed[bucket - reorder->buckets], bucket->turn, turn);
+  if (!bucket->missed)
+    bucket->missed = calloc(1, sizeof *bucket->missed);
+  if (bucket->missed)
+    mp_missed_pass(bucket->missed, bucket->turn, turn);
   bucket->turn = turn;
 }
 
@@ -149,7 +158,7 @@ static void deliver_run(struct mp_reorder *reorder, struct bucket *bucket,
 static void pass_gap(struct mp_reorder *reorder, struct bucket *bucket,
                      const struct mp_reorder_path paths[MP_LIMIT_PATHS])
 {
-  skip_to(reorder, bucket, bucket->front);
+  skip_to(bucket, bucket->front);
   deliver_run(reorder, bucket, paths);
 }
 
@@ -163,7 +172,7 @@ static void close_in(struct mp_reorder *reorder, struct bucket *bucket, uint64_t
     if (bucket->hold)
       pass_gap(reorder, bucket, paths);
     else
-      skip_to(reorder, bucket, sequence - span);
+      skip_to(bucket, sequence - span);
   }
 }
 
@@ -263,7 +272,7 @@ static enum mp_reorder_verdict insert_behind(struct mp_reorder *reorder, struct 
     mp_pool_give(reorder->pool, packet);
     return MP_REORDER_TOO_OLD;
   }
-  if (!mp_missed_take(&reorder->missed[bucket - reorder->buckets], bucket->turn - distance)) {
+  if (!bucket->missed || !mp_missed_take(bucket->missed, bucket->turn - distance)) {
     reorder->stats.duplicates++;
     mp_pool_give(reorder->pool, packet);
     return MP_REORDER_DUPLICATE;
@@ -278,7 +287,11 @@ enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t b
                                           const struct mp_reorder_path paths[MP_LIMIT_PATHS],
                                           uint64_t now_us)
 {
-  struct bucket *bucket = &reorder->buckets[bucket_id];
+  struct bucket *bucket = mp_sparse_use(&reorder->buckets, bucket_id);
+  if (!bucket) { /* no memory to know its order: its turn is now */
+    reorder->deliver(reorder->context, packet);
+    return MP_REORDER_TAKEN;
+  }
   const uint32_t ahead = (flow_seq - (uint32_t)bucket->turn) & SEQ_MASK;
   if (ahead == 0) {
     insert_turn(reorder, bucket, packet, paths);

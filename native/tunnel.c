@@ -100,12 +100,8 @@ struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uin
   return path;
 }
 
-/* What never had anything to put in order is as good as new. To open another would cost each peer all
- * of its memory, not only the pages in use: what was freed and is taken again must be cleared. */
 static bool order_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  if (peer->rx_packets == 0)
-    return true;
   struct mp_reorder *reorder =
       mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, tunnel);
   if (!reorder)

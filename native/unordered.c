@@ -8,16 +8,24 @@
  * sender is sure to have missed it (simulation). */
 #define GRACE_US 20000u
 
+void mp_unordered_open(struct mp_unordered *unordered)
+{
+  mp_sparse_open(&unordered->seen, sizeof(struct mp_once));
+}
+
 void mp_unordered_close(struct mp_unordered *unordered)
 {
   while (unordered->follow.count > 0)
     mp_pool_give(unordered->pool, mp_follow_take(&unordered->follow, unordered->follow.waiting));
+  mp_sparse_close(&unordered->seen);
 }
 
 static enum mp_reorder_verdict pass(struct mp_unordered *unordered, uint16_t bucket,
                                     uint32_t flow_seq, struct mp_packet *packet)
 {
-  switch (mp_once_take(&unordered->seen[bucket], flow_seq)) {
+  struct mp_once *seen = mp_sparse_use(&unordered->seen, bucket);
+  /* Without memory no copy is known. */
+  switch (seen ? mp_once_take(seen, flow_seq) : MP_ONCE_FIRST) {
   case MP_ONCE_FIRST:
     unordered->deliver(unordered->context, packet);
     return MP_REORDER_TAKEN;
@@ -31,12 +39,19 @@ static enum mp_reorder_verdict pass(struct mp_unordered *unordered, uint16_t buc
   }
 }
 
+/* Whether something may have been sent before it that has not come. */
+static bool is_ahead(const struct mp_unordered *unordered, uint16_t bucket, uint32_t flow_seq)
+{
+  const struct mp_once *seen = mp_sparse_find(&unordered->seen, bucket);
+  return seen && mp_once_is_ahead(seen, flow_seq);
+}
+
 /* Whether the packet, kept by then, waits from now on. */
 static bool follows(struct mp_unordered *unordered, uint16_t bucket, uint32_t flow_seq,
                     struct mp_packet **packet, const struct mp_reorder_path paths[MP_LIMIT_PATHS],
                     uint64_t now_us)
 {
-  if (!mp_once_is_ahead(&unordered->seen[bucket], flow_seq))
+  if (!is_ahead(unordered, bucket, flow_seq))
     return false;
   struct mp_packet *kept = mp_pool_keep(unordered->pool, *packet);
   if (!kept)
@@ -64,7 +79,7 @@ static void release_next(struct mp_unordered *unordered, uint16_t bucket)
 {
   const struct mp_follower *first;
   while ((first = mp_follow_first(&unordered->follow, bucket)) &&
-         !mp_once_is_ahead(&unordered->seen[bucket], first->flow_seq))
+         !is_ahead(unordered, bucket, first->flow_seq))
     release_follower(unordered, first);
 }
 

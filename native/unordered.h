@@ -9,16 +9,20 @@
 #include "once.h"
 #include "pool.h"
 #include "reorder.h"
+#include "sparse.h"
 
-/* All zero, but for what its owner sets: nothing was seen. */
+/* Opened by the function, and by its owner, who sets the first four. */
 struct mp_unordered {
   struct mp_pool *pool;          /* gets dropped copies back */
   mp_reorder_deliver *deliver;
   void *context;
   struct mp_reorder_stats *stats;
   struct mp_follow follow;
-  struct mp_once seen[MP_LIMIT_BUCKETS];
+  struct mp_sparse seen; /* struct mp_once, of each bucket that something of came */
 };
+
+/* Nothing was seen. */
+void mp_unordered_open(struct mp_unordered *unordered);
 
 /* Gives what waits back without delivering it. */
 void mp_unordered_close(struct mp_unordered *unordered);
