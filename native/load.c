@@ -7,7 +7,7 @@
 
 #include "contract.h"
 
-const uint32_t mp_load_rooms[MP_LOAD_SIZES] = {MP_LIMIT_PACKET_BYTES, 8192, 32768,
+const uint32_t mp_load_rooms[MP_LOAD_SIZES] = {MP_LIMIT_PACKET_BYTES, 3072, 8192, 32768,
                                                MP_LOAD_MOST_BYTES};
 
 /* Hundreds of large rooms are passed through in turn, more than the processor has addresses of small

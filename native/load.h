@@ -27,8 +27,8 @@ struct mp_load {
   uint8_t bytes[];
 };
 
-/* Rooms of 2, 8, 32 and 64 KiB, about: TCP on a slow uplink makes super-packets of two segments. */
-#define MP_LOAD_SIZES 4u
+/* Rooms of 2, 3, 8, 32 and 64 KiB, about: slow TCP flows make super-packets of two segments. */
+#define MP_LOAD_SIZES 5u
 #define MP_LOAD_MOST_BYTES 65536u
 
 struct mp_loads {
