@@ -6,6 +6,7 @@ import { fromCommandLine, fromFile, type GivenOptions } from '../config/file.js'
 import type { Role } from '../config/options.js'
 import { resolveConfig, type TunnelConfig } from '../config/tunnel.js'
 import { configError } from '../errors.js'
+import { keepHeapSmall } from './heap.js'
 import { givenWords } from './options.js'
 import { programVersion } from './version.js'
 
@@ -15,6 +16,7 @@ export async function runForeground(command: Command, role: Role): Promise<void>
   const line = fromCommandLine(givenWords(command, role))
   const readConfig = () => readTunnelConfig(role, file, line)
   const config = await readConfig()
+  keepHeapSmall()
   // Loaded when the configuration is known to be right: a refusal comes at once.
   const { Daemon } = await import('../daemon/daemon.js')
   const { systemMachine } = await import('../daemon/machine.js')
