@@ -19,7 +19,6 @@ bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer)
       free(adaptive);
       return false;
     }
-    mp_sparse_open(&adaptive->flows, sizeof(struct mp_adaptive_flow));
     adaptive->pump_us = UINT64_MAX;
     for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
       mp_window_open(&adaptive->lanes[id].window, tunnel->now_us);
@@ -62,7 +61,7 @@ void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
   forget_again(tunnel, adaptive);
   mp_stretch_end(&adaptive->stretch, tunnel->now_us);
   adaptive->delay_any = false;
-  mp_sparse_erase(&adaptive->flows);
+  mp_sparse_erase(&adaptive->flows, sizeof(struct mp_adaptive_flow));
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     struct mp_lane *lane = &adaptive->lanes[id];
     mp_flight_close(&lane->flight, &tunnel->loads);
@@ -136,7 +135,7 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
   load->flow = (uint16_t)(bucket | (partial ? MP_FLOW_PARTIAL_CHECKSUM : 0));
   load->ecn_capable = is_ecn_capable(load->bytes);
   load->patient = !load->ecn_capable && mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP;
-  struct mp_adaptive_flow *flow = mp_sparse_use(&adaptive->flows, bucket);
+  struct mp_adaptive_flow *flow = mp_sparse_use(&adaptive->flows, bucket, sizeof *flow);
   if (!flow)
     goto drop_no_memory;
   mp_class_note(flow, load, tunnel->now_us);

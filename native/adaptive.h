@@ -145,7 +145,7 @@ struct mp_adaptive {
 static inline struct mp_adaptive_flow *mp_adaptive_flow(const struct mp_adaptive *adaptive,
                                                         uint16_t bucket)
 {
-  return mp_sparse_find(&adaptive->flows, bucket);
+  return mp_sparse_find(&adaptive->flows, bucket, sizeof(struct mp_adaptive_flow));
 }
 
 #endif

@@ -71,7 +71,7 @@ struct mp_queue {
 /* Of a bucket where something has waited. */
 static struct bucket *bucket_of(const struct mp_queue *queue, uint16_t at)
 {
-  return mp_sparse_find(&queue->buckets, at);
+  return mp_sparse_find(&queue->buckets, at, sizeof(struct bucket));
 }
 
 /* Every bucket that is not idle, be it empty or not. */
@@ -90,7 +90,6 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
   if (!queue)
     return NULL;
   queue->loads = loads;
-  mp_sparse_open(&queue->buckets, sizeof(struct bucket));
   queue->limit_bytes = LIMIT_BYTES;
   queue->held_most_bytes = loads->limit_bytes / 8 * HELD_EIGHTHS;
   queue->quantum_bytes = (int32_t)QUANTUM_BYTES;
@@ -102,21 +101,20 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
 }
 
 /* Takes the turn away. */
-static void rest(struct mp_queue *queue, uint16_t at)
+static void rest(struct mp_queue *queue, struct bucket *bucket, uint16_t at)
 {
   const struct turn turn = queue->turns[at];
   queue->turns[turn.previous].next = turn.next;
   queue->turns[turn.next].previous = turn.previous;
-  bucket_of(queue, at)->age = IDLE;
+  bucket->age = IDLE;
 }
 
 /* Last in the ring of its class and this age, wherever it was. */
-static void line_up(struct mp_queue *queue, uint16_t at, enum age age)
+static void line_up(struct mp_queue *queue, struct bucket *bucket, uint16_t at, enum age age)
 {
-  struct bucket *bucket = bucket_of(queue, at);
   const uint16_t ring = ring_of(bucket->class, age);
   if (bucket->age != IDLE)
-    rest(queue, at);
+    rest(queue, bucket, at);
   const uint16_t last = queue->turns[ring].previous;
   queue->turns[at] = (struct turn){ring, last};
   queue->turns[last].next = queue->turns[ring].previous = at;
@@ -131,8 +129,8 @@ static void settle(struct mp_queue *queue, unsigned class)
     return;
   for (enum age age = NEW; age <= OLD; age++) {
     const uint16_t ring = ring_of(class, age);
-    while (queue->turns[ring].next != ring)
-      rest(queue, queue->turns[ring].next);
+    for (uint16_t at; (at = queue->turns[ring].next) != ring;)
+      rest(queue, bucket_of(queue, at), at);
   }
 }
 
@@ -177,7 +175,7 @@ void mp_queue_close(struct mp_queue *queue)
   if (!queue)
     return;
   for (uint32_t n = 0; n < queue->buckets.count; n++) {
-    struct bucket *bucket = mp_sparse_nth(&queue->buckets, n);
+    struct bucket *bucket = mp_sparse_nth(&queue->buckets, n, sizeof *bucket);
     while (bucket->head)
       drop(queue, bucket);
   }
@@ -238,7 +236,7 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
                   uint64_t now_us)
 {
   const uint16_t at = load->flow % MP_LIMIT_BUCKETS;
-  struct bucket *bucket = mp_sparse_use(&queue->buckets, at);
+  struct bucket *bucket = mp_sparse_use(&queue->buckets, at, sizeof *bucket);
   const uint32_t bytes = packets_bytes(&load->segments);
   if (!bucket) {
     queue->stats.dropped_overflow += load->segments.count;
@@ -259,7 +257,7 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
   queue->held_bytes += mp_load_room(load);
   if (bucket->age == IDLE) {
     bucket->deficit = queue->quantum_bytes;
-    line_up(queue, at, NEW);
+    line_up(queue, bucket, at, NEW);
   }
   while (is_too_full(queue))
     shed(queue);
@@ -304,7 +302,7 @@ bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t n
     struct bucket *bucket = bucket_of(queue, at);
     if (bucket->deficit <= 0) {
       bucket->deficit += queue->quantum_bytes;
-      line_up(queue, at, OLD);
+      line_up(queue, bucket, at, OLD);
     } else if (bucket->head) {
       const uint32_t bytes = pop(queue, bucket, packet);
       if (passes(queue, bucket, now_us, packet)) {
@@ -312,9 +310,9 @@ bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t n
         return true;
       }
     } else if (is_new) {
-      line_up(queue, at, OLD);
+      line_up(queue, bucket, at, OLD);
     } else {
-      rest(queue, at);
+      rest(queue, bucket, at);
     }
   }
   return false;
@@ -327,9 +325,11 @@ static uint32_t lesser(uint32_t a, uint32_t b) { return a < b ? a : b; }
 void mp_queue_take_more(struct mp_queue *queue, struct mp_queued *packets, uint32_t most,
                         uint64_t now_us)
 {
+  if (most == 0 || packets->congested)
+    return;
   struct mp_load *load = packets->load;
   struct bucket *bucket = bucket_of(queue, load->flow % MP_LIMIT_BUCKETS);
-  if (most == 0 || packets->congested || bucket->head != load || bucket->deficit <= 0)
+  if (bucket->head != load || bucket->deficit <= 0)
     return;
   const uint32_t each = mp_segments_length(&load->segments, packets->index);
   const uint32_t alike = mp_segments_alike(&load->segments, packets->index) - packets->count;
@@ -377,10 +377,10 @@ void mp_queue_move(struct mp_queue *queue, uint16_t at, enum mp_queue_class clas
     return;
   const enum age age = bucket->age;
   if (age != IDLE)
-    rest(queue, at);
+    rest(queue, bucket, at);
   bucket->class = (uint8_t)class;
   if (age != IDLE)
-    line_up(queue, at, bucket->head ? age : OLD);
+    line_up(queue, bucket, at, bucket->head ? age : OLD);
   queue->lanes[before].bytes -= bucket->bytes;
   queue->lanes[class].bytes += bucket->bytes;
   settle(queue, before);

@@ -56,8 +56,6 @@ struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
   reorder->unordered.deliver = deliver;
   reorder->unordered.context = context;
   reorder->unordered.stats = &reorder->stats;
-  mp_unordered_open(&reorder->unordered);
-  mp_sparse_open(&reorder->buckets, sizeof(struct bucket));
   mp_hold_open(&reorder->store, limit);
   return reorder;
 }
@@ -74,7 +72,7 @@ void mp_reorder_close(struct mp_reorder *reorder)
     mp_hold_release(&reorder->store, &bucket->hold);
   }
   for (uint32_t n = 0; n < reorder->buckets.count; n++)
-    free(((struct bucket *)mp_sparse_nth(&reorder->buckets, n))->missed);
+    free(((struct bucket *)mp_sparse_nth(&reorder->buckets, n, sizeof(struct bucket)))->missed);
   mp_sparse_close(&reorder->buckets);
   mp_unordered_close(&reorder->unordered);
   mp_hold_close(&reorder->store);
@@ -287,7 +285,7 @@ enum mp_reorder_verdict mp_reorder_insert(struct mp_reorder *reorder, uint16_t b
                                           const struct mp_reorder_path paths[MP_LIMIT_PATHS],
                                           uint64_t now_us)
 {
-  struct bucket *bucket = mp_sparse_use(&reorder->buckets, bucket_id);
+  struct bucket *bucket = mp_sparse_use(&reorder->buckets, bucket_id, sizeof *bucket);
   if (!bucket) { /* no memory to know its order: its turn is now */
     reorder->deliver(reorder->context, packet);
     return MP_REORDER_TAKEN;
@@ -337,8 +335,6 @@ static void give_up(struct mp_reorder *reorder, struct bucket *bucket,
 static void settle(struct mp_reorder *reorder, const struct mp_reorder_path paths[MP_LIMIT_PATHS],
                    uint64_t now_us, uint64_t until_us)
 {
-  if (reorder->stats.held == 0 && reorder->unordered.follow.count == 0)
-    return;
   const struct mp_gap_horizon horizon = mp_gap_horizon_of(paths);
   uint64_t deadline_us = UINT64_MAX;
   /* A bucket that gets past a gap moves to the end of the list and is looked at once more. */
@@ -359,16 +355,23 @@ static void settle(struct mp_reorder *reorder, const struct mp_reorder_path path
   mp_unordered_settle(&reorder->unordered, paths, until_us);
 }
 
+static bool is_waiting(const struct mp_reorder *reorder)
+{
+  return reorder->stats.held > 0 || reorder->unordered.follow.count > 0;
+}
+
 void mp_reorder_prove(struct mp_reorder *reorder,
                       const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us)
 {
-  settle(reorder, paths, now_us, 0);
+  if (is_waiting(reorder))
+    settle(reorder, paths, now_us, 0);
 }
 
 void mp_reorder_advance(struct mp_reorder *reorder,
                         const struct mp_reorder_path paths[MP_LIMIT_PATHS], uint64_t now_us)
 {
-  settle(reorder, paths, now_us, now_us);
+  if (is_waiting(reorder))
+    settle(reorder, paths, now_us, now_us);
 }
 
 void mp_reorder_repair(struct mp_reorder *reorder, uint64_t repair_us)

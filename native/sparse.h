@@ -13,43 +13,42 @@
 
 #define MP_SPARSE_SLAB 16u
 
-/* Read it, change it by the functions. */
+/* All zero: no bucket has an entry. Read it, change it by the functions. */
 struct mp_sparse {
-  uint16_t entry_bytes;
   uint16_t count;
   uint16_t places[MP_LIMIT_BUCKETS]; /* one more than the number of the bucket's entry; 0: it has none */
   uint8_t *slabs[MP_LIMIT_BUCKETS / MP_SPARSE_SLAB];
 };
 
-/* `entry_bytes`: the size of an entry, a multiple of its alignment. */
-void mp_sparse_open(struct mp_sparse *sparse, uint16_t entry_bytes);
-
 void mp_sparse_close(struct mp_sparse *sparse);
 
+/* In all that follows `bytes` is the size of an entry, always the same: a constant, by which the compiler
+ * multiplies at no cost. */
+
 /* Zeroes all entries; the buckets keep them. */
-void mp_sparse_erase(struct mp_sparse *sparse);
+void mp_sparse_erase(struct mp_sparse *sparse, size_t bytes);
 
 /* The n-th entry, n below `count`. */
-static inline void *mp_sparse_nth(const struct mp_sparse *sparse, uint32_t n)
+static inline void *mp_sparse_nth(const struct mp_sparse *sparse, uint32_t n, size_t bytes)
 {
-  return sparse->slabs[n / MP_SPARSE_SLAB] + n % MP_SPARSE_SLAB * sparse->entry_bytes;
+  return sparse->slabs[n / MP_SPARSE_SLAB] + n % MP_SPARSE_SLAB * bytes;
 }
 
 /* The entry of a bucket, NULL while it has none. */
-static inline void *mp_sparse_find(const struct mp_sparse *sparse, uint16_t bucket)
+static inline void *mp_sparse_find(const struct mp_sparse *sparse, uint16_t bucket, size_t bytes)
 {
   const uint32_t place = sparse->places[bucket];
-  return place > 0 ? mp_sparse_nth(sparse, place - 1) : NULL;
+  return place > 0 ? mp_sparse_nth(sparse, place - 1, bytes) : NULL;
 }
 
 /* Gives a bucket that has none an entry, all zero. NULL when memory is gone. */
-void *mp_sparse_make(struct mp_sparse *sparse, uint16_t bucket);
+void *mp_sparse_make(struct mp_sparse *sparse, uint16_t bucket, size_t bytes);
 
 /* The entry of a bucket, all zero at first. NULL when memory is gone. */
-static inline void *mp_sparse_use(struct mp_sparse *sparse, uint16_t bucket)
+static inline void *mp_sparse_use(struct mp_sparse *sparse, uint16_t bucket, size_t bytes)
 {
-  void *const entry = mp_sparse_find(sparse, bucket);
-  return entry ? entry : mp_sparse_make(sparse, bucket);
+  void *const entry = mp_sparse_find(sparse, bucket, bytes);
+  return entry ? entry : mp_sparse_make(sparse, bucket, bytes);
 }
 
 #endif

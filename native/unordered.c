@@ -8,11 +8,6 @@
  * sender is sure to have missed it (simulation). */
 #define GRACE_US 20000u
 
-void mp_unordered_open(struct mp_unordered *unordered)
-{
-  mp_sparse_open(&unordered->seen, sizeof(struct mp_once));
-}
-
 void mp_unordered_close(struct mp_unordered *unordered)
 {
   while (unordered->follow.count > 0)
@@ -23,7 +18,7 @@ void mp_unordered_close(struct mp_unordered *unordered)
 static enum mp_reorder_verdict pass(struct mp_unordered *unordered, uint16_t bucket,
                                     uint32_t flow_seq, struct mp_packet *packet)
 {
-  struct mp_once *seen = mp_sparse_use(&unordered->seen, bucket);
+  struct mp_once *seen = mp_sparse_use(&unordered->seen, bucket, sizeof *seen);
   /* Without memory no copy is known. */
   switch (seen ? mp_once_take(seen, flow_seq) : MP_ONCE_FIRST) {
   case MP_ONCE_FIRST:
@@ -42,7 +37,7 @@ static enum mp_reorder_verdict pass(struct mp_unordered *unordered, uint16_t buc
 /* Whether something may have been sent before it that has not come. */
 static bool is_ahead(const struct mp_unordered *unordered, uint16_t bucket, uint32_t flow_seq)
 {
-  const struct mp_once *seen = mp_sparse_find(&unordered->seen, bucket);
+  const struct mp_once *seen = mp_sparse_find(&unordered->seen, bucket, sizeof *seen);
   return seen && mp_once_is_ahead(seen, flow_seq);
 }
 

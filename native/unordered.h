@@ -11,7 +11,7 @@
 #include "reorder.h"
 #include "sparse.h"
 
-/* Opened by the function, and by its owner, who sets the first four. */
+/* All zero, but for what its owner sets: nothing was seen. */
 struct mp_unordered {
   struct mp_pool *pool;          /* gets dropped copies back */
   mp_reorder_deliver *deliver;
@@ -20,9 +20,6 @@ struct mp_unordered {
   struct mp_follow follow;
   struct mp_sparse seen; /* struct mp_once, of each bucket that something of came */
 };
-
-/* Nothing was seen. */
-void mp_unordered_open(struct mp_unordered *unordered);
 
 /* Gives what waits back without delivering it. */
 void mp_unordered_close(struct mp_unordered *unordered);

@@ -12,7 +12,8 @@ static struct mp_load *lose_one(void)
   struct mp_load *load = mp_load_take(&tunnel->loads, 100);
   struct mp_place place = {tunnel, tunnel->peers[0], 0};
   tunnel->now_us = pair.now_us;
-  mp_sparse_use(&tunnel->peers[0]->adaptive->flows, 0); /* as it has sent something */
+  /* As it has sent something. */
+  mp_sparse_use(&tunnel->peers[0]->adaptive->flows, 0, sizeof(struct mp_adaptive_flow));
   mp_again_lost(&place, &(struct mp_flown){.load = load, .first_us = pair.now_us, .tries = 2});
   return load;
 }

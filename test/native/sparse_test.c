@@ -3,26 +3,26 @@
 #include "sparse.h"
 #include "test.h"
 
+#define BYTES (3 * sizeof(uint64_t))
+
 static void a_bucket_has_none_before_its_first_use(void)
 {
-  struct mp_sparse sparse;
-  mp_sparse_open(&sparse, sizeof(uint64_t));
-  CHECK(mp_sparse_find(&sparse, 7) == NULL);
-  const uint64_t *entry = mp_sparse_use(&sparse, 7);
+  struct mp_sparse sparse = {0};
+  CHECK(mp_sparse_find(&sparse, 7, BYTES) == NULL);
+  const uint64_t *entry = mp_sparse_use(&sparse, 7, BYTES);
   CHECK_EQ(*entry, 0);
-  CHECK(mp_sparse_find(&sparse, 7) == entry);
-  CHECK(mp_sparse_find(&sparse, 8) == NULL);
+  CHECK(mp_sparse_find(&sparse, 7, BYTES) == entry);
+  CHECK(mp_sparse_find(&sparse, 8, BYTES) == NULL);
   mp_sparse_close(&sparse);
 }
 
 static void erasing_keeps_the_entries(void)
 {
-  struct mp_sparse sparse;
-  mp_sparse_open(&sparse, sizeof(uint64_t));
-  uint64_t *entry = mp_sparse_use(&sparse, MP_LIMIT_BUCKETS - 1);
+  struct mp_sparse sparse = {0};
+  uint64_t *entry = mp_sparse_use(&sparse, MP_LIMIT_BUCKETS - 1, BYTES);
   *entry = 5;
-  mp_sparse_erase(&sparse);
-  CHECK(mp_sparse_find(&sparse, MP_LIMIT_BUCKETS - 1) == entry);
+  mp_sparse_erase(&sparse, BYTES);
+  CHECK(mp_sparse_find(&sparse, MP_LIMIT_BUCKETS - 1, BYTES) == entry);
   CHECK_EQ(*entry, 0);
   mp_sparse_close(&sparse);
 }
@@ -30,12 +30,11 @@ static void erasing_keeps_the_entries(void)
 static void it_agrees_with_a_table(void)
 {
   static uint64_t *entries[MP_LIMIT_BUCKETS], values[MP_LIMIT_BUCKETS];
-  struct mp_sparse sparse;
-  mp_sparse_open(&sparse, 3 * sizeof(uint64_t));
+  struct mp_sparse sparse = {0};
   unsigned used = 0;
   for (unsigned step = 0; step < 20000; step++) {
     const uint16_t bucket = (uint16_t)random_below(MP_LIMIT_BUCKETS);
-    uint64_t *entry = mp_sparse_use(&sparse, bucket);
+    uint64_t *entry = mp_sparse_use(&sparse, bucket, BYTES);
     used += entries[bucket] == NULL;
     CHECK(!entries[bucket] || entry == entries[bucket]);
     CHECK_EQ(entry[2], values[bucket]);
@@ -45,7 +44,7 @@ static void it_agrees_with_a_table(void)
   CHECK_EQ(sparse.count, used);
   uint64_t sum = 0;
   for (unsigned n = 0; n < sparse.count; n++)
-    sum += ((const uint64_t *)mp_sparse_nth(&sparse, n))[2];
+    sum += ((const uint64_t *)mp_sparse_nth(&sparse, n, BYTES))[2];
   CHECK_EQ(sum, 20000);
   mp_sparse_close(&sparse);
 }
