@@ -159,6 +159,14 @@ static void report(const struct bulk *bulk)
   puts("]}");
 }
 
+/* What is still queued is of no interest, and no socket is left to the kernel for what the link lost. */
+static void reset(int fd)
+{
+  const struct linger none = {.l_onoff = 1};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  close(fd);
+}
+
 static int run_listen(char **words)
 {
   const char *call;
@@ -182,6 +190,7 @@ static int run_listen(char **words)
   bulk.sends = wish != 'u';
   carry(&bulk);
   report(&bulk);
+  reset(bulk.fd);
   return EXIT_DONE;
 }
 
@@ -210,10 +219,7 @@ static int run_connect(char **words)
   bulk.sends = wish != 'd';
   carry(&bulk);
   report(&bulk);
-  /* What is still queued is of no interest: a reset ends both at once. */
-  const struct linger none = {.l_onoff = 1};
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-  close(fd);
+  reset(fd);
   return EXIT_DONE;
 }
 
