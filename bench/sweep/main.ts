@@ -4,6 +4,7 @@
  *   node dist/bench/sweep/main.js --scenario unequal --cc cubic --mode adaptive --seconds 30 --seed 1
  *   node dist/bench/sweep/main.js --link rate=20,delay=10 --link rate=20,delay=40,queue=300ms --cc bbr,quic
  * --watch 100 tells what the first stream and each path have come to, every 100 ms.
+ * --known 300 lets the load begin so many ms after the tunnel instead of two seconds.
  * --both lets as many streams run the other way at the same time, --joined on the same connections (TCP).
  * Words of --scenario, --cc, --mode and --seed may be several, with commas between them.
  */
@@ -41,6 +42,7 @@ const { values } = parseArgs({
     mode: { type: 'string', default: 'adaptive' },
     seconds: { type: 'string', default: '30' },
     from: { type: 'string' },
+    known: { type: 'string' },
     seed: { type: 'string', default: '1' },
     streams: { type: 'string', default: '1' },
     ping: { type: 'string', default: '0' },
@@ -117,6 +119,9 @@ for (const scenario of scenarios()) {
                 watch: (pair, stream) => console.log(watch(pair, stream, towards)),
                 watchMs: 10 * Math.round(number('watch', values.watch, 10) / 10),
               }),
+          ...(values.known === undefined
+            ? {}
+            : { knownUs: 1000 * number('known', values.known, 0) }),
           ...(values.from === undefined ? {} : { fromSeconds: number('from', values.from, 0) }),
         })
         const title = `${scenario.id} ${mode} ${name} seed ${seed}`

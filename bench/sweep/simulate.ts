@@ -25,6 +25,8 @@ export interface Run {
   /** Called each watchMs with the pair and the first stream. */
   readonly watch?: (pair: Pair, stream: SimStream) => void
   readonly watchMs?: number
+  /** For how long the paths are known before the load begins; what Pair.open lets them be when absent. */
+  readonly knownUs?: number
   /** Whether the senders hand over super-packets; the default. */
   readonly gso?: boolean
 }
@@ -94,6 +96,7 @@ export async function simulate(scenario: Pick<Scenario, 'links' | 'happenings'>,
     seed,
     uplinks: descriptions.map(({ up, down }) => ({ link: up, backward: down })),
     policy: { mode },
+    ...(run.knownUs === undefined ? {} : { warmUpUs: run.knownUs }),
   })
   try {
     const names = scenario.links.map(({ name }) => name)
