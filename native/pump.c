@@ -77,7 +77,7 @@ static uint32_t fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   if (!mp_flight_add(&lane->flight, epoch->remote_index, path_seq, &flown, sent, each,
                      tunnel->now_us))
     mp_load_drop_more(&tunnel->loads, load, sent);
-  mp_window_sent(&lane->window, sent * each, tunnel->now_us);
+  mp_window_sent(&lane->window, sent * each, lane->flight.inflight_bytes, tunnel->now_us);
   return sent;
 }
 

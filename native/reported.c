@@ -37,7 +37,7 @@ void mp_reported_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint
     return;
   struct mp_lane *lane = &peer->adaptive->lanes[id];
   mp_window_rest(&lane->window, mp_reported_delay(peer->adaptive, peer->paths[id].tx_owd_us), asked_us,
-                 lane->flight.inflight_bytes, tunnel->now_us);
+                 tunnel->now_us);
 }
 
 /* The gaps as serials, oldest first. */

@@ -73,7 +73,7 @@ static bool note_limit(struct mp_window *w, const struct mp_window_report *r)
   const uint64_t full = r->inflight_bytes + r->acked_bytes + r->lost_bytes;
   const bool limited = r->limited || full + 3 * PACKET >= mp_window_bytes(w);
   if (full > RESTING_BYTES)
-    w->loaded_us = r->now_us;
+    w->load.to_us = r->inflight_bytes > RESTING_BYTES ? UINT64_MAX : r->now_us;
   if (limited || (w->standing.queue_us > w->target_us && full >= w->bytes / KEEPS_SHARE)) {
     if (w->saturated_us == 0)
       w->saturated_us = r->now_us;

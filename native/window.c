@@ -118,11 +118,17 @@ void mp_window_take_over(struct mp_window *w, uint64_t bytes, uint64_t now_us)
   mp_window_set_pace(w);
 }
 
-void mp_window_sent(struct mp_window *w, uint32_t bytes, uint64_t now_us)
+void mp_window_sent(struct mp_window *w, uint32_t bytes, uint64_t inflight_bytes,
+                    uint64_t now_us)
 {
   if (w->sent_us > 0 && now_us > w->sent_us + IDLE_US)
     restart(w, now_us - w->sent_us);
   w->sent_us = now_us;
+  if (inflight_bytes > RESTING_BYTES && inflight_bytes - bytes <= RESTING_BYTES) {
+    w->load.before_us = w->load.to_us;
+    w->load.from_us = now_us;
+    w->load.to_us = UINT64_MAX;
+  }
   mp_pacer_sent(&w->pacer, bytes, now_us);
 }
 
@@ -150,17 +156,21 @@ uint64_t mp_window_pto_us(const struct mp_window *w)
   return w->rtt.smoothed_us + greater(4ull * w->rtt.var_us, 10000) + 20000;
 }
 
-void mp_window_rest(struct mp_window *w, int64_t delay_us, uint64_t asked_us,
-                    uint64_t inflight_bytes, uint64_t now_us)
+/* A load that begins before its path is known finds answers under way, and there are none like them until
+ * it ends. Where they do not count a link of 20 Mbit/s with 50 ms and jitter of 20, loaded 0.3 s after it
+ * came up, carries 3 Mbit/s of CUBIC and 9 of BBR in the second eight seconds, and 17.7 and 16.7 where they
+ * do (the medians of 12 starts). */
+void mp_window_rest(struct mp_window *w, int64_t delay_us, uint64_t asked_us, uint64_t now_us)
 {
-  if (inflight_bytes <= RESTING_BYTES && w->loaded_us < asked_us)
+  const bool is_before = w->load.before_us < asked_us && asked_us < w->load.from_us;
+  if (is_before || w->load.to_us < asked_us)
     mp_standing_rest(&w->standing, delay_us, asked_us, now_us);
 }
 
 void mp_window_suspect(struct mp_window *w, uint64_t now_us)
 {
   mp_window_give_up_trial(w, now_us);
-  w->loaded_us = now_us;
+  w->load.to_us = now_us;
   forget_moment(w);
   w->reported_us = 0;
 }

@@ -95,7 +95,10 @@ struct mp_window {
   uint64_t untried_bytes; /* the window before the trial */
   uint64_t prove_us;      /* when to prove a raised base */
   uint64_t drained_us;    /* when the floor was last looked for */
-  uint64_t loaded_us;     /* when more than a packet or two were last under way */
+
+  struct { /* the last time that more than a packet or two were under way, and the end of the one before */
+    uint64_t from_us, to_us, before_us; /* UINT64_MAX: not yet */
+  } load;
 };
 
 void mp_window_open(struct mp_window *window, uint64_t now_us);
@@ -105,8 +108,9 @@ void mp_window_open(struct mp_window *window, uint64_t now_us);
  * none). */
 void mp_window_limits(struct mp_window *window, uint32_t target_us, uint64_t cap_bytes_per_s);
 
-/* So many bytes were put under way. Takes credit from the pacer. */
-void mp_window_sent(struct mp_window *window, uint32_t bytes, uint64_t now_us);
+/* So many bytes were put under way, and so many are so now. Takes credit from the pacer. */
+void mp_window_sent(struct mp_window *window, uint32_t bytes, uint64_t inflight_bytes,
+                    uint64_t now_us);
 
 /* Bytes that may still be put under way, 0: full. */
 uint64_t mp_window_room(const struct mp_window *window, uint64_t inflight_bytes);
@@ -129,9 +133,8 @@ uint64_t mp_window_at_once(const struct mp_window *window, uint64_t inflight_byt
 void mp_window_report(struct mp_window *window, const struct mp_window_report *report);
 
 /* A probe that left at asked_us arrived after delay_us, told at now_us. Counts when nothing of ours can
- * have waited before it. */
-void mp_window_rest(struct mp_window *window, int64_t delay_us, uint64_t asked_us,
-                    uint64_t inflight_bytes, uint64_t now_us);
+ * have waited before it, whatever has been sent since. */
+void mp_window_rest(struct mp_window *window, int64_t delay_us, uint64_t asked_us, uint64_t now_us);
 
 /* Without progress: what was under way is sent elsewhere. The window is kept. */
 void mp_window_suspect(struct mp_window *window, uint64_t now_us);

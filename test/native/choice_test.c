@@ -47,7 +47,7 @@ static void ping_near(uint32_t rtt_us)
   struct mp_window *window = &peer->adaptive->lanes[NEAR].window;
   uint64_t received_bytes = 0;
   for (unsigned i = 0; i < PINGS; i++) {
-    mp_window_sent(window, PING_BYTES, tunnel->now_us);
+    mp_window_sent(window, PING_BYTES, PING_BYTES, tunnel->now_us);
     tunnel->now_us += PING_INTERVAL_US;
     received_bytes += PING_BYTES;
     mp_window_report(window, &(struct mp_window_report){

@@ -88,7 +88,7 @@ static inline void drive_rest(struct drive *d, unsigned probes)
     if (mp_link_send(d->link, 100, d->now_us, &passage) != MP_LINK_ACCEPTED)
       continue;
     const int64_t delay_us = (int64_t)(passage.arrival_us[0] - d->now_us) + CLOCK_AHEAD_US;
-    mp_window_rest(&d->window, delay_us, d->now_us, 0, passage.arrival_us[0] + d->reverse_us);
+    mp_window_rest(&d->window, delay_us, d->now_us, passage.arrival_us[0] + d->reverse_us);
   }
   d->now_us += S;
 }
@@ -120,7 +120,7 @@ static inline void drive_send(struct drive *d)
     packet->arrival_us = passage.arrival_us[0];
   }
   d->inflight += PACKET;
-  mp_window_sent(&d->window, PACKET, d->now_us);
+  mp_window_sent(&d->window, PACKET, d->inflight, d->now_us);
   if (d->app_rate > 0)
     d->app_us += (uint64_t)PACKET * S / d->app_rate;
 }

@@ -155,19 +155,44 @@ static void a_loaded_path_is_not_at_rest(void)
   struct drive *d = open_drive((struct link){20, 20, 0, 0}, 1);
   drive_run(d, 5 * S);
   const uint64_t now_us = d->now_us;
-  mp_window_rest(&d->window, CLOCK_AHEAD_US, now_us - 40 * MS, d->inflight, now_us);
-  mp_window_rest(&d->window, CLOCK_AHEAD_US, now_us - 40 * MS, 0, now_us); /* was, when it was asked */
+  mp_window_rest(&d->window, CLOCK_AHEAD_US, now_us - 40 * MS, now_us);
+  mp_window_rest(&d->window, CLOCK_AHEAD_US, now_us + 40 * MS, now_us + 80 * MS);
   CHECK_EQ(d->window.standing.rest.count, 0);
-  mp_window_rest(&d->window, CLOCK_AHEAD_US, now_us + 40 * MS, 0, now_us + 80 * MS);
-  CHECK_EQ(d->window.standing.rest.count, 1);
   drive_close(d);
+}
+
+/* Ten packets at 100 ms, of which a report at 200 ms leaves none under way. */
+static void a_probe_counts_by_when_it_was_asked(void)
+{
+  static const struct {
+    uint64_t asked_ms, told_ms;
+    uint32_t count;
+  } rows[] = {{40, 80, 1}, {90, 140, 1}, {90, 240, 1}, {110, 150, 0}, {150, 240, 0}, {210, 250, 1}};
+  for (int i = 0; i < 6; i++) {
+    struct mp_window window;
+    bool sent = false, reported = false;
+    mp_window_open(&window, START_US);
+    for (uint64_t at_ms = 0; at_ms <= rows[i].told_ms; at_ms += 10) {
+      const uint64_t now_us = START_US + at_ms * MS;
+      if (at_ms >= 100 && !sent)
+        mp_window_sent(&window, 10 * PACKET, 10 * PACKET, now_us);
+      if (at_ms >= 200 && !reported)
+        mp_window_report(&window, &(struct mp_window_report){
+                                    .now_us = now_us, .acked_bytes = 10 * PACKET, .rtt_us = 100 * MS});
+      sent = at_ms >= 100;
+      reported = at_ms >= 200;
+    }
+    mp_window_rest(&window, CLOCK_AHEAD_US, START_US + rows[i].asked_ms * MS,
+                   START_US + rows[i].told_ms * MS);
+    CHECK_EQ(window.standing.rest.count, rows[i].count);
+  }
 }
 
 /* Ten packets of 1500 octets at once, reported 10 ms later, `left_bytes` of them still under way. */
 static void send_and_report(struct mp_window *window, uint64_t now_us, uint64_t left_bytes)
 {
   static uint64_t received_bytes;
-  mp_window_sent(window, 10 * PACKET, now_us);
+  mp_window_sent(window, 10 * PACKET, 10 * PACKET, now_us);
   received_bytes += 10 * PACKET;
   mp_window_report(window, &(struct mp_window_report){.now_us = now_us + 10 * MS,
                                                       .acked_bytes = 10 * PACKET,
@@ -203,6 +228,7 @@ int main(void)
   RUN(jitter_seen_at_rest_is_not_taken_for_a_queue);
   RUN(what_stands_for_long_is_still_a_queue);
   RUN(a_loaded_path_is_not_at_rest);
+  RUN(a_probe_counts_by_when_it_was_asked);
   RUN(a_pause_is_no_interval_of_reports);
   return test_end();
 }

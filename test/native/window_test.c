@@ -272,7 +272,7 @@ static void what_was_learnt_is_trusted_by_its_age(void)
     struct drive *d = open_drive((struct link){50, 20, 500, 0, 0}, 1);
     drive_run(d, 5 * S);
     const uint64_t fills = 50 * MBIT / S * (mp_window_min_rtt_us(&d->window) + 10 * MS);
-    mp_window_sent(&d->window, PACKET, d->now_us + rows[i].idle_us);
+    mp_window_sent(&d->window, PACKET, PACKET, d->now_us + rows[i].idle_us);
     const uint64_t bytes = mp_window_bytes(&d->window);
     if (rows[i].part == 0)
       CHECK_EQ(bytes, MP_WINDOW_INITIAL_BYTES);
@@ -430,7 +430,7 @@ static void no_report_breaks_the_window(void)
       mp_window_suspect(&window, now_us);
     if (i % 1000 == 0)
       mp_window_resume(&window, now_us);
-    mp_window_sent(&window, 1500, now_us);
+    mp_window_sent(&window, 1500, report.inflight_bytes + 1500, now_us);
     REQUIRE(mp_window_bytes(&window) >= MP_WINDOW_LEAST_BYTES);
     REQUIRE(mp_window_bytes(&window) <= MP_WINDOW_MOST_BYTES);
     REQUIRE(mp_window_due(&window, 1500, now_us) >= now_us);
@@ -473,7 +473,7 @@ static void tells_how_much_may_go_at_once(void)
   mp_window_limits(&window, 0, 100000);
   CHECK_EQ(mp_window_due(&window, PACKET, S), S);
   CHECK_EQ(mp_window_at_once(&window, 0, S), PACKET);
-  mp_window_sent(&window, PACKET, S);
+  mp_window_sent(&window, PACKET, PACKET, S);
   CHECK_EQ(mp_window_at_once(&window, 0, S), 0);
 }
 
