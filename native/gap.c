@@ -87,21 +87,21 @@ uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us,
   return time_of(gap, since_us, high_us, paths);
 }
 
-/* How long after the packet was sent its sender, at the latest, misses what the path carried before
- * it and lost without a sound. What has left the plan carries nothing later: a path long gone delays
- * nothing. */
-static int64_t missed_after(const struct mp_gap *gap, const struct mp_reorder_path *path)
+/* How long after the packet was sent what the path carried before it should have come, at the latest.
+ * What has left the plan carries nothing later: a path long gone delays nothing. */
+static int64_t expected_after(const struct mp_gap *gap, const struct mp_reorder_path *path)
 {
   const bool is_past = !path->carrying && path->changed_us < gap->sent_us;
   const uint64_t early_us = is_past ? gap->sent_us - path->changed_us : 0;
-  return path->owd_high_us + path->pto_us - (int64_t)early_us;
+  return path->owd_high_us - (int64_t)early_us;
 }
 
 /* A path carries on after a loss, or it falls silent. In the first case the sender is told at once
  * that the packet did not come when it should have; repair_us has room for telling, sending again,
  * and doing so twice. In the second case what came last on the path came before the packet should
  * have, the word of that reached the sender a one-way delay later, and pto_us after that it sends
- * again what it has no word of: pto_us and repair_us, both from when the packet should have come. */
+ * again what it has no word of: pto_us and repair_us, both from when the packet should have come. Where one
+ * path is silent the packet may have been lost on another all the same. */
 uint64_t mp_gap_repair_due(const struct mp_gap *gap, uint64_t since_us, uint64_t proved_us,
                            uint64_t repair_us,
                            const struct mp_reorder_path paths[MP_LIMIT_PATHS])
@@ -110,12 +110,14 @@ uint64_t mp_gap_repair_due(const struct mp_gap *gap, uint64_t since_us, uint64_t
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     const struct mp_reorder_path *path = &paths[id];
     const bool is_known = path->live || path->newest_sent_us > 0;
-    if (!is_known || !is_open(gap, path, id == gap->path))
+    const bool may_be_silent = is_open(gap, path, id == gap->path);
+    if (!is_known || (proved_us > 0 && !may_be_silent))
       continue;
-    const int64_t after_us = missed_after(gap, path);
+    const int64_t after_us = expected_after(gap, path) + (may_be_silent ? path->pto_us : 0);
     if (after_us > high_us)
       high_us = after_us;
   }
   const uint64_t missed_us = time_of(gap, since_us, high_us, paths);
-  return (missed_us > proved_us ? missed_us : proved_us) + repair_us;
+  const uint64_t from_us = proved_us > 0 ? proved_us : since_us;
+  return (missed_us > from_us ? missed_us : from_us) + repair_us;
 }

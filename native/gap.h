@@ -42,7 +42,7 @@ uint64_t mp_gap_due(const struct mp_gap *gap, uint64_t since_us,
                     const struct mp_reorder_path paths[MP_LIMIT_PATHS]);
 
 /* The same where what is lost is sent again, which takes repair_us from when the sender learns of the
- * loss. proved_us: when the gap was proved lost, or since_us while it is not. Silence is a proof to
+ * loss. proved_us: when the gap was proved lost, or 0 while it is not. Silence is a proof to
  * us, but the sender may take longer to notice it, and is given that time. */
 uint64_t mp_gap_repair_due(const struct mp_gap *gap, uint64_t since_us, uint64_t proved_us,
                            uint64_t repair_us,

@@ -75,6 +75,6 @@ uint64_t mp_proof_due(const struct mp_proof *proof, struct mp_hold *hold, uint64
     return clock_us;
   const uint64_t wait_us = mp_proof_repair_us(slot->packet, repair_us);
   if (wait_us > 0)
-    return mp_gap_repair_due(&proof->gap, clock_us, clock_us, wait_us, paths);
+    return mp_gap_repair_due(&proof->gap, clock_us, 0, wait_us, paths);
   return mp_gap_due(&proof->gap, clock_us, paths);
 }

@@ -259,17 +259,20 @@ MODEL_API uint64_t model_due(const struct mp_reorder_path *paths,
   return any ? model_time(paths, packet, since_us, high_us) : since_us;
 }
 
-/* When the sender misses, at the latest, what was on a path that is silent or about to be. */
+/* When the sender misses, at the latest, what was on a path that is silent or about to be; and, of a gap
+ * that is not proved, when what was on the others should have come. */
 MODEL_API uint64_t model_missed(const struct mp_reorder_path *paths,
-                                const struct model_packet *packet, uint64_t since_us)
+                                const struct model_packet *packet, uint64_t since_us,
+                                bool is_proved)
 {
   bool any = false;
   int64_t high_us = 0;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     const struct mp_reorder_path *path = &paths[id];
-    if (model_is_shown(paths, id, packet) || (!path->live && path->newest_sent_us == 0))
+    const bool is_shown = model_is_shown(paths, id, packet);
+    if ((is_shown && is_proved) || (!path->live && path->newest_sent_us == 0))
       continue;
-    int64_t after_us = path->owd_high_us + path->pto_us;
+    int64_t after_us = path->owd_high_us + (is_shown ? 0 : path->pto_us);
     if (!path->carrying && path->changed_us < packet->sent_us)
       after_us -= (int64_t)(packet->sent_us - path->changed_us);
     if (!any || after_us > high_us)
@@ -289,7 +292,7 @@ MODEL_API uint64_t model_front_due(struct twin *twin, struct model_bucket *bucke
   const struct model_packet witness = model_witness(bucket, front);
   if (repair_of_model(twin, front) == 0)
     return model_due(paths, &witness, front->since_us);
-  const uint64_t missed_us = model_missed(paths, &witness, front->since_us);
+  const uint64_t missed_us = model_missed(paths, &witness, front->since_us, false);
   return (missed_us > front->since_us ? missed_us : front->since_us) + repair_of_model(twin, front);
 }
 
@@ -400,7 +403,7 @@ MODEL_API bool model_settle_one(struct twin *twin, struct model_bucket *bucket,
       doubtful->proved = true;
       doubtful->until_us = 0;
       if (repair_of_model(twin, doubtful) > 0) {
-        const uint64_t missed_us = model_missed(paths, &witness, doubtful->since_us);
+        const uint64_t missed_us = model_missed(paths, &witness, doubtful->since_us, true);
         doubtful->until_us = (missed_us > now_us ? missed_us : now_us) + repair_of_model(twin, doubtful);
       }
       if (doubtful == front)

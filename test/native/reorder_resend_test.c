@@ -9,6 +9,7 @@ enum {
   SENDINGS_MOST = 2 * PACKETS,
   REPORT_US = 5000,       /* from an arrival to its report */
   THREE_LATER_US = 15000, /* until three later datagrams of the path have come */
+  WAIT_MOST_US = 200000,  /* of reorder for a repair */
 };
 
 /* A datagram, or one to come: its path is chosen when it is sent. Sender's clock. */
@@ -47,6 +48,10 @@ static void draw_world(bool cuts)
     if (world.delay_us[id] < world.delay_us[world.best])
       world.best = id;
   }
+  /* Farther away than this a repair comes later than is waited for. */
+  const uint64_t most_us = (WAIT_MOST_US - THREE_LATER_US - REPORT_US) / 2 - MS;
+  if (world.delay_us[world.best] > most_us)
+    world.delay_us[world.best] = most_us;
   world.drop_one_in = 3 + random_below(100);
   world.offset_us = random_below(1u << 30);
   world.cut = world.paths_count;
@@ -117,7 +122,7 @@ static void open_receiver(void)
     paths[id].newest_sent_us = S - 1; /* nothing is sent on a path that was never heard */
   }
   const uint64_t repair_us = 6 * world.delay_us[world.best];
-  mp_reorder_repair(reorder, repair_us < 200 * MS ? repair_us : 200 * MS);
+  mp_reorder_repair(reorder, repair_us < WAIT_MOST_US ? repair_us : WAIT_MOST_US);
 }
 
 static void take(struct sending *sending)
