@@ -39,11 +39,7 @@ export function cutSample(
           const atS = (atUs - arrived.startUs) / 1e6
           return mbitBetween(arrived, atS, atS + AFTER_S) / sum
         })
-  const beyondUs = gapsBeyondUs(
-    datagramsAtUs,
-    cuts.map((cut) => absenceOf(watched, cut)),
-    scenario,
-  )
+  const beyondUs = gapsBeyondUs(datagramsAtUs, watched, scenario)
   const returns = cuts.flatMap((cut) => returnOf(measured, cut))
   return {
     ...(shares.some((share) => !Number.isNaN(share)) ? { afterCutShare: Math.min(...shares) } : {}),
@@ -68,14 +64,24 @@ function absenceOf({ happened }: Watched, cut: Happened): Absence {
 const endOf = (happened: readonly Happened[], { link, atUs }: Happened) =>
   happened.find((each) => BACK_AGAIN.includes(each.what) && each.link === link && each.atUs > atUs)
 
-/** Between arrivals next to each other, less the round trip of the best link that was there all the while. */
+/**
+ * Between arrivals next to each other as something happens and in the second after, less the round trip of the best
+ * link that was there all the while.
+ */
 function gapsBeyondUs(
   arrivedAtUs: readonly number[],
-  absences: readonly Absence[],
+  watched: Watched,
   { links }: Pick<Scenario, 'links'>,
 ): number[] {
+  const { happened } = watched
+  const absences = happened
+    .filter(({ what }) => AWAY.includes(what))
+    .map((cut) => absenceOf(watched, cut))
   return arrivedAtUs.slice(1).flatMap((untilUs, index) => {
     const sinceUs = arrivedAtUs[index]!
+    if (!happened.some(({ fromUs, atUs }) => fromUs < untilUs && sinceUs < atUs + AFTER_S * 1e6)) {
+      return []
+    }
     const away = absences.filter(({ fromUs, toUs }) => fromUs < untilUs && toUs > sinceUs)
     const left = links.filter(({ name }) => away.every(({ link }) => link !== name))
     const bestUs = 2000 * Math.min(...left.map(({ delayMs }) => delayMs))

@@ -18,7 +18,7 @@ export const METRICS = [
   'datagramsLost',
   'datagramsOutOfOrder',
   'datagramGapMs',
-  /** The same where links are cut, less the round trip of the best that was left: the worst of all gaps. */
+  /** The same as links are cut and return, less the round trip of the best that was left. */
   'gapBeyondMs',
   'datagramP99Ms',
   'tcpOutOfOrder',

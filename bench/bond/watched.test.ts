@@ -132,7 +132,11 @@ describe('cuts', () => {
     })
 
     it('count from the best of all again once it is back', () => {
-      expect(beyond([cut, restore], withPauses([3000, 60], [6000, 50]))).toBe(30)
+      expect(beyond([cut, restore], withPauses([3000, 60], [5500, 50]))).toBe(30)
+    })
+
+    it('are no matter of a cut that is long past', () => {
+      expect(beyond([cut, restore], withPauses([1000, 90], [3000, 60], [7000, 90]))).toBe(20)
     })
 
     it('forgive the silence while no link is left', () => {
