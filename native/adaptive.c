@@ -60,6 +60,7 @@ void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
     return;
   forget_again(tunnel, adaptive);
   mp_stretch_end(&adaptive->stretch, tunnel->now_us);
+  mp_gather_stop(&adaptive->gather, tunnel->now_us);
   adaptive->delay_any = false;
   mp_sparse_erase(&adaptive->flows, sizeof(struct mp_adaptive_flow));
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
@@ -93,6 +94,9 @@ void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   forget_again(tunnel, adaptive);
   mp_stretch_end(&adaptive->stretch, tunnel->now_us);
   mp_adaptive_release(tunnel, peer);
+  struct mp_packet *packet;
+  while ((packet = mp_gather_take(&adaptive->gather, UINT64_MAX)))
+    mp_pool_give(tunnel->pool, packet);
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
     mp_flight_close(&adaptive->lanes[id].flight, &tunnel->loads);
   mp_queue_close(adaptive->queue);

@@ -8,6 +8,7 @@
  * again.c     what is lost
  * haste.c     flows that would rather miss a packet than wait for it
  * stretch.c   flows whose round trip is too short for a far path
+ * gather.c    acknowledgements of one, so that it keeps more under way
  * report.c    feedback, written for the peer
  * reported.c  feedback, read from it
  * doubt.c     paths without progress
@@ -34,6 +35,7 @@
 
 #include "contract.h"
 #include "flight.h"
+#include "gather.h"
 #include "haste.h"
 #include "load.h"
 #include "queue.h"
@@ -121,6 +123,7 @@ static inline struct mp_again *mp_agains_first(const struct mp_agains *agains)
 struct mp_adaptive {
   struct mp_queue *queue;
   struct mp_stretch stretch;
+  struct mp_gather gather;
   struct mp_lane lanes[MP_LIMIT_PATHS];
   struct mp_sparse flows;      /* struct mp_adaptive_flow, of each bucket that sent something */
   struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */

@@ -165,22 +165,29 @@ static bool is_idle(const struct mp_lane *lane)
 }
 
 /* How much farther than the quickest path the nearest one is that a flow does not reach by itself. 0:
- * none, or others than the quickest carry something. */
+ * none. */
 static uint32_t farther_us(const struct mp_peer *peer, uint8_t best)
 {
-  const struct mp_lane *lanes = peer->adaptive->lanes;
   const int64_t reached_us = mp_choice_near_us(peer);
   int64_t nearest_us = UINT32_MAX;
   for (uint16_t left = mp_choice_wide(peer) & (uint16_t)~mp_path_bit(best); left;
        left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
-    if (!is_idle(&lanes[id]))
-      return 0;
     if (above_us > reached_us && above_us < nearest_us)
       nearest_us = above_us;
   }
   return nearest_us < UINT32_MAX ? (uint32_t)nearest_us : 0;
+}
+
+/* Nothing to speak of is under way but on the quickest path. */
+static bool is_alone(const struct mp_peer *peer, uint8_t best)
+{
+  for (uint16_t left = mp_choice_wide(peer) & (uint16_t)~mp_path_bit(best); left;
+       left &= (uint16_t)(left - 1))
+    if (!is_idle(&peer->adaptive->lanes[__builtin_ctz(left)]))
+      return false;
+  return true;
 }
 
 /* More than jitter stands on the path at this moment. */
@@ -257,7 +264,7 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
       .rate = mp_window_rate(window),
       .rtt_us = mp_window_min_rtt_us(window),
       .is_full = is_full(window),
-      .farther_us = is_asked ? farther_us(peer, best) : 0,
+      .farther_us = is_asked && is_alone(peer, best) ? farther_us(peer, best) : 0,
   });
   const bool keeps_clear = flow->queued_us < (now_us - flow->wide_us) / CLEAR_SHARE;
   if (adaptive->stretch.step == MP_STRETCH_NONE && mp_class_is_level(flow, now_us) && keeps_clear)
@@ -266,6 +273,48 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
     flow->wide_us = 0;
   else if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket) && !flow->wide_us)
     flow->wide_us = now_us;
+}
+
+/* A young flow may have the far path before it measures. */
+static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t best, bool backlogged,
+                   uint64_t now_us)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  struct mp_stretch *stretch = &adaptive->stretch;
+  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+  struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
+  const struct mp_window *window = &adaptive->lanes[best].window;
+  const uint64_t age_us = now_us - flow->began_us;
+  if (!mp_gather_asks(&adaptive->gather, flow->recent_octets, age_us, mp_window_rate(window)) ||
+      mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || payload_octets(load) == 0)
+    return;
+  if (adaptive->gather.is_on && !mp_stretch_is(stretch, MP_STRETCH_REACHES, adaptive->gather.bucket))
+    mp_gather_stop(&adaptive->gather, now_us);
+  const uint32_t far_us = farther_us(peer, best);
+  const struct mp_gather_sight sight = {
+      .now_us = now_us,
+      .bucket = bucket,
+      .octets = payload_octets(load),
+      .recent_octets = flow->recent_octets,
+      .age_us = age_us,
+      .is_backlogged = backlogged,
+      .rate = mp_window_rate(window),
+      .rtt_us = mp_window_min_rtt_us(window),
+      .farther_us = adaptive->gather.is_on || mp_stretch_is_free(stretch, now_us) ? far_us : 0,
+      .packet = load->bytes,
+      .length = load->length,
+  };
+  switch (mp_gather_see(&adaptive->gather, &sight)) {
+  case MP_GATHER_AS_IT_IS:
+    break;
+  case MP_GATHER_REACH:
+    mp_stretch_reach(stretch, bucket, adaptive->gather.rate, far_us, now_us);
+    flow->wide_us = flow->wide_us ? flow->wide_us : now_us;
+    break;
+  case MP_GATHER_LEAVE:
+    mp_stretch_leave(stretch);
+    break;
+  }
 }
 
 /* A stretched flow stays what it is while it measures, which is a pause. */
@@ -320,6 +369,7 @@ enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint
   note_pressure(peer, flow, best, now_us);
   const bool backlogged = flow->backlog_us && now_us - flow->backlog_us >= WIDE_BACKLOG_US;
   note_width(peer, bucket, best, backlogged, now_us);
+  gather(peer, load, best, backlogged, now_us);
   stretch(peer, load, best, backlogged, now_us);
   hurry(peer, flow, load, now_us);
   const enum mp_queue_class class = mp_class_now(peer, bucket);

@@ -319,8 +319,8 @@ uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* Lets reorder release what is proved and what is due. */
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* reorder's callback; the context is the tunnel. */
-void mp_in_deliver(void *tunnel, struct mp_packet *packet);
+/* reorder's callback; the context is the peer. */
+void mp_in_deliver(void *peer, struct mp_packet *packet);
 
 /* handshake.c APIs: */
 

@@ -5,6 +5,7 @@
  * a label named after the counter that they add to. */
 #include <string.h>
 
+#include "adaptive.h"
 #include "corridor.h"
 #include "inner.h"
 #include "le.h"
@@ -82,14 +83,31 @@ static uint64_t account(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t 
   return sent_us;
 }
 
-void mp_in_deliver(void *context, struct mp_packet *packet)
+static void hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet)
 {
-  struct mp_tunnel *tunnel = context;
   if (tunnel->in_count == MP_IN_BATCH)
     mp_tunnel_write(tunnel);
   tunnel->in[tunnel->in_count++] = packet;
   if (packet->loan)
     tunnel->next_loan = (tunnel->next_loan + 1) % (2 * MP_IN_BATCH);
+}
+
+void mp_in_deliver(void *context, struct mp_packet *packet)
+{
+  struct mp_peer *peer = context;
+  struct mp_tunnel *tunnel = peer->tunnel;
+  if (!peer->adaptive ||
+      !mp_gather_put(&peer->adaptive->gather, tunnel->pool, packet, tunnel->now_us))
+    hand_on(tunnel, packet);
+}
+
+/* Passes on what was gathered for long enough. */
+static void release_gathered(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_packet *packet;
+  while ((packet = mp_gather_take(&peer->adaptive->gather, tunnel->now_us)))
+    hand_on(tunnel, packet);
+  mp_wake_by(tunnel, peer, mp_gather_due(&peer->adaptive->gather));
 }
 
 void mp_tunnel_write(struct mp_tunnel *tunnel)
@@ -298,6 +316,7 @@ static void after_order(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
   if (!peer->adaptive)
     return;
+  release_gathered(tunnel, peer);
   if (peer->adaptive->wanted || tunnel->now_us >= peer->adaptive->pump_us)
     mp_pump(tunnel, peer);
   else

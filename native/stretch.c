@@ -137,11 +137,23 @@ static void begin(struct mp_stretch *s, const struct mp_stretch_sight *sight)
 void mp_stretch_keep(struct mp_stretch *s, uint16_t bucket, uint64_t rate, uint32_t farther_us,
                      uint32_t reach_us, uint64_t now_us)
 {
-  if (s->step != MP_STRETCH_NONE || s->oldest || now_us < s->next_us)
+  if (!mp_stretch_is_free(s, now_us))
     return;
   s->bucket = bucket;
   measure_from(s, rate, now_us);
   reach(s, farther_us, reach_us, farther_us, now_us);
+}
+
+void mp_stretch_reach(struct mp_stretch *s, uint16_t bucket, uint64_t rate, uint32_t farther_us,
+                      uint64_t now_us)
+{
+  mp_stretch_keep(s, bucket, rate, farther_us, reach_of(farther_us), now_us);
+}
+
+void mp_stretch_leave(struct mp_stretch *s)
+{
+  s->step = MP_STRETCH_NONE;
+  s->pressing_us = 0;
 }
 
 /* ---- While it goes on ---- */

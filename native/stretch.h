@@ -17,7 +17,7 @@
  * under way (bbr_extra_acked_gain). Before it measures, the path's window has grown like that, and it fills
  * both sooner: of 50 Mbit/s with 20 ms and 50 with 120 it gets 93 % of the sum from the eighth to the 30th
  * second so, and 87 when it holds first (the medians of eight seeds). Where the path is four times as far it
- * gets less so.
+ * gets less so. Young TCP has that path sooner (gather.h).
  *
  * A path whose delay jitters is far to itself: the least round trip that BBR sees is that of a lucky
  * packet, and a stream in order is as late as the unlucky ones.
@@ -84,6 +84,13 @@ void mp_stretch_see(struct mp_stretch *stretch, const struct mp_stretch_sight *s
 void mp_stretch_keep(struct mp_stretch *stretch, uint16_t bucket, uint64_t rate,
                      uint32_t farther_us, uint32_t reach_us, uint64_t now_us);
 
+/* A flow that sends so much, and may keep more under way from now on, takes a path so much farther. */
+void mp_stretch_reach(struct mp_stretch *stretch, uint16_t bucket, uint64_t rate,
+                      uint32_t farther_us, uint64_t now_us);
+
+/* And does so no more. */
+void mp_stretch_leave(struct mp_stretch *stretch);
+
 /* A packet of the bucket left on a path that is so much farther than the quickest. */
 void mp_stretch_sent(struct mp_stretch *stretch, uint16_t bucket, int64_t farther_us,
                      uint64_t now_us);
@@ -107,6 +114,12 @@ static inline bool mp_stretch_is(const struct mp_stretch *stretch, enum mp_stret
                                  uint16_t bucket)
 {
   return stretch->step == step && stretch->bucket == bucket;
+}
+
+/* Whether a flow may be stretched at all. */
+static inline bool mp_stretch_is_free(const struct mp_stretch *stretch, uint64_t now_us)
+{
+  return stretch->step == MP_STRETCH_NONE && !stretch->oldest && now_us >= stretch->next_us;
 }
 
 /* Whether packets of the bucket wait: no later one may pass them. */

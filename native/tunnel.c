@@ -103,7 +103,7 @@ struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uin
 static bool order_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_reorder *reorder =
-      mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, tunnel);
+      mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, peer);
   if (!reorder)
     return false;
   mp_reorder_close(peer->reorder);
@@ -157,11 +157,12 @@ struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id)
   struct mp_peer *peer = calloc(1, sizeof *peer);
   if (!peer)
     return NULL;
-  peer->reorder = mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, tunnel);
+  peer->reorder = mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, peer);
   if (!peer->reorder) {
     free(peer);
     return NULL;
   }
+  peer->tunnel = tunnel;
   peer->id = id;
   peer->probe_us = DEFAULT_PROBE_US;
   peer->keepalive_us = DEFAULT_KEEPALIVE_US;

@@ -138,7 +138,10 @@ struct mp_path {
   uint64_t peer_expected, peer_received;
 };
 
+struct mp_tunnel;
+
 struct mp_peer {
+  struct mp_tunnel *tunnel;
   uint16_t id;
   struct mp_epoch *epochs[MP_CROSSING_EPOCHS]; /* NULL: none; as a rule there is one */
   struct mp_epoch *sending; /* NULL: no session */

@@ -1,0 +1,91 @@
+/* Gathers the acknowledgements of a flow, so that its sender keeps more under way.
+ *
+ * BBR keeps as much under way as fits into twice the least round trip that it has seen, and as much more as
+ * acknowledgements have brought at once of late, beyond its rate: of the last five to ten round trips the
+ * most, and up to what it sends in 100 ms (tcp_bbr.c, bbr_update_ack_aggregation). The first is that of the
+ * quickest path for ten seconds, which is too little to fill one that is much farther as well (stretch.h).
+ * The second is in our hand. Its acknowledgements wait on their way in, for as long as twice the round trip
+ * falls short of the far path's, and then come at once; as often as BBR forgets. Meanwhile the flow takes the
+ * far path, and all its packets are as late as that one's.
+ *
+ * Each time costs what it falls short by, when the sender may send no more: a fifteenth. And the rate grows by
+ * a fifteenth in eight round trips, as BBR looks for more in one of them. Of 50 Mbit/s with 20 ms and 50 with
+ * 120 it gets 74 Mbit/s from the third to the 16th second so, and 58 without (the medians of five seeds). A
+ * flow that gains nothing by it is left alone.
+ *
+ * Nothing but acknowledgements waits: what brings data, or tells of a gap, takes all that waits with it. One
+ * flow of a peer at a time. A leaf, O(1) a packet. */
+#ifndef MP_GATHER_H
+#define MP_GATHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pool.h"
+
+/* Two addresses and two ports. */
+#define MP_GATHER_KEY_BYTES 36u
+
+/* All zero: none. Read it, change it by the functions. */
+struct mp_gather {
+  bool is_on;
+  uint16_t bucket;      /* of the flow, or of the one that is watched */
+  uint64_t rate;        /* bytes a second that it sent before */
+  uint64_t since_us;    /* on: since when; else since when it has filled the quickest path; 0: not */
+  uint64_t judge_us;    /* on: when it must have gained; 0: it has */
+  uint64_t next_us;     /* on: when its acknowledgements are gathered again; else none begins before */
+  struct {
+    uint64_t since_us, octets, rate;
+  } slot;
+  uint64_t until_us;    /* acknowledgements that come before wait until then */
+  uint32_t key_bytes;
+  uint8_t key[MP_GATHER_KEY_BYTES]; /* of an acknowledgement of the flow */
+  uint32_t waiting;
+  struct mp_packet *oldest, *youngest;
+};
+
+/* What its scheduler knows when a packet comes. */
+struct mp_gather_sight {
+  uint64_t now_us;
+  uint16_t bucket;
+  uint32_t octets;        /* of payload, in the packet */
+  uint32_t recent_octets; /* of its flow, within a second */
+  uint64_t age_us;        /* of the flow */
+  bool is_backlogged;     /* the flow sends more than leaves */
+  uint64_t rate;          /* of the quickest path, bytes a second; 0: unknown */
+  uint32_t rtt_us;        /* of the quickest path */
+  uint32_t farther_us;    /* than that: the nearest path that is out of reach; 0: none */
+  const uint8_t *packet;
+  uint32_t length;
+};
+
+enum mp_gather_advice {
+  MP_GATHER_AS_IT_IS,
+  MP_GATHER_REACH, /* the flow should take the far path from now on */
+  MP_GATHER_LEAVE, /* and no longer */
+};
+
+/* Whether a flow of this age that sends so much matters. */
+bool mp_gather_asks(const struct mp_gather *gather, uint32_t recent_octets, uint64_t age_us,
+                    uint64_t rate);
+
+/* Call for each packet of TCP with data for whose flow it matters. */
+enum mp_gather_advice mp_gather_see(struct mp_gather *gather, const struct mp_gather_sight *sight);
+
+/* The flow takes the far path no more, or never did. */
+void mp_gather_stop(struct mp_gather *gather, uint64_t now_us);
+
+/* Takes a packet over, or a copy of it, that is to wait: false when it is not. */
+bool mp_gather_put(struct mp_gather *gather, struct mp_pool *pool, struct mp_packet *packet,
+                   uint64_t now_us);
+
+/* Gives one that has waited long enough back; NULL: none has. */
+struct mp_packet *mp_gather_take(struct mp_gather *gather, uint64_t now_us);
+
+/* When those that wait have waited long enough; UINT64_MAX: none waits. */
+static inline uint64_t mp_gather_due(const struct mp_gather *gather)
+{
+  return gather->oldest ? gather->until_us : UINT64_MAX;
+}
+
+#endif

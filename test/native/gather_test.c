@@ -1,0 +1,290 @@
+/* Gathered acknowledgements (native/gather.h): whose, when, what waits and what does not. */
+#include "gather.h"
+
+#include <string.h>
+
+#include "test.h"
+
+#define S 1000000u
+#define MS 1000u
+#define RATE 6250000u /* of the quickest path, bytes a second */
+#define RTT_US (40 * MS)
+#define FAR_US (100 * MS)
+#define STEP_US 1000u
+#define SHORTAGE_US (FAR_US - RTT_US)
+
+enum { IPV4_BYTES = 20, TCP_BYTES = 32, ACK_BYTES = IPV4_BYTES + TCP_BYTES, ACK = 0x10, FIN = 1 };
+
+/* A flow that sends a packet a millisecond. */
+struct world {
+  struct mp_gather gather;
+  struct mp_gather_sight sight;
+  struct mp_pool pool;
+  uint64_t rate;
+  unsigned reached, left;
+  uint8_t data[ACK_BYTES];
+};
+
+/* A segment between 10.0.0.1 and 10.0.0.2, as either sends it. */
+static void segment(uint8_t *bytes, uint32_t length, bool is_back, uint8_t flags)
+{
+  memset(bytes, 0, length);
+  bytes[0] = 0x45;
+  bytes[3] = (uint8_t)length;
+  bytes[9] = 6;
+  bytes[12] = bytes[16] = 10;
+  bytes[15] = is_back ? 2 : 1;
+  bytes[19] = is_back ? 1 : 2;
+  uint8_t *tcp = bytes + IPV4_BYTES;
+  tcp[is_back ? 2 : 0] = 0x80;
+  tcp[is_back ? 0 : 2] = 0x14;
+  tcp[12] = TCP_BYTES / 4 << 4;
+  tcp[13] = flags;
+}
+
+static void open_world(struct world *world)
+{
+  *world = (struct world){.sight = {.now_us = S,
+                                    .bucket = 7,
+                                    .rate = RATE,
+                                    .rtt_us = RTT_US,
+                                    .farther_us = FAR_US,
+                                    .length = ACK_BYTES},
+                          .rate = RATE};
+  segment(world->data, ACK_BYTES, false, ACK);
+  world->sight.packet = world->data;
+  mp_pool_open(&world->pool, 4096);
+}
+
+static void go(struct world *world, uint64_t for_us)
+{
+  for (const uint64_t end_us = world->sight.now_us + for_us; world->sight.now_us < end_us;) {
+    world->sight.now_us += STEP_US;
+    world->sight.age_us += STEP_US;
+    world->sight.octets = (uint32_t)(world->rate * STEP_US / S);
+    world->sight.recent_octets = (uint32_t)world->rate;
+    const enum mp_gather_advice advice = mp_gather_see(&world->gather, &world->sight);
+    world->reached += advice == MP_GATHER_REACH;
+    world->left += advice == MP_GATHER_LEAVE;
+  }
+}
+
+/* Until acknowledgements wait that come now. */
+static void go_until_gathering(struct world *world)
+{
+  for (unsigned i = 0; i < 5000 && world->sight.now_us >= world->gather.until_us; i++)
+    go(world, STEP_US);
+}
+
+/* Whether a segment that comes now has to wait. */
+static bool waits(struct world *world, uint8_t *bytes, uint32_t length)
+{
+  struct mp_packet packet = {.bytes = bytes, .length = length, .loan = true};
+  return mp_gather_put(&world->gather, &world->pool, &packet, world->sight.now_us);
+}
+
+static unsigned take_all(struct world *world)
+{
+  unsigned count = 0;
+  for (struct mp_packet *packet;
+       (packet = mp_gather_take(&world->gather, world->sight.now_us)); count++)
+    mp_pool_give(&world->pool, packet);
+  return count;
+}
+
+static void a_young_flow_that_fills_the_path_reaches_the_far_one(void)
+{
+  struct world world;
+  open_world(&world);
+  go(&world, 400 * MS);
+  CHECK_EQ_INT(world.reached, 0);
+  go(&world, 400 * MS);
+  CHECK_EQ_INT(world.reached, 1);
+  mp_pool_close(&world.pool);
+}
+
+static unsigned reached_by(void (*differ)(struct world *))
+{
+  struct world world;
+  open_world(&world);
+  differ(&world);
+  go(&world, 12 * S);
+  mp_pool_close(&world.pool);
+  return world.reached;
+}
+
+static void sends_less(struct world *world) { world->rate = RATE / 4 * 3; }
+static void is_old(struct world *world) { world->sight.age_us = 9 * S; }
+static void waits_anyway(struct world *world) { world->sight.is_backlogged = true; }
+static void is_too_far(struct world *world) { world->sight.farther_us = 3 * FAR_US; }
+static void is_near_enough(struct world *world) { world->sight.farther_us = RTT_US + 30 * MS; }
+static void has_no_other(struct world *world) { world->sight.farther_us = 0; }
+
+static void others_do_not(void)
+{
+  CHECK_EQ_INT(reached_by(sends_less), 0);
+  CHECK_EQ_INT(reached_by(is_old), 0);
+  CHECK_EQ_INT(reached_by(waits_anyway), 0);
+  CHECK_EQ_INT(reached_by(is_too_far), 0);
+  CHECK_EQ_INT(reached_by(is_near_enough), 0);
+  CHECK_EQ_INT(reached_by(has_no_other), 0);
+}
+
+static void acknowledgements_wait_for_what_the_round_trip_falls_short_by(void)
+{
+  struct world world;
+  uint8_t bytes[ACK_BYTES];
+  open_world(&world);
+  segment(bytes, ACK_BYTES, true, ACK);
+  go_until_gathering(&world);
+  CHECK(world.gather.until_us >= world.sight.now_us + SHORTAGE_US);
+  CHECK(world.gather.until_us <= world.sight.now_us + 100 * MS);
+  CHECK_EQ(mp_gather_due(&world.gather), UINT64_MAX);
+  CHECK(waits(&world, bytes, ACK_BYTES));
+  go(&world, 10 * MS);
+  CHECK(waits(&world, bytes, ACK_BYTES));
+  CHECK_EQ_INT(take_all(&world), 0);
+  world.sight.now_us = mp_gather_due(&world.gather);
+  CHECK_EQ_INT(take_all(&world), 2);
+  CHECK(!waits(&world, bytes, ACK_BYTES));
+  mp_pool_close(&world.pool);
+}
+
+static void they_are_gathered_again_before_bbr_forgets(void)
+{
+  struct world world;
+  open_world(&world);
+  go_until_gathering(&world);
+  const uint64_t before_us = world.sight.now_us;
+  world.rate = RATE * 3 / 2;
+  world.sight.now_us = world.gather.until_us;
+  go_until_gathering(&world);
+  const uint64_t turns = (world.sight.now_us - before_us) / (RTT_US + FAR_US);
+  CHECK(turns >= 5);
+  CHECK(turns < 8);
+  mp_pool_close(&world.pool);
+}
+
+static void nothing_else_waits(void)
+{
+  struct world world;
+  uint8_t bytes[ACK_BYTES];
+  open_world(&world);
+  go_until_gathering(&world);
+  segment(bytes, ACK_BYTES, false, ACK);
+  CHECK(!waits(&world, bytes, ACK_BYTES));
+  segment(bytes, ACK_BYTES, true, ACK);
+  bytes[IPV4_BYTES + 3] = 1;
+  CHECK(!waits(&world, bytes, ACK_BYTES));
+  bytes[9] = 17;
+  CHECK(!waits(&world, bytes, ACK_BYTES));
+  CHECK(!waits(&world, bytes, IPV4_BYTES));
+  mp_pool_close(&world.pool);
+}
+
+static void who_has_more_to_say_takes_all_along(void)
+{
+  uint8_t plain[ACK_BYTES], end[ACK_BYTES], long_header[ACK_BYTES + 12], data[ACK_BYTES + 1];
+  segment(plain, sizeof plain, true, ACK);
+  segment(end, sizeof end, true, ACK | FIN);
+  segment(long_header, sizeof long_header, true, ACK);
+  long_header[IPV4_BYTES + 12] = (TCP_BYTES + 12) / 4 << 4;
+  segment(data, sizeof data, true, ACK);
+  const struct {
+    uint8_t *bytes;
+    uint32_t length;
+  } cases[] = {{end, sizeof end}, {long_header, sizeof long_header}, {data, sizeof data}};
+  for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct world world;
+    open_world(&world);
+    go_until_gathering(&world);
+    CHECK(waits(&world, plain, sizeof plain));
+    CHECK(waits(&world, cases[i].bytes, cases[i].length));
+    CHECK_EQ(mp_gather_due(&world.gather), world.sight.now_us);
+    CHECK_EQ_INT(take_all(&world), 2);
+    CHECK(!waits(&world, plain, sizeof plain));
+    mp_pool_close(&world.pool);
+  }
+}
+
+static void who_gains_nothing_leaves_and_does_not_come_back(void)
+{
+  struct world world;
+  open_world(&world);
+  go(&world, 3 * S);
+  CHECK_EQ_INT(world.left, 0);
+  go(&world, 7 * S);
+  CHECK_EQ_INT(world.left, 1);
+  CHECK_EQ_INT(world.reached, 1);
+  mp_pool_close(&world.pool);
+}
+
+static void who_gains_stays(void)
+{
+  struct world world;
+  open_world(&world);
+  go(&world, S);
+  world.rate = RATE * 3 / 2;
+  go(&world, 8 * S);
+  CHECK_EQ_INT(world.left, 0);
+  CHECK(world.gather.is_on);
+  mp_pool_close(&world.pool);
+}
+
+static void it_matters_to_few(void)
+{
+  const struct mp_gather none = {0}, on = {.is_on = true};
+  CHECK(mp_gather_asks(&none, RATE, S, RATE));
+  CHECK(!mp_gather_asks(&none, RATE / 3, S, RATE));
+  CHECK(!mp_gather_asks(&none, RATE, S, 0));
+  CHECK(!mp_gather_asks(&none, RATE, 11 * S, RATE));
+  CHECK(mp_gather_asks(&on, RATE / 3, S, RATE));
+}
+
+static void what_waits_goes_at_the_end(void)
+{
+  struct world world;
+  uint8_t bytes[ACK_BYTES];
+  open_world(&world);
+  segment(bytes, ACK_BYTES, true, ACK);
+  go_until_gathering(&world);
+  CHECK(waits(&world, bytes, ACK_BYTES));
+  mp_gather_stop(&world.gather, world.sight.now_us);
+  CHECK_EQ_INT(take_all(&world), 1);
+  CHECK(!waits(&world, bytes, ACK_BYTES));
+  mp_pool_close(&world.pool);
+}
+
+static void no_more_wait_than_there_is_room_for(void)
+{
+  struct world world;
+  uint8_t bytes[ACK_BYTES];
+  open_world(&world);
+  segment(bytes, ACK_BYTES, true, ACK);
+  go_until_gathering(&world);
+  unsigned count = 0;
+  while (count < 10000 && mp_gather_due(&world.gather) > world.sight.now_us) {
+    CHECK(waits(&world, bytes, ACK_BYTES));
+    count++;
+  }
+  CHECK(count > 400);
+  CHECK(count < 2000);
+  CHECK_EQ_INT(take_all(&world), count);
+  mp_pool_close(&world.pool);
+}
+
+int main(void)
+{
+  RUN(a_young_flow_that_fills_the_path_reaches_the_far_one);
+  RUN(others_do_not);
+  RUN(acknowledgements_wait_for_what_the_round_trip_falls_short_by);
+  RUN(they_are_gathered_again_before_bbr_forgets);
+  RUN(nothing_else_waits);
+  RUN(who_has_more_to_say_takes_all_along);
+  RUN(who_gains_nothing_leaves_and_does_not_come_back);
+  RUN(who_gains_stays);
+  RUN(it_matters_to_few);
+  RUN(what_waits_goes_at_the_end);
+  RUN(no_more_wait_than_there_is_room_for);
+  return test_end();
+}
