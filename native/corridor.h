@@ -246,7 +246,8 @@ uint32_t mp_report_pto_us(const struct mp_path *path);
 /* A round trip of the best path, and what a report may wait and the threads be late on top. */
 uint32_t mp_report_turn_us(const struct mp_peer *peer);
 
-/* Call when the round trips were measured anew: how long to wait for what is sent again. */
+/* Call when the round trips were measured anew, or the peer begins to repair: how long to wait for what is
+ * sent again. */
 void mp_report_repair(struct mp_peer *peer);
 
 /* Whether the peer does not wait as long for what is lost as sending it again twice takes. */

@@ -262,7 +262,10 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
   };
   mp_health_heard(tunnel, peer, id);
   const bool asks = asks_for_report(bytes);
-  peer->reports |= asks;
+  if (asks && !peer->reports) {
+    peer->reports = true;
+    mp_report_repair(peer);
+  }
   if (peer->reports)
     mp_report_heard(tunnel, peer, id, epoch, path_seq, advanced, packet->sent_us, asks);
 

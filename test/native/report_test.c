@@ -1,5 +1,5 @@
 /* When a report is due (native/report.c): soon where another path could take over or something is missing,
- * and where neither is so, when it says much. */
+ * and where neither is so, when it says much; and what follows from the first request for one. */
 #include "adaptive.h"
 #include "tunnel_fixture.h"
 
@@ -122,6 +122,22 @@ static void the_answer_takes_the_report_along(void)
   }
 }
 
+static void the_first_loss_is_waited_for(void)
+{
+  open_pair(1);
+  client_sends(&pair, number++);
+  pair.client.cut[0] = true;
+  client_sends(&pair, number++);
+  pair.client.cut[0] = false;
+  for (unsigned i = 0; i < 4; i++)
+    client_sends(&pair, number++);
+  run_until(&pair, pair.now_us + SECOND_US);
+  CHECK_EQ(pair.server.delivered_count, number);
+  for (uint64_t i = 0; i < number; i++)
+    CHECK_EQ(pair.server.delivered[i], i);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
@@ -131,5 +147,6 @@ int main(void)
   RUN(the_first_after_a_pause_is_reported_at_once);
   RUN(a_report_goes_with_data);
   RUN(the_answer_takes_the_report_along);
+  RUN(the_first_loss_is_waited_for);
   return test_end();
 }
