@@ -60,7 +60,7 @@ void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
     return;
   forget_again(tunnel, adaptive);
   mp_stretch_end(&adaptive->stretch, tunnel->now_us);
-  mp_gather_stop(&adaptive->gather, tunnel->now_us);
+  mp_acks_end(tunnel, peer);
   adaptive->delay_any = false;
   mp_sparse_erase(&adaptive->flows, sizeof(struct mp_adaptive_flow));
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
@@ -77,6 +77,7 @@ void mp_adaptive_stop(struct mp_tunnel *tunnel, struct mp_peer *peer)
     return;
   mp_stretch_end(&peer->adaptive->stretch, tunnel->now_us);
   mp_adaptive_release(tunnel, peer);
+  mp_acks_end(tunnel, peer);
   struct mp_queued packet;
   for (unsigned class = 0; class < MP_QUEUE_CLASSES; class++)
     while (mp_queue_take(peer->adaptive->queue, class, tunnel->now_us, &packet)) {
@@ -94,9 +95,7 @@ void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   forget_again(tunnel, adaptive);
   mp_stretch_end(&adaptive->stretch, tunnel->now_us);
   mp_adaptive_release(tunnel, peer);
-  struct mp_packet *packet;
-  while ((packet = mp_gather_take(&adaptive->gather, UINT64_MAX)))
-    mp_pool_give(tunnel->pool, packet);
+  mp_acks_close(tunnel, peer);
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
     mp_flight_close(&adaptive->lanes[id].flight, &tunnel->loads);
   mp_queue_close(adaptive->queue);

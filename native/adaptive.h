@@ -8,7 +8,7 @@
  * again.c     what is lost
  * haste.c     flows that would rather miss a packet than wait for it
  * stretch.c   flows whose round trip is too short for a far path
- * gather.c    acknowledgements of one, so that it keeps more under way
+ * acks.c      acknowledgements that wait on their way in, see gather.h and ackfilter.h
  * report.c    feedback, written for the peer
  * reported.c  feedback, read from it
  * doubt.c     paths without progress
@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ackfilter.h"
 #include "contract.h"
 #include "flight.h"
 #include "gather.h"
@@ -124,6 +125,7 @@ struct mp_adaptive {
   struct mp_queue *queue;
   struct mp_stretch stretch;
   struct mp_gather gather;
+  struct mp_ackfilter acks;
   struct mp_lane lanes[MP_LIMIT_PATHS];
   struct mp_sparse flows;      /* struct mp_adaptive_flow, of each bucket that sent something */
   struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */

@@ -323,6 +323,21 @@ void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* reorder's callback; the context is the peer. */
 void mp_in_deliver(void *peer, struct mp_packet *packet);
 
+/* Towards the TUN. */
+void mp_in_hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet);
+
+/* acks.c APIs. Precondition of all but the first: a plan of kind arrival. */
+
+/* Whether the packet, which is about to be delivered, waits instead: then it was taken. */
+bool mp_acks_hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet);
+
+/* Delivers what has waited long enough; or all that waits. */
+void mp_acks_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
+void mp_acks_end(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Gives back what waits. */
+void mp_acks_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
 /* handshake.c APIs: */
 
 /* Passes a handshake message up as it is. Half of the ring is kept free for what authenticated peers

@@ -83,7 +83,7 @@ static uint64_t account(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t 
   return sent_us;
 }
 
-static void hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet)
+void mp_in_hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet)
 {
   if (tunnel->in_count == MP_IN_BATCH)
     mp_tunnel_write(tunnel);
@@ -95,19 +95,8 @@ static void hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet)
 void mp_in_deliver(void *context, struct mp_packet *packet)
 {
   struct mp_peer *peer = context;
-  struct mp_tunnel *tunnel = peer->tunnel;
-  if (!peer->adaptive ||
-      !mp_gather_put(&peer->adaptive->gather, tunnel->pool, packet, tunnel->now_us))
-    hand_on(tunnel, packet);
-}
-
-/* Passes on what was gathered for long enough. */
-static void release_gathered(struct mp_tunnel *tunnel, struct mp_peer *peer)
-{
-  struct mp_packet *packet;
-  while ((packet = mp_gather_take(&peer->adaptive->gather, tunnel->now_us)))
-    hand_on(tunnel, packet);
-  mp_wake_by(tunnel, peer, mp_gather_due(&peer->adaptive->gather));
+  if (!mp_acks_hold(peer->tunnel, peer, packet))
+    mp_in_hand_on(peer->tunnel, packet);
 }
 
 void mp_tunnel_write(struct mp_tunnel *tunnel)
@@ -319,7 +308,7 @@ static void after_order(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
   if (!peer->adaptive)
     return;
-  release_gathered(tunnel, peer);
+  mp_acks_settle(tunnel, peer);
   if (peer->adaptive->wanted || tunnel->now_us >= peer->adaptive->pump_us)
     mp_pump(tunnel, peer);
   else

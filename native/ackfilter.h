@@ -1,0 +1,81 @@
+/* Thins the acknowledgements of TCP flows in slow start.
+ *
+ * HyStart ends slow start where the least delay of eight samples in a round trip is an eighth above the
+ * least of all (RFC 9406 section 4.2; Linux' tcp_cubic.c: HYSTART_MIN_SAMPLES, HYSTART_DELAY_THRESH):
+ * so much longer is a queue that begins to stand. Of a bond it is not. A stream in order is as late as the
+ * farthest path that it takes and as the unluckiest packet, and CUBIC grows by a twentieth in a round trip
+ * from then on. Its sender's tunnel knows better: nothing waits there while paths have room. Until
+ * something does it hands on less than eight acknowledgements in a round trip, each for all before it
+ * (RFC 3449 section 5.2.1: ACK filtering).
+ *
+ * Only while the flow grows, and from the size on where HyStart looks: who counts acknowledgements
+ * and not what they say (RFC 3465, L = 2) would grow more slowly for it, and is let alone when it does. So
+ * is who paces what he sends, as BBR does, which has no HyStart: CUBIC answers each acknowledgement at
+ * once, and is silent until the next one.
+ *
+ * A leaf, O(streams) an acknowledgement. */
+#ifndef MP_ACKFILTER_H
+#define MP_ACKFILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pool.h"
+
+#define MP_ACKFILTER_STREAMS 16u
+/* IPv6, and TCP with all its options. Longer packets need not be shown. */
+#define MP_ACKFILTER_MOST_BYTES 100u
+
+#define MP_ACKFILTER_KEY_BYTES 37u /* version, addresses, ports */
+
+struct mp_ackfilter_stream {
+  uint8_t key[MP_ACKFILTER_KEY_BYTES];
+  bool is_over;    /* its acknowledgements pass */
+  uint8_t strikes; /* round trips in a row in which it did not grow */
+  uint8_t paced;   /* acknowledgements in a row that were not answered at once */
+  uint32_t ack;    /* the newest */
+  uint64_t seen_us, passed_us, judged_us;
+  struct {         /* the present round trip, and what was acknowledged in the one before */
+    uint64_t since_us;
+    uint32_t ack, octets_before;
+  } round;
+  struct mp_packet *held; /* NULL: none */
+  uint64_t due_us;
+};
+
+/* All zero: nothing known. */
+struct mp_ackfilter {
+  struct mp_ackfilter_stream streams[MP_ACKFILTER_STREAMS];
+  unsigned held;
+};
+
+struct mp_ackfilter_ack {
+  uint8_t key[MP_ACKFILTER_KEY_BYTES];
+  uint32_t number;
+  bool is_plain; /* it says no more than its number */
+};
+
+/* False for all but TCP segments that only acknowledge. */
+bool mp_ackfilter_read(struct mp_ackfilter_ack *ack, const struct mp_packet *packet);
+
+struct mp_ackfilter_sight {
+  uint64_t now_us;
+  uint32_t rtt_us;  /* of the farthest path in use */
+  uint64_t sent_us; /* when the flow that is acknowledged last sent something */
+};
+
+/* Shows an acknowledgement that is about to be handed to the host. True: it waits, and what it makes
+ * superfluous is given back. False: to be handed on. */
+bool mp_ackfilter_take(struct mp_ackfilter *filter, struct mp_pool *pool, struct mp_packet *packet,
+                       const struct mp_ackfilter_ack *ack, const struct mp_ackfilter_sight *sight);
+
+/* What waits is due, and no stream's acknowledgements wait from now on: the flows fill the paths. */
+void mp_ackfilter_end(struct mp_ackfilter *filter, uint64_t now_us);
+
+/* One that has waited long enough, which is the caller's then; NULL: none has. */
+struct mp_packet *mp_ackfilter_release(struct mp_ackfilter *filter, uint64_t now_us);
+
+/* When the next one has; UINT64_MAX: nothing waits. */
+uint64_t mp_ackfilter_due(const struct mp_ackfilter *filter);
+
+#endif

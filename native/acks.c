@@ -1,0 +1,108 @@
+/* Acknowledgements on their way in, of what this side sends: some are made to wait, so that their senders
+ * keep more under way. */
+#include <string.h>
+
+#include "adaptive.h"
+#include "corridor.h"
+#include "inner.h"
+
+/* Slow start has found what the paths carry: something has waited for so long without a pause. */
+#define FULL_TURNS 2u
+
+static bool is_full(const struct mp_tunnel *tunnel, const struct mp_adaptive *adaptive,
+                    uint32_t rtt_us)
+{
+  return adaptive->wide_backlog_us &&
+         tunnel->now_us - adaptive->wide_backlog_us >= FULL_TURNS * rtt_us;
+}
+
+static uint32_t farthest_us(const struct mp_peer *peer)
+{
+  uint32_t farthest_us = 0;
+  for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
+    const struct mp_rtt *rtt = &peer->paths[__builtin_ctz(left)].rtt;
+    const uint32_t rtt_us = rtt->smoothed_us + 4 * rtt->var_us;
+    if (rtt_us > farthest_us)
+      farthest_us = rtt_us;
+  }
+  return farthest_us;
+}
+
+static void swap(uint8_t *a, uint8_t *b, size_t bytes)
+{
+  uint8_t kept[16];
+  memcpy(kept, a, bytes);
+  memcpy(a, b, bytes);
+  memcpy(b, kept, bytes);
+}
+
+/* When the flow that the packet acknowledges last sent something. */
+static uint64_t sent_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                        const struct mp_packet *ack)
+{
+  uint8_t packet[MP_ACKFILTER_MOST_BYTES];
+  struct mp_inner inner;
+  memcpy(packet, ack->bytes, ack->length);
+  const bool is_ipv4 = packet[0] >> 4 == 4;
+  const size_t source = is_ipv4 ? 12 : 8, address_bytes = is_ipv4 ? 4 : 16;
+  uint8_t *ports = packet + (is_ipv4 ? 20 : 40);
+  swap(packet + source, packet + source + address_bytes, address_bytes);
+  swap(ports, ports + 2, 2);
+  if (!mp_inner_parse(&inner, packet, ack->length))
+    return 0;
+  const uint16_t bucket =
+      mp_inner_bucket(&inner, packet, ack->length, peer->schedule.hash, tunnel->seed);
+  const struct mp_adaptive_flow *flow = mp_adaptive_flow(peer->adaptive, bucket);
+  return flow ? flow->seen_us : 0;
+}
+
+static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  struct mp_ackfilter_ack ack;
+  if (packet->length > MP_ACKFILTER_MOST_BYTES || !mp_ackfilter_read(&ack, packet))
+    return false;
+  const struct mp_ackfilter_sight sight = {.now_us = tunnel->now_us,
+                                           .rtt_us = farthest_us(peer),
+                                           .sent_us = sent_us(tunnel, peer, packet)};
+  if (is_full(tunnel, adaptive, sight.rtt_us))
+    mp_ackfilter_end(&adaptive->acks, tunnel->now_us);
+  return mp_ackfilter_take(&adaptive->acks, tunnel->pool, packet, &ack, &sight);
+}
+
+bool mp_acks_hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
+{
+  return peer->adaptive &&
+         (mp_gather_put(&peer->adaptive->gather, tunnel->pool, packet, tunnel->now_us) ||
+          thin(tunnel, peer, packet));
+}
+
+static struct mp_packet *release(struct mp_adaptive *adaptive, uint64_t now_us)
+{
+  struct mp_packet *packet = mp_gather_take(&adaptive->gather, now_us);
+  return packet ? packet : mp_ackfilter_release(&adaptive->acks, now_us);
+}
+
+void mp_acks_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_adaptive *adaptive = peer->adaptive;
+  struct mp_packet *packet;
+  while ((packet = release(adaptive, tunnel->now_us)))
+    mp_in_hand_on(tunnel, packet);
+  mp_wake_by(tunnel, peer, mp_gather_due(&adaptive->gather));
+  mp_wake_by(tunnel, peer, mp_ackfilter_due(&adaptive->acks));
+}
+
+void mp_acks_end(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  mp_gather_stop(&peer->adaptive->gather, tunnel->now_us);
+  mp_ackfilter_end(&peer->adaptive->acks, tunnel->now_us);
+  mp_acks_settle(tunnel, peer);
+}
+
+void mp_acks_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  struct mp_packet *packet;
+  while ((packet = release(peer->adaptive, UINT64_MAX)))
+    mp_pool_give(tunnel->pool, packet);
+}

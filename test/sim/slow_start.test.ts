@@ -1,0 +1,81 @@
+/**
+ * How soon one CUBIC connection fills links that are unlike or unsteady: slow start goes on until they are full,
+ * and what begins beside it keeps its own delay.
+ */
+import { describe, expect, it } from 'vitest'
+import { Pair, SECOND } from './tunnel.js'
+
+const MS = 1000
+const MBIT = 125_000
+/** Where jitter finds the links is chance: the middle of several starts counts. */
+const STARTS_US = [2_000_000, 2_013_000, 2_037_000, 2_051_000, 2_074_000]
+const middle = (of: readonly number[]) => of.toSorted((a, b) => a - b)[(of.length - 1) / 2]!
+
+interface Described {
+  readonly mbit: number
+  readonly delayMs: number
+  readonly jitterMs?: number
+}
+
+const open = (links: readonly Described[], warmUpUs: number) =>
+  Pair.open({
+    warmUpUs,
+    uplinks: links.map(({ mbit, delayMs, jitterMs = 0 }) => ({
+      link: {
+        rateBytesPerS: mbit * MBIT,
+        delayUs: delayMs * MS,
+        jitterUs: jitterMs * MS,
+        queueUs: 300 * MS,
+      },
+    })),
+    policy: { mode: 'adaptive' },
+  })
+
+const FAR = [
+  { mbit: 50, delayMs: 20 },
+  { mbit: 50, delayMs: 70 },
+]
+const UNSTEADY = [
+  { mbit: 50, delayMs: 20, jitterMs: 20 },
+  { mbit: 50, delayMs: 20, jitterMs: 20 },
+]
+
+describe.each(['server', 'client'] as const)('slow start to the %s', (towards) => {
+  it.each([
+    ['one of them far', FAR],
+    ['both unsteady', UNSTEADY],
+  ])('fills two links within four seconds: %s', async (_, links) => {
+    const shares: number[] = []
+    for (const warmUpUs of STARTS_US) {
+      const pair = await open(links, warmUpUs)
+      const stream = pair.stream({ congestion: 'cubic', towards })
+      pair.runFor(4 * SECOND)
+      stream.restart()
+      const before = stream.stats().deliveredBytes
+      pair.runFor(SECOND)
+      shares.push((stream.stats().deliveredBytes - before) / (100 * MBIT))
+      pair.close()
+    }
+    expect(middle(shares)).toBeGreaterThan(0.75)
+  })
+})
+
+it('leaves a flow that fits the quickest link there, when its start has crowded it', async () => {
+  for (const warmUpUs of STARTS_US) {
+    const pair = await open(
+      [
+        { mbit: 20, delayMs: 10 },
+        { mbit: 10, delayMs: 30 },
+        { mbit: 5, delayMs: 50 },
+      ],
+      warmUpUs,
+    )
+    pair.stream({ congestion: 'cubic', towards: 'server' })
+    const flow = pair.flow({ packetsPerSecond: 500, payloadBytes: 1000, towards: 'server' })
+    pair.runFor(6 * SECOND)
+    flow.restart()
+    pair.runFor(SECOND)
+    expect(flow.stats().delayP50Us).toBeLessThan(30 * MS)
+    pair.close()
+  }
+})
