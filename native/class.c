@@ -20,6 +20,7 @@
  * long: one that measures what it can send and sends no more, as BBR does, never leaves a backlog.
  * It is narrow again when neither has been so for a while, and it sends less than half. */
 #define WIDE_BACKLOG_US 20000u
+#define WAITED_US 10000u
 #define WIDE_LEAST_OCTETS 65536u
 #define PRESSING_US 200000u
 #define PRESSED_CALM_US 500000u
@@ -116,7 +117,9 @@ static void note_queue(struct mp_adaptive *adaptive, uint16_t bucket, uint64_t n
   }
   if (flow->backlog_us == 0)
     flow->backlog_us = mp_queue_since(adaptive->queue, bucket);
-  flow->waited_us = now_us;
+  /* A flow that sends less than its share waits for its turn among wide ones, always but never long. */
+  if (now_us - mp_queue_since(adaptive->queue, bucket) >= WAITED_US)
+    flow->waited_us = now_us;
   flow->queued_us += step_us < MOST_STEP_US ? step_us : MOST_STEP_US;
 }
 
