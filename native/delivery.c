@@ -27,7 +27,17 @@ static uint64_t rate_of(uint64_t bytes, uint64_t passed_us)
   return rate < MOST_RATE ? (uint64_t)rate : MOST_RATE;
 }
 
-static void take_sample(struct mp_delivery *d, uint64_t sample, uint64_t passed_us,
+/* A receiver that was late for the end of one sample makes the next one fast: with the one before it comes
+ * to no more than the path delivers. A fast one that stands makes a window try more for as long as it is
+ * remembered: of 20 Mbit/s whose receiver is 5 ms late once a second the queue is 26 ms in the 95th
+ * percentile so, and 69 without (simulation). */
+static uint64_t sure_of(const struct mp_delivery *d, uint64_t sample, uint64_t bytes, uint64_t passed_us)
+{
+  const uint64_t both = rate_of(d->before.bytes + bytes, d->before.passed_us + passed_us);
+  return both < sample ? both : sample;
+}
+
+static void take_sample(struct mp_delivery *d, uint64_t sample, uint64_t passed_us, uint64_t sure,
                         uint64_t fast_window_us, uint64_t now_us)
 {
   if (d->rate == 0)
@@ -35,7 +45,7 @@ static void take_sample(struct mp_delivery *d, uint64_t sample, uint64_t passed_
   else
     d->rate = (d->rate * SMOOTH_US + sample * passed_us) / (SMOOTH_US + passed_us);
   mp_lowest_note(&d->fast, -(int64_t)sample, fast_window_us, now_us);
-  mp_lowest_note(&d->best, -(int64_t)sample, BEST_WINDOW_US, now_us);
+  mp_lowest_note(&d->best, -(int64_t)sure, BEST_WINDOW_US, now_us);
 }
 
 void mp_delivery_note(struct mp_delivery *d, uint64_t arrived_us, uint64_t received_bytes,
@@ -49,8 +59,10 @@ void mp_delivery_note(struct mp_delivery *d, uint64_t arrived_us, uint64_t recei
     if (passed_us < SAMPLE_MOST_US) {
       const uint64_t sample = rate_of(bytes, passed_us);
       if (saturated_us >= passed_us || sample > d->rate)
-        take_sample(d, sample, passed_us, fast_window_us, now_us);
+        take_sample(d, sample, passed_us, sure_of(d, sample, bytes, passed_us), fast_window_us, now_us);
     }
+    d->before.bytes = bytes;
+    d->before.passed_us = passed_us;
   }
   d->marked = true;
   d->mark_arrived_us = arrived_us;
@@ -60,12 +72,18 @@ void mp_delivery_note(struct mp_delivery *d, uint64_t arrived_us, uint64_t recei
 void mp_delivery_break(struct mp_delivery *d)
 {
   d->marked = false;
+  d->before.bytes = d->before.passed_us = 0;
 }
 
 uint64_t mp_delivery_fast(const struct mp_delivery *d, uint64_t fast_window_us, uint64_t now_us)
 {
   const uint64_t fast = greatest(&d->fast, fast_window_us, now_us);
   return fast > 0 ? fast : d->rate;
+}
+
+void mp_delivery_disprove(struct mp_delivery *d)
+{
+  d->best = (struct mp_lowest){0};
 }
 
 uint64_t mp_delivery_best(const struct mp_delivery *d, uint64_t now_us)

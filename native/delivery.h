@@ -16,6 +16,9 @@ struct mp_delivery {
   uint64_t rate; /* bytes a second, smoothed over 150 ms; 0: unknown */
   bool marked;   /* a sample begins at these */
   uint64_t mark_arrived_us, mark_received_bytes;
+  struct {
+    uint64_t bytes, passed_us;
+  } before; /* the sample that ended there; 0: none */
   struct mp_lowest fast, best; /* samples, negated */
 };
 
@@ -31,7 +34,10 @@ void mp_delivery_break(struct mp_delivery *delivery);
 uint64_t mp_delivery_fast(const struct mp_delivery *delivery, uint64_t fast_window_us,
                           uint64_t now_us);
 
-/* The greatest sample of 10 s, 0: none. */
+/* More under way has brought no more: what was best is so no longer. */
+void mp_delivery_disprove(struct mp_delivery *delivery);
+
+/* The greatest rate of 10 s that a late receiver does not explain, 0: none. */
 uint64_t mp_delivery_best(const struct mp_delivery *delivery, uint64_t now_us);
 
 #endif

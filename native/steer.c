@@ -228,6 +228,8 @@ static void run_trial(struct mp_window *w, const struct mp_window_report *r)
     mp_window_set(w, w->bytes * 3 / 2);
     break;
   case MP_TRIAL_FAILED:
+    if (mp_trial_was_in_vain(&w->trial))
+      mp_delivery_disprove(&w->delivery);
     mp_window_set(w, w->untried_bytes);
     break;
   case MP_TRIAL_SUCCEEDED:
@@ -247,6 +249,7 @@ static void start_up(struct mp_window *w, const struct mp_window_report *r)
     return;
   }
   w->startup = false;
+  mp_trial_put_off(&w->trial, r->now_us);
   w->cut.next_us = r->now_us + round_us(w);
   if (w->delivery.rate > 0)
     mp_window_set(w, lesser(w->bytes, carried(fast_rate(w, r->now_us), turn_us(w) + w->target_us)));

@@ -10,7 +10,8 @@
 
 #define PAUSE_US 200000u
 #define MOST_PAUSE_US 8000000u
-#define REFILL_US 500000u /* until the rate is what it was before it was drained */
+/* Until the rate is what it was before it was drained, or what startup came to. */
+#define REFILL_US 500000u
 
 static void set_step(struct mp_trial *trial, enum mp_trial_step step, uint64_t for_us,
                      const struct mp_trial_sight *sight)
@@ -40,6 +41,12 @@ void mp_trial_drain(struct mp_trial *trial, const struct mp_trial_sight *sight)
   set_step(trial, MP_TRIAL_SETTLING, sight->round_us, sight);
 }
 
+void mp_trial_put_off(struct mp_trial *trial, uint64_t now_us)
+{
+  if (trial->next_us < now_us + REFILL_US)
+    trial->next_us = now_us + REFILL_US;
+}
+
 static enum mp_trial_verdict end(struct mp_trial *trial, bool succeeded, uint64_t now_us)
 {
   if (trial->kind == MP_TRIAL_RAISED) {
@@ -50,8 +57,8 @@ static enum mp_trial_verdict end(struct mp_trial *trial, bool succeeded, uint64_
       trial->pause_us = pause_us < MOST_PAUSE_US / 2 ? 2 * pause_us : MOST_PAUSE_US;
   }
   trial->next_us = now_us + trial->pause_us;
-  if (trial->kind == MP_TRIAL_DRAINED && trial->pause_us < REFILL_US)
-    trial->next_us = now_us + REFILL_US;
+  if (trial->kind == MP_TRIAL_DRAINED)
+    mp_trial_put_off(trial, now_us);
   trial->kind = MP_TRIAL_NONE;
   return succeeded ? MP_TRIAL_SUCCEEDED : MP_TRIAL_FAILED;
 }

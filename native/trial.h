@@ -54,6 +54,15 @@ void mp_trial_raise(struct mp_trial *trial, const struct mp_trial_sight *sight);
 /* The caller puts half as much under way. */
 void mp_trial_drain(struct mp_trial *trial, const struct mp_trial_sight *sight);
 
+/* The rate has yet to become what the path delivers: none begins before. */
+void mp_trial_put_off(struct mp_trial *trial, uint64_t now_us);
+
+/* Of one that has failed: half more was put under way, and the rate did not follow. */
+static inline bool mp_trial_was_in_vain(const struct mp_trial *trial)
+{
+  return trial->step == MP_TRIAL_SHOWING;
+}
+
 /* At each report. After a verdict none runs. Precondition: one runs. */
 enum mp_trial_verdict mp_trial_run(struct mp_trial *trial, const struct mp_trial_sight *sight);
 

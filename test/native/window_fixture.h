@@ -42,6 +42,7 @@ struct drive {
   struct mp_link_config config;
   uint64_t now_us, reverse_us, feedback_us, report_packets;
   uint64_t behind_us; /* what waits on the way back, before a report */
+  uint64_t stamped_late_us; /* by so much later than it was there the receiver takes what arrives */
   uint64_t app_rate; /* bytes a second, 0: as much as may go */
   uint64_t app_us;   /* when the next packet of the app is there */
   uint64_t app_window; /* bytes that the app lets be under way, 0: as many as may go */
@@ -209,9 +210,9 @@ static inline void drive_report(struct drive *d)
       .up_to = d->heard,
       .newest = d->heard - 1,
       .hold_us = d->now_us - newest->arrival_us,
-      .arrived_us = (uint64_t)((int64_t)newest->arrival_us + CLOCK_AHEAD_US),
+      .arrived_us = (uint64_t)((int64_t)(newest->arrival_us + d->stamped_late_us) + CLOCK_AHEAD_US),
       .received_bytes = d->received_bytes,
-      .delay_us = d->delay_us,
+      .delay_us = d->delay_us + (int64_t)d->stamped_late_us,
   };
   d->delay_us = INT64_MAX;
   d->unreported = 0;

@@ -119,6 +119,35 @@ static void a_rate_is_followed_only_while_the_window_limits(void)
   CHECK(mp_delivery_fast(&delivery, 500 * MS, now_us) <= 1010000);
 }
 
+static void a_late_receiver_makes_no_rate_the_best(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 77;
+  deliver(&delivery, 2500000, S, &now_us, &total, 20);
+  CHECK_EQ(mp_delivery_best(&delivery, now_us), 2500000);
+  for (int i = 0; i < 2; i++) { /* a sample ends in one of them, and the next begins there */
+    now_us += 10 * MS;
+    total += 25000;
+    mp_delivery_note(&delivery, now_us + 4 * MS, total, S, 500 * MS, now_us);
+  }
+  deliver(&delivery, 2500000, S, &now_us, &total, 20);
+  CHECK(mp_delivery_fast(&delivery, 500 * MS, now_us) > 2700000);
+  CHECK(mp_delivery_best(&delivery, now_us) < 2600000);
+}
+
+static void what_brought_no_more_is_no_longer_best(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 77;
+  deliver(&delivery, 2500000, S, &now_us, &total, 20);
+  deliver(&delivery, 1250000, S, &now_us, &total, 20);
+  CHECK_EQ(mp_delivery_best(&delivery, now_us), 2500000);
+  mp_delivery_disprove(&delivery);
+  CHECK_EQ(mp_delivery_best(&delivery, now_us), 0);
+  deliver(&delivery, 1250000, S, &now_us, &total, 20);
+  CHECK_EQ(mp_delivery_best(&delivery, now_us), 1250000);
+}
+
 static void a_time_without_samples_is_no_sample(void)
 {
   struct mp_delivery delivery = {0};
@@ -181,6 +210,8 @@ int main(void)
   RUN(a_base_that_rest_raised_sinks_as_rest_becomes_calm);
   RUN(the_floor_forgets_and_the_base_starts_anew);
   RUN(a_rate_is_followed_only_while_the_window_limits);
+  RUN(a_late_receiver_makes_no_rate_the_best);
+  RUN(what_brought_no_more_is_no_longer_best);
   RUN(a_time_without_samples_is_no_sample);
   RUN(losses_that_stay_when_less_is_sent_are_chance);
   RUN(losses_that_end_when_less_is_sent_were_ours);

@@ -241,6 +241,40 @@ static void a_queue_on_the_way_back_is_not_ours(void)
   drive_close(d);
 }
 
+static void a_receiver_that_is_late_for_once_makes_no_queue(void)
+{
+  struct drive *d = open_drive((struct link){20, 25, 300, 0, 0}, 1);
+  drive_run(d, 5 * S);
+  drive_measure(d);
+  for (unsigned i = 0; i < 10; i++) {
+    d->stamped_late_us = 5 * MS;
+    drive_run(d, 25 * MS);
+    d->stamped_late_us = 0;
+    drive_run(d, 975 * MS);
+  }
+  const struct found found = look(d, "20 Mbit/s, its receiver 5 ms late", 20 * MBIT);
+  CHECK(found.share >= 0.97);
+  CHECK(drive_extra(d, 0.999) <= 35 * MS);
+  drive_close(d);
+}
+
+/* The rate that is known then lags behind what the path was seen to carry. */
+static void startup_ends_without_a_trial(void)
+{
+  for (unsigned way_ms = 5; way_ms <= 40; way_ms += 5) {
+    struct drive *d = open_drive((struct link){20, way_ms, 300, 0, 0}, 1);
+    while (d->window.startup)
+      drive_run(d, MS);
+    bool tried = false;
+    for (unsigned i = 0; i < 400; i++) {
+      drive_run(d, MS);
+      tried |= d->window.trial.kind != MP_TRIAL_NONE;
+    }
+    CHECK(!tried);
+    drive_close(d);
+  }
+}
+
 static void a_rate_once_learnt_outlasts_a_trickle(void)
 {
   struct drive *d = open_drive((struct link){50, 20, 500, 0, 0}, 1);
@@ -491,6 +525,8 @@ int main(int argc, char **argv)
   RUN(a_fade_is_outlived);
   RUN(a_longer_way_is_not_taken_for_a_queue);
   RUN(a_queue_on_the_way_back_is_not_ours);
+  RUN(a_receiver_that_is_late_for_once_makes_no_queue);
+  RUN(startup_ends_without_a_trial);
   RUN(a_rate_once_learnt_outlasts_a_trickle);
   RUN(what_was_learnt_is_trusted_by_its_age);
   RUN(a_cap_is_not_exceeded);
