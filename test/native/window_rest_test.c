@@ -102,34 +102,37 @@ static double share_of(const struct drive *d, double mbit)
   return (double)drive_rate(d) / (mbit * MBIT);
 }
 
+/* One seed says little: of 1500 the third row has from 78 to 100 %, 97.1 on average. */
+#define SEEDS 40u
+
 static void jitter_seen_at_rest_is_not_taken_for_a_queue(void)
 {
   static const struct {
     struct link link;
-    double least_share, median_share;
+    double least_share, mean_share;
   } rows[] = {
-    {{50, 20, 5, 0}, 0.97, 0.98},
-    {{40, 35, 8, 0.005}, 0.97, 0.98},
-    {{50, 20, 20, 0}, 0.93, 0.95},
-    {{20, 50, 20, 0.02}, 0.90, 0.95},
+    {{50, 20, 5, 0}, 0.97, 0.99},
+    {{40, 35, 8, 0.005}, 0.97, 0.99},
+    {{50, 20, 20, 0}, 0.75, 0.96},
+    {{20, 50, 20, 0.02}, 0.75, 0.97},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    int well = 0;
-    for (uint64_t seed = 201; seed <= 205; seed++) {
+    double sum = 0, least = 1;
+    for (uint64_t seed = 201; seed < 201 + SEEDS; seed++) {
       struct drive *d = open_drive(rows[i].link, seed);
       drive_rest(d, 20);
       drive_run(d, 5 * S);
       drive_measure(d);
       drive_run(d, 15 * S);
       const double share = share_of(d, rows[i].link.mbit);
-      printf("# %.0f Mbit/s, jitter %.0f ms: %.1f %%, queue %.1f %.1f\n", rows[i].link.mbit,
-             rows[i].link.jitter_ms, 100 * share, drive_extra(d, 0.5) / 1e3,
-             drive_extra(d, 0.95) / 1e3);
-      CHECK(share >= rows[i].least_share);
-      well += share >= rows[i].median_share;
+      sum += share;
+      least = share < least ? share : least;
       drive_close(d);
     }
-    CHECK(well >= 3);
+    printf("# %.0f Mbit/s, jitter %.0f ms: %.1f %%, at least %.1f\n", rows[i].link.mbit,
+           rows[i].link.jitter_ms, 100 * sum / SEEDS, 100 * least);
+    CHECK(sum / SEEDS >= rows[i].mean_share);
+    CHECK(least >= rows[i].least_share);
   }
 }
 
