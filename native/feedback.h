@@ -60,6 +60,11 @@ uint32_t mp_feedback_write(uint8_t *body, uint32_t length, uint8_t path,
                            const struct mp_feedback_totals *totals, uint64_t now_us);
 
 /* The receiver's side of one peer. */
+struct mp_sizes {
+  uint64_t octets, datagrams;
+  uint32_t mean_octets; /* of a datagram, smoothed over 16 reports */
+};
+
 struct mp_reporting {
   uint16_t pending;         /* bit p: path p has something to report */
   bool urgent;
@@ -69,6 +74,7 @@ struct mp_reporting {
   uint16_t told;            /* and the paths that it and those before it there told of */
   uint32_t datagrams;       /* since the last report */
   uint64_t reported_us, reported_octets;
+  struct mp_sizes sent, heard; /* on all paths, by the last report */
   uint64_t sent_bytes;      /* of all reports */
   struct mp_feedback_note notes[MP_LIMIT_PATHS];
 };

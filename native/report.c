@@ -13,6 +13,8 @@
 #define WORTH 64u
 #define LEAST_BYTES                                                                                \
   (MP_SEAL_HEADER_BYTES + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_BYTES + MP_SEAL_TAG_BYTES)
+/* Datagrams that are shorter on average are acknowledgements, of TCP with all its options too. */
+#define DATA_OCTETS 160u
 /* Sooner when something is missing, or when so many datagrams came: on a path of a gigabit the
  * window would have to hold 5 ms of it otherwise. */
 #define URGENT_US 2000u
@@ -29,6 +31,9 @@
  * for the round trips of reports on a slow path, which would pass for the data's. */
 #define COPY_SHARE 64u
 #define COPY_TURNS 4u
+/* Where reports come sooner because of our own queue, with every second. Of 20 Mbit/s down and 5 up, twice,
+ * that BBR fills both ways, 7.6 Mbit/s go up so, and 7.2 with every one (simulation). */
+#define HURRIED_TURNS 2u
 /* What is lost is told, sent again, and perhaps lost again: three round trips of the best path, and in
  * each as much as a report may wait and the threads may be late. Longer than the least retransmission
  * timeout of Linux: that begins with a round trip, and takes back what it did in haste (RFC 5682),
@@ -59,6 +64,56 @@ static uint32_t least_rtt_us(const struct mp_peer *peer)
   return least_us < UINT32_MAX ? least_us : UNKNOWN_RTT_US;
 }
 
+static void note_sizes(struct mp_sizes *sizes, uint64_t octets, uint64_t datagrams)
+{
+  if (datagrams > sizes->datagrams && octets > sizes->octets) {
+    const uint64_t size_octets = (octets - sizes->octets) / (datagrams - sizes->datagrams);
+    sizes->mean_octets = (uint32_t)((15ull * sizes->mean_octets + size_octets) / 16);
+  }
+  sizes->octets = octets;
+  sizes->datagrams = datagrams;
+}
+
+static void note_traffic(struct mp_peer *peer)
+{
+  uint64_t sent_octets = 0, sent = 0, heard_octets = 0, heard = 0;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const struct mp_path *path = &peer->paths[__builtin_ctz(left)];
+    sent_octets += path->tx_bytes;
+    sent += path->tx_datagrams;
+    heard_octets += path->rx_bytes;
+    heard += path->rx_datagrams;
+  }
+  note_sizes(&peer->reporting.sent, sent_octets, sent);
+  note_sizes(&peer->reporting.heard, heard_octets, heard);
+}
+
+/* Data goes both ways, not acknowledgements alone. */
+static bool is_mutual(const struct mp_reporting *reporting)
+{
+  return reporting->sent.mean_octets > DATA_OCTETS && reporting->heard.mean_octets > DATA_OCTETS;
+}
+
+/* The same as if nothing of ours waited: where both directions are full a probe waits in each, and reports
+ * that come as seldom as that says let go of a whole window's quarter at once. Of ten pairs of links with
+ * 7 to 31 ms that CUBIC or BBR fills both ways, 99 of 100 pings take up to 37 ms more than at rest without
+ * this, and 30 so (the means, simulation). The window of a way that only acknowledgements go is soon full, and
+ * so small that this says nothing. */
+static uint32_t least_free_rtt_us(const struct mp_peer *peer)
+{
+  uint32_t least_us = least_rtt_us(peer);
+  if (!peer->adaptive || !is_mutual(&peer->reporting))
+    return least_us;
+  for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const struct mp_path *path = &peer->paths[id];
+    if (path->heard && mp_window_is_full(&peer->adaptive->lanes[id].window) &&
+        path->rtt.min_us > 0 && path->rtt.min_us < least_us)
+      least_us = path->rtt.min_us;
+  }
+  return least_us;
+}
+
 static bool has_choice(const struct mp_peer *peer)
 {
   unsigned heard = 0;
@@ -67,12 +122,23 @@ static bool has_choice(const struct mp_peer *peer)
   return heard > 1;
 }
 
-static uint32_t least_interval_us(const struct mp_peer *peer)
+static uint32_t interval_of(uint32_t rtt_us)
 {
-  const uint32_t quarter_us = least_rtt_us(peer) / 4;
+  const uint32_t quarter_us = rtt_us / 4;
   if (quarter_us < INTERVAL_LEAST_US)
     return INTERVAL_LEAST_US;
   return quarter_us < INTERVAL_MOST_US ? quarter_us : INTERVAL_MOST_US;
+}
+
+/* What our peer is expected to keep to, which does not know our queue. */
+static uint32_t least_interval_us(const struct mp_peer *peer)
+{
+  return interval_of(least_rtt_us(peer));
+}
+
+static uint32_t own_interval_us(const struct mp_peer *peer)
+{
+  return interval_of(least_free_rtt_us(peer));
 }
 
 uint32_t mp_report_interval_us(const struct mp_peer *peer)
@@ -201,8 +267,9 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   }
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
   const bool cheap = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
-  const bool both =
-      (cheap && !is_many(reporting)) || reporting->turn++ % COPY_TURNS == 0;
+  const bool hurried = own_interval_us(peer) < least_interval_us(peer);
+  const unsigned turns = !cheap || is_many(reporting) ? COPY_TURNS : hurried ? HURRIED_TURNS : 1;
+  const bool both = turns == 1 || reporting->turn++ % turns == 0;
   for (unsigned i = 0; i < (both ? 2 : 1); i++) {
     if (chosen[i] == MP_CROSSING_NO_PATH || (i > 0 && is_dear(peer, chosen[i])))
       continue;
@@ -210,6 +277,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
       reporting->sent_bytes += bytes;
   }
   reporting->reported_octets = octets;
+  note_traffic(peer);
   reporting->reported_us = tunnel->now_us;
   reporting->pending = 0;
   reporting->urgent = false;
@@ -248,8 +316,8 @@ static bool has_reason(const struct mp_tunnel *tunnel, const struct mp_peer *pee
     *with_us += INTERVAL_MOST_US;
     *alone_us += PATIENT_US;
   } else {
-    *with_us += least_interval_us(peer);
-    *alone_us += least_interval_us(peer);
+    *with_us += own_interval_us(peer);
+    *alone_us += own_interval_us(peer);
   }
   return true;
 }

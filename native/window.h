@@ -189,6 +189,12 @@ static inline uint32_t mp_window_late_us(const struct mp_window *window)
   return window->standing.late_us;
 }
 
+/* What is sent fills it, or nearly. */
+static inline bool mp_window_is_full(const struct mp_window *window)
+{
+  return window->saturated_us > 0;
+}
+
 /* Delay that stands above the base. */
 static inline uint32_t mp_window_queue_us(const struct mp_window *window)
 {

@@ -58,6 +58,43 @@ static void two_paths_are_reported_often(void)
   pair_close(&pair);
 }
 
+/* Octets of reports for a second of packets both ways, while what the server sends fills its paths and makes
+ * round trips of 80 ms. */
+static uint64_t reports_while_full(uint16_t packet_bytes)
+{
+  open_pair(2);
+  send_for(SECOND_US);
+  struct mp_peer *peer = pair.server.tunnel->peers[0];
+  const uint64_t before = reported_bytes();
+  for (unsigned i = 0; i < SECOND_US / SPACING_US; i++) {
+    for (uint8_t path = 0; path < 2; path++) {
+      peer->paths[path].rtt.smoothed_us = 80000;
+      peer->adaptive->lanes[path].window.saturated_us = pair.now_us;
+    }
+    uint8_t packet[MP_WINDOW_PACKET_BYTES] = {0};
+    fixture_packet(packet, 2, 1, number++);
+    packet[2] = (uint8_t)(packet_bytes >> 8);
+    packet[3] = (uint8_t)packet_bytes;
+    client_sends_packet(&pair, packet, packet_bytes);
+    memcpy(packet + 12, (uint8_t[]){10, 77, 0, 1, 10, 77, 0, 2}, 8);
+    server_sends_packet(&pair, packet, packet_bytes);
+    run_until(&pair, pair.now_us + SPACING_US);
+  }
+  const uint64_t octets = reported_bytes() - before;
+  pair_close(&pair);
+  return octets;
+}
+
+static void what_our_own_data_keeps_waiting_makes_no_report_later(void)
+{
+  CHECK(reports_while_full(1400) >= 140 * REPORT_BYTES);
+}
+
+static void acknowledgements_are_told_of_seldom_then(void)
+{
+  CHECK(reports_while_full(100) <= 80 * REPORT_BYTES);
+}
+
 static void what_is_missing_makes_haste(void)
 {
   open_pair(1);
@@ -143,6 +180,8 @@ int main(void)
   fixture_load_openssl();
   RUN(one_path_alone_is_reported_seldom);
   RUN(two_paths_are_reported_often);
+  RUN(what_our_own_data_keeps_waiting_makes_no_report_later);
+  RUN(acknowledgements_are_told_of_seldom_then);
   RUN(what_is_missing_makes_haste);
   RUN(the_first_after_a_pause_is_reported_at_once);
   RUN(a_report_goes_with_data);

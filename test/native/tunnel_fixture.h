@@ -213,14 +213,19 @@ static inline void client_sends(struct pair *pair, uint64_t number)
   client_sends_packet(pair, packet, sizeof packet);
 }
 
+static inline void server_sends_packet(struct pair *pair, const uint8_t *packet, uint32_t length)
+{
+  const struct mp_slice slice = {.bytes = packet, .length = length};
+  mp_tunnel_on_tun(pair->server.tunnel, &pair->server.outbox, &slice, 1, pair->now_us);
+  fixture_settle(&pair->server);
+}
+
 /* And the server to the client. */
 static inline void server_sends(struct pair *pair, uint64_t number)
 {
   uint8_t packet[100];
   fixture_packet(packet, 1, 2, number);
-  const struct mp_slice slice = {.bytes = packet, .length = sizeof packet};
-  mp_tunnel_on_tun(pair->server.tunnel, &pair->server.outbox, &slice, 1, pair->now_us);
-  fixture_settle(&pair->server);
+  server_sends_packet(pair, packet, sizeof packet);
 }
 
 static inline void fixture_end_open(struct end *end, struct end *other)
