@@ -6,14 +6,16 @@
 #include "corridor.h"
 #include "inner.h"
 
-/* Slow start has found what the paths carry: something has waited for so long without a pause. */
-#define FULL_TURNS 2u
+/* Slow start has found what the paths carry: something has waited for so long. Of 50 Mbit/s with 20 ms and
+ * jitter of 20, twice, CUBIC gets nine tenths of the sum after 5.4 s so, 3.4 with 150 ms and 9 without any
+ * of this; of 50 with 20 ms and 50 with 120, from the third to the 16th second, 89, 85 and 91 Mbit/s
+ * (the medians of five seeds). */
+#define FULL_US 100000u
 
-static bool is_full(const struct mp_tunnel *tunnel, const struct mp_adaptive *adaptive,
-                    uint32_t rtt_us)
+static bool is_full(const struct mp_tunnel *tunnel, const struct mp_adaptive *adaptive)
 {
-  return adaptive->wide_backlog_us &&
-         tunnel->now_us - adaptive->wide_backlog_us >= FULL_TURNS * rtt_us;
+  const uint64_t since_us = mp_queue_oldest_us(adaptive->queue);
+  return since_us > 0 && tunnel->now_us - since_us >= FULL_US;
 }
 
 static uint32_t farthest_us(const struct mp_peer *peer)
@@ -65,9 +67,11 @@ static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packe
   const struct mp_ackfilter_sight sight = {.now_us = tunnel->now_us,
                                            .rtt_us = farthest_us(peer),
                                            .sent_us = sent_us(tunnel, peer, packet)};
-  if (is_full(tunnel, adaptive, sight.rtt_us))
+  if (!mp_ackfilter_take(&adaptive->acks, tunnel->pool, packet, &ack, &sight))
+    return false;
+  if (is_full(tunnel, adaptive))
     mp_ackfilter_end(&adaptive->acks, tunnel->now_us);
-  return mp_ackfilter_take(&adaptive->acks, tunnel->pool, packet, &ack, &sight);
+  return true;
 }
 
 bool mp_acks_hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
