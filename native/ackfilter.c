@@ -137,8 +137,10 @@ bool mp_ackfilter_take(struct mp_ackfilter *filter, struct mp_pool *pool, struct
   note_round(stream, sight->rtt_us, now_us);
   if (is_large(stream))
     note_answer(stream, sight);
-  if (stream->held)
+  if (stream->held) {
     mp_pool_give(pool, take_held(filter, stream));
+    filter->thinned++;
+  }
   const uint64_t due_us = stream->passed_us + sight->rtt_us / ROUND_SHARE;
   struct mp_packet *kept = NULL;
   if (!is_news && !stream->is_over && is_large(stream) && now_us < due_us)

@@ -47,6 +47,7 @@ struct mp_ackfilter_stream {
 struct mp_ackfilter {
   struct mp_ackfilter_stream streams[MP_ACKFILTER_STREAMS];
   unsigned held;
+  uint64_t thinned; /* given back */
 };
 
 struct mp_ackfilter_ack {

@@ -38,9 +38,10 @@ static void swap(uint8_t *a, uint8_t *b, size_t bytes)
   memcpy(b, kept, bytes);
 }
 
-/* When the flow that the packet acknowledges last sent something. */
-static uint64_t sent_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
-                        const struct mp_packet *ack)
+/* The flow that the packet acknowledges; NULL: none that we know. */
+static const struct mp_adaptive_flow *acknowledged(const struct mp_tunnel *tunnel,
+                                                   const struct mp_peer *peer,
+                                                   const struct mp_packet *ack)
 {
   uint8_t packet[MP_ACKFILTER_MOST_BYTES];
   struct mp_inner inner;
@@ -51,11 +52,10 @@ static uint64_t sent_us(const struct mp_tunnel *tunnel, const struct mp_peer *pe
   swap(packet + source, packet + source + address_bytes, address_bytes);
   swap(ports, ports + 2, 2);
   if (!mp_inner_parse(&inner, packet, ack->length))
-    return 0;
+    return NULL;
   const uint16_t bucket =
       mp_inner_bucket(&inner, packet, ack->length, peer->schedule.hash, tunnel->seed);
-  const struct mp_adaptive_flow *flow = mp_adaptive_flow(peer->adaptive, bucket);
-  return flow ? flow->seen_us : 0;
+  return mp_adaptive_flow(peer->adaptive, bucket);
 }
 
 static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
@@ -64,9 +64,11 @@ static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packe
   struct mp_ackfilter_ack ack;
   if (packet->length > MP_ACKFILTER_MOST_BYTES || !mp_ackfilter_read(&ack, packet))
     return false;
-  const struct mp_ackfilter_sight sight = {.now_us = tunnel->now_us,
-                                           .rtt_us = farthest_us(peer),
-                                           .sent_us = sent_us(tunnel, peer, packet)};
+  const struct mp_adaptive_flow *flow = acknowledged(tunnel, peer, packet);
+  if (!flow)
+    return false;
+  const struct mp_ackfilter_sight sight = {
+      .now_us = tunnel->now_us, .rtt_us = farthest_us(peer), .sent_us = flow->seen_us};
   if (!mp_ackfilter_take(&adaptive->acks, tunnel->pool, packet, &ack, &sight))
     return false;
   if (is_full(tunnel, adaptive))
@@ -93,6 +95,8 @@ void mp_acks_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
   struct mp_packet *packet;
   while ((packet = release(adaptive, tunnel->now_us)))
     mp_in_hand_on(tunnel, packet);
+  tunnel->counters[MP_COUNTER_DROP_ACK_THINNED] += adaptive->acks.thinned;
+  adaptive->acks.thinned = 0;
   mp_wake_by(tunnel, peer, mp_gather_due(&adaptive->gather));
   mp_wake_by(tunnel, peer, mp_ackfilter_due(&adaptive->acks));
 }

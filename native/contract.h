@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "8260d55d7e0cb907"
+#define MP_CONTRACT_DIGEST "164e40cbde526365"
 
 /* The wire. */
 
@@ -759,11 +759,12 @@ enum {
   MP_COUNTER_DROP_DUPLICATE = 32, /* data: another copy was delivered before */
   MP_COUNTER_DROP_LATE = 33, /* data: too old to tell whether it was delivered */
   MP_COUNTER_DROP_TUN_FULL = 34, /* data: the TUN refused it */
+  MP_COUNTER_DROP_ACK_THINNED = 46, /* data: acknowledged no more than a later one, of a flow in slow start */
   MP_COUNTER_DROP_BODY = 35, /* probe, echo or control: wrong length or content */
   MP_COUNTER_EVENTS_LOST = 40, /* events other than handshakes that found the ring full */
 };
 
-enum { MP_COUNTERS = 46 };
+enum { MP_COUNTERS = 47 };
 
 _Static_assert(sizeof(struct mp_cmd_peer_add) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_peer_remove) <= MP_CROSSING_COMMAND_SLOT_BYTES &&

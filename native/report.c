@@ -97,8 +97,8 @@ static bool is_mutual(const struct mp_reporting *reporting)
 /* The same as if nothing of ours waited: where both directions are full a probe waits in each, and reports
  * that come as seldom as that says let go of a whole window's quarter at once. Of ten pairs of links with
  * 7 to 31 ms that CUBIC or BBR fills both ways, 99 of 100 pings take up to 37 ms more than at rest without
- * this, and 30 so (the means, simulation). The window of a way that only acknowledgements go is soon full, and
- * so small that this says nothing. */
+ * this, and 30 so (the means, simulation). The window of a way that only acknowledgements go is soon full,
+ * and so small that this says nothing. */
 static uint32_t least_free_rtt_us(const struct mp_peer *peer)
 {
   uint32_t least_us = least_rtt_us(peer);

@@ -144,6 +144,7 @@ describe('who includes whom in C', () => {
     ...['tunnel', 'command', 'corridor', 'out', 'in', 'handshake', 'health', 'probe', 'sizing'],
     ...['stats', 'adaptive', 'class', 'pump', 'choice', 'again', 'report', 'reported', 'doubt'],
     'twin',
+    'acks',
   ]
   const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']
   const ENGINE = ['engine', 'engine_state', 'engine_ports', 'engine_in', 'engine_out']

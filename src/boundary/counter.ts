@@ -36,6 +36,10 @@ export const COUNTER = {
   dropDuplicate: { value: 32, doc: 'data: another copy was delivered before' },
   dropLate: { value: 33, doc: 'data: too old to tell whether it was delivered' },
   dropTunFull: { value: 34, doc: 'data: the TUN refused it' },
+  dropAckThinned: {
+    value: 46,
+    doc: 'data: acknowledged no more than a later one, of a flow in slow start',
+  },
   dropBody: { value: 35, doc: 'probe, echo or control: wrong length or content' },
   eventsLost: { value: 40, doc: 'events other than handshakes that found the ring full' },
 } as const

@@ -129,11 +129,16 @@ static void a_growing_flow_gets_few(void)
 {
   open_filter();
   grow_to(20);
+  uint64_t thinned = filter.thinned;
+  unsigned held = filter.held;
   for (unsigned acks = 20; acks < 320; acks *= 2) {
     passed = 0;
     go_round(acks);
     CHECK(passed >= 3);
     CHECK(passed <= MOST_PASSED);
+    CHECK_EQ(filter.thinned + passed + filter.held, thinned + acks + held);
+    thinned = filter.thinned;
+    held = filter.held;
   }
   close_filter();
 }

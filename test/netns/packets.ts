@@ -6,6 +6,8 @@ const ICMP = 1
 const ICMPV6 = 58
 const FRAGMENT = 44
 const TCP_PSH_FIN = 0x09
+const TCP_FLAGS = 0x3f
+const TCP_ACK = 0x10
 const TCP_CWR = 0x80
 
 export type Family = 4 | 6
@@ -43,6 +45,30 @@ export function view(packet: Buffer): View {
     transport: 40,
     isFragment: protocol === FRAGMENT,
   }
+}
+
+/** Of TCP: what bears no data and says no more than how far the other side has come. */
+export function isAcknowledgement(packet: Buffer): boolean {
+  const { protocol, transport, isFragment } = view(packet)
+  if (protocol !== TCP || isFragment) return false
+  return (
+    (packet[transport + 13]! & TCP_FLAGS) === TCP_ACK &&
+    packet.length === transport + (packet[transport + 12]! >> 4) * 4
+  )
+}
+
+/** Whether a later acknowledgement of the same flow came, which says all that this one does. */
+export function isSuperseded(packet: Buffer, came: readonly Buffer[]): boolean {
+  const { version, transport } = view(packet)
+  const flow = (of: Buffer) => of.subarray(version === 4 ? 12 : 8, transport + 4)
+  const acknowledged = packet.readUInt32BE(transport + 8)
+  return came.some(
+    (each) =>
+      view(each).version === version &&
+      isAcknowledgement(each) &&
+      flow(each).equals(flow(packet)) &&
+      ((each.readUInt32BE(transport + 8) - acknowledged) | 0) > 0,
+  )
 }
 
 /** An address as packets carry it. */
