@@ -11,9 +11,8 @@ void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
   if (note->receiver != receiver || note->replay != replay) {
     if (note->pending && advanced == 0)
       return; /* a straggler of the epoch before */
+    /* Nothing is told yet: what was before the first that asks may have asked too, and is lost. */
     *note = (struct mp_feedback_note){.receiver = receiver, .replay = replay};
-    for (unsigned i = 0; i < MP_FEEDBACK_REPEATS; i++)
-      note->told[i] = path_seq;
   }
   if (!note->pending || delay_us < note->delay_us)
     note->delay_us = delay_us;

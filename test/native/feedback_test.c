@@ -97,6 +97,33 @@ static void tells_a_gap_so_often_and_no_more(void)
   CHECK_EQ(told_times, MP_FEEDBACK_REPEATS);
 }
 
+/* Probes went before, which ask for no report; then the first that asks was lost, and so was one of those. */
+static void what_was_lost_before_the_first_that_asks_is_told(void)
+{
+  start();
+  for (uint64_t seq = 0; seq < 50; seq++)
+    if (seq != 20)
+      (void)mp_replay_accept(&replay, seq);
+  arrive(51, 0, 1);
+  const struct mp_feedback_path told = report(2);
+  CHECK_EQ(told.newest, 51);
+  CHECK_EQ(told.gap_count, 2);
+  CHECK_EQ(told.gaps[0].received, 1);
+  CHECK_EQ(told.gaps[0].missing, 1);
+  CHECK_EQ(told.gaps[1].received, 29);
+  CHECK_EQ(told.gaps[1].missing, 1);
+}
+
+static void so_is_what_was_lost_first_of_an_epoch(void)
+{
+  start();
+  arrive(1, 0, 1);
+  const struct mp_feedback_path told = report(2);
+  CHECK_EQ(told.gap_count, 1);
+  CHECK_EQ(told.gaps[0].received, 1);
+  CHECK_EQ(told.gaps[0].missing, 1);
+}
+
 static void a_new_epoch_begins_anew(void)
 {
   static struct mp_replay other;
@@ -164,6 +191,8 @@ int main(void)
   RUN(says_what_came);
   RUN(tells_each_gap);
   RUN(tells_a_gap_so_often_and_no_more);
+  RUN(what_was_lost_before_the_first_that_asks_is_told);
+  RUN(so_is_what_was_lost_first_of_an_epoch);
   RUN(a_new_epoch_begins_anew);
   RUN(bodies_that_lie_are_refused);
   RUN(any_octets_are_safe);
