@@ -2,25 +2,6 @@
 
 #include <string.h>
 
-#include "le.h"
-
-enum {
-  PROTOCOL_TCP = 6,
-  IPV4_BYTES = 20,
-  IPV6_BYTES = 40,
-  TCP_BYTES = 20,
-  TCP_STAMPED_BYTES = 32,
-  TCP_ACK = 4,
-  TCP_DATA_OFFSET = 8 + 4,
-  TCP_FLAGS = 13,
-  FLAG_ACK = 0x10,
-  FLAGS_OTHERS = 0x2f, /* all but the two of ECN, which are as well told later */
-};
-
-/* Two NOPs and the timestamps, as RFC 7323 appendix A has them: what else an acknowledgement bears, such as
- * SACK, is news. */
-static const uint8_t STAMPED[] = {1, 1, 8, 10};
-
 /* HyStart looks from a window of 16 segments on (tcp_cubic.c, hystart_low_window). */
 #define LEAST_OCTETS 16000u
 /* Four in a round trip that has become longer by half are still less than eight. */
@@ -36,35 +17,11 @@ static const uint8_t STAMPED[] = {1, 1, 8, 10};
 /* After a pause a flow begins anew. */
 #define PAUSE_US 1000000u
 
-static uint32_t load_be32(const uint8_t *at) { return __builtin_bswap32(mp_load32(at)); }
-
-bool mp_ackfilter_read(struct mp_ackfilter_ack *ack, const struct mp_packet *packet)
-{
-  const uint8_t *bytes = packet->bytes;
-  const bool is_ipv4 = bytes[0] == 0x45;
-  const uint32_t ip_bytes = is_ipv4 ? IPV4_BYTES : IPV6_BYTES;
-  if ((!is_ipv4 && bytes[0] >> 4 != 6) || packet->length < ip_bytes + TCP_BYTES ||
-      bytes[is_ipv4 ? 9 : 6] != PROTOCOL_TCP || (is_ipv4 && (bytes[6] & 0x3f || bytes[7])))
-    return false;
-  const uint8_t *tcp = bytes + ip_bytes;
-  const uint32_t tcp_bytes = (tcp[TCP_DATA_OFFSET] >> 4) * 4u;
-  if (packet->length != ip_bytes + tcp_bytes || (tcp[TCP_FLAGS] & (FLAG_ACK | FLAGS_OTHERS)) != FLAG_ACK)
-    return false;
-  memset(ack->key, 0, sizeof ack->key);
-  ack->key[0] = bytes[0] >> 4;
-  memcpy(ack->key + 1, bytes + (is_ipv4 ? 12 : 8), is_ipv4 ? 8 : 32);
-  memcpy(ack->key + 33, tcp, 4);
-  ack->number = load_be32(tcp + 8);
-  ack->is_plain = tcp_bytes == TCP_BYTES ||
-                  (tcp_bytes == TCP_STAMPED_BYTES && memcmp(tcp + TCP_BYTES, STAMPED, 4) == 0);
-  return true;
-}
-
 static bool is_after(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
 
 /* The stream of that key, or the one that was seen longest ago, of which nothing waits. NULL: none. */
 static struct mp_ackfilter_stream *find(struct mp_ackfilter *filter,
-                                        const struct mp_ackfilter_ack *ack, uint64_t now_us)
+                                        const struct mp_ack *ack, uint64_t now_us)
 {
   struct mp_ackfilter_stream *eldest = NULL;
   for (unsigned i = 0; i < MP_ACKFILTER_STREAMS; i++) {
@@ -123,7 +80,7 @@ static void note_answer(struct mp_ackfilter_stream *stream, const struct mp_ackf
 }
 
 bool mp_ackfilter_take(struct mp_ackfilter *filter, struct mp_pool *pool, struct mp_packet *packet,
-                       const struct mp_ackfilter_ack *ack, const struct mp_ackfilter_sight *sight)
+                       const struct mp_ack *ack, const struct mp_ackfilter_sight *sight)
 {
   const uint64_t now_us = sight->now_us;
   struct mp_ackfilter_stream *stream = find(filter, ack, now_us);

@@ -20,16 +20,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ack.h"
 #include "pool.h"
 
 #define MP_ACKFILTER_STREAMS 16u
 /* IPv6, and TCP with all its options. Longer packets need not be shown. */
 #define MP_ACKFILTER_MOST_BYTES 100u
 
-#define MP_ACKFILTER_KEY_BYTES 37u /* version, addresses, ports */
-
 struct mp_ackfilter_stream {
-  uint8_t key[MP_ACKFILTER_KEY_BYTES];
+  uint8_t key[MP_ACK_KEY_BYTES];
   bool is_over;    /* its acknowledgements pass */
   uint8_t strikes; /* round trips in a row in which it did not grow */
   uint8_t paced;   /* acknowledgements in a row that were not answered at once */
@@ -50,15 +49,6 @@ struct mp_ackfilter {
   uint64_t thinned; /* given back */
 };
 
-struct mp_ackfilter_ack {
-  uint8_t key[MP_ACKFILTER_KEY_BYTES];
-  uint32_t number;
-  bool is_plain; /* it says no more than its number */
-};
-
-/* False for all but TCP segments that only acknowledge. */
-bool mp_ackfilter_read(struct mp_ackfilter_ack *ack, const struct mp_packet *packet);
-
 struct mp_ackfilter_sight {
   uint64_t now_us;
   uint32_t rtt_us;  /* of the farthest path in use */
@@ -68,7 +58,7 @@ struct mp_ackfilter_sight {
 /* Shows an acknowledgement that is about to be handed to the host. True: it waits, and what it makes
  * superfluous is given back. False: to be handed on. */
 bool mp_ackfilter_take(struct mp_ackfilter *filter, struct mp_pool *pool, struct mp_packet *packet,
-                       const struct mp_ackfilter_ack *ack, const struct mp_ackfilter_sight *sight);
+                       const struct mp_ack *ack, const struct mp_ackfilter_sight *sight);
 
 /* What waits is due, and no stream's acknowledgements wait from now on: the flows fill the paths. */
 void mp_ackfilter_end(struct mp_ackfilter *filter, uint64_t now_us);

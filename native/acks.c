@@ -61,8 +61,9 @@ static const struct mp_adaptive_flow *acknowledged(const struct mp_tunnel *tunne
 static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  struct mp_ackfilter_ack ack;
-  if (packet->length > MP_ACKFILTER_MOST_BYTES || !mp_ackfilter_read(&ack, packet))
+  struct mp_ack ack;
+  if (packet->length > MP_ACKFILTER_MOST_BYTES ||
+      !mp_ack_read(&ack, packet->bytes, packet->length))
     return false;
   const struct mp_adaptive_flow *flow = acknowledged(tunnel, peer, packet);
   if (!flow)

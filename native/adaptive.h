@@ -22,7 +22,7 @@
  * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c,
  *             losses.c and trial.c make of them
  * pacer.c     how fast it may go
- * ackfilter.c whose acknowledgements are thinned; gather.c whose are gathered
+ * ackfilter.c whose acknowledgements are thinned; gather.c whose are gathered; ack.c reads them
  *
  * scheduling: a flow is thin until it has shown otherwise. When it has been so for a while its packets
  * are delivered on arrival, but for TCP's: their receiver could do nothing with them before the missing

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "inner.h"
-
 #define US_PER_S 1000000u
 
 /* Who has sent nearly all that the quickest path carries for so long has ended its slow start there, or
@@ -39,11 +37,6 @@
 /* What a receiver that acknowledges each second packet sends of 200 Mbit/s meanwhile. */
 #define MOST_WAITING 1024u
 
-enum { TCP_CHECKSUM = 16, TCP_DATA_OFFSET = 12, TCP_FLAGS = 13 };
-enum { FIN_SYN_RST_ACK_URG = 0x37, ACK = 0x10 };
-/* With the option for timestamps, and none that tells of a gap (RFC 7323, RFC 2018). */
-#define PLAIN_HEADER_BYTES 32u
-
 static bool is_nearly(uint64_t rate, uint64_t all) { return rate >= all / 6 * 5; }
 
 /* ---- Whose, and when ---- */
@@ -73,26 +66,6 @@ static void count(struct mp_gather *gather, const struct mp_gather_sight *sight)
   gather->slot.octets = 0;
 }
 
-/* The octets that make two packets of one connection; 0: none of TCP. `is_back`: of one the other way. */
-static uint32_t key_of(uint8_t *key, const uint8_t *packet, uint32_t length, bool is_back,
-                       uint32_t *tcp)
-{
-  struct mp_inner inner;
-  struct mp_inner_transport transport;
-  if (!mp_inner_parse(&inner, packet, length) ||
-      !mp_inner_transport(&transport, &inner, packet, length) ||
-      transport.checksum != TCP_CHECKSUM)
-    return 0;
-  const uint32_t each = inner.version == 4 ? 4 : 16;
-  const uint8_t *ports = packet + transport.offset;
-  memcpy(key, is_back ? inner.destination : inner.source, each);
-  memcpy(key + each, is_back ? inner.source : inner.destination, each);
-  memcpy(key + 2 * each, ports + (is_back ? 2 : 0), 2);
-  memcpy(key + 2 * each + 2, ports + (is_back ? 0 : 2), 2);
-  *tcp = transport.offset;
-  return 2 * each + 4;
-}
-
 /* How much less twice the round trip is than that of the far path. */
 static uint32_t short_us(const struct mp_gather_sight *sight)
 {
@@ -117,9 +90,7 @@ static enum mp_gather_advice begin(struct mp_gather *gather, const struct mp_gat
     gather->since_us = sight->now_us;
   if (sight->now_us - gather->since_us < FILLING_US)
     return MP_GATHER_AS_IT_IS;
-  uint32_t tcp;
-  gather->key_bytes = key_of(gather->key, sight->packet, sight->length, true, &tcp);
-  if (gather->key_bytes == 0)
+  if (!mp_ack_key(gather->key, sight->packet, sight->length, true))
     return MP_GATHER_AS_IT_IS;
   gather->is_on = true;
   gather->rate = gather->slot.rate;
@@ -160,26 +131,18 @@ enum mp_gather_advice mp_gather_see(struct mp_gather *gather, const struct mp_ga
 
 /* ---- What waits ---- */
 
-static bool is_plain(const struct mp_packet *packet, uint32_t tcp)
-{
-  if (packet->length < tcp + TCP_FLAGS + 1)
-    return false;
-  const uint32_t header = (packet->bytes[tcp + TCP_DATA_OFFSET] >> 4) * 4u;
-  return packet->length == tcp + header && header <= PLAIN_HEADER_BYTES &&
-         (packet->bytes[tcp + TCP_FLAGS] & FIN_SYN_RST_ACK_URG) == ACK;
-}
-
 bool mp_gather_put(struct mp_gather *gather, struct mp_pool *pool, struct mp_packet *packet,
                    uint64_t now_us)
 {
   if (now_us >= gather->until_us && !gather->oldest)
     return false;
-  uint8_t key[MP_GATHER_KEY_BYTES];
-  uint32_t tcp = 0;
-  const uint32_t bytes = key_of(key, packet->bytes, packet->length, false, &tcp);
-  if (bytes == 0 || bytes != gather->key_bytes || memcmp(key, gather->key, bytes) != 0)
+  uint8_t key[MP_ACK_KEY_BYTES];
+  struct mp_ack ack;
+  if (!mp_ack_key(key, packet->bytes, packet->length, false) ||
+      memcmp(key, gather->key, sizeof key) != 0)
     return false;
-  if (!is_plain(packet, tcp) || gather->waiting >= MOST_WAITING)
+  const bool is_plain = mp_ack_read(&ack, packet->bytes, packet->length) && ack.is_plain;
+  if (!is_plain || gather->waiting >= MOST_WAITING)
     gather->until_us = now_us;
   if (now_us >= gather->until_us && !gather->oldest)
     return false;

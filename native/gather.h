@@ -21,10 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ack.h"
 #include "pool.h"
-
-/* Two addresses and two ports. */
-#define MP_GATHER_KEY_BYTES 36u
 
 /* All zero: none. Read it, change it by the functions. */
 struct mp_gather {
@@ -38,8 +36,7 @@ struct mp_gather {
     uint64_t since_us, octets, rate;
   } slot;
   uint64_t until_us;    /* acknowledgements that come before wait until then */
-  uint32_t key_bytes;
-  uint8_t key[MP_GATHER_KEY_BYTES]; /* of an acknowledgement of the flow */
+  uint8_t key[MP_ACK_KEY_BYTES]; /* of an acknowledgement of the flow */
   uint32_t waiting;
   struct mp_packet *oldest, *youngest;
 };

@@ -40,6 +40,7 @@ static void segment(uint8_t *bytes, uint32_t length, bool is_back, uint8_t flags
   tcp[is_back ? 0 : 2] = 0x14;
   tcp[12] = TCP_BYTES / 4 << 4;
   tcp[13] = flags;
+  memcpy(tcp + 20, (uint8_t[]){1, 1, 8, 10}, 4);
 }
 
 static void open_world(struct world *world)
