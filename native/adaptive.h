@@ -7,7 +7,7 @@
  * choice.c    which of them
  * again.c     what is lost
  * haste.c     flows that would rather miss a packet than wait for it
- * stretch.c   flows whose round trip is too short for a far path
+ * far.c       paths out of a flow's reach, by stretch.c (its round trip) and gather.c (its acknowledgements)
  * acks.c      acknowledgements that wait on their way in, see gather.h and ackfilter.h
  * report.c    feedback, written for the peer
  * reported.c  feedback, read from it
@@ -16,6 +16,7 @@
  *
  * They stand on leaves, which know of one path or one queue and of nothing else:
  *
+ * stretch.c   what waits so that a flow's round trip fits a far path
  * queue.c     what waits, by codel.c dropped or marked when it waits for too long; load.c keeps it
  * flight.c    what is under way on one path
  * feedback.c  what a report says of it

@@ -25,8 +25,6 @@
 #define PRESSING_US 200000u
 #define PRESSED_CALM_US 500000u
 #define NARROW_CALM_US 500000u
-/* Of a normal distribution one delay in 1600 is so many mean deviations above the mean. */
-#define FULL_DEVIATIONS 4u
 /* A wide flow that began so long ago fills the slowest path first. Order makes all its packets as
  * late as that path's anyway, but for the few that find no slow one before them: from one of these BBR
  * would take the quickest path's round trip for its own, which is too short to fill the others. It
@@ -36,26 +34,13 @@
  * sum so, and 59 % without in two runs out of three. While it measures it is narrow, so that how long it
  * has been wide says little. */
 #define LEVEL_US 9000000u
-/* A path that fits no two of its round trips, and that it uses because there was no room elsewhere, is
- * worth that only if the measurement is near: until then filling it first costs more than it brings, a
- * third of the rate within two seconds. Of 50 Mbit/s with 20 ms and 50 with 120 BBR gets 82 Mbit/s where
- * it began like that, and 57 when it measures the short round trip again. */
-#define FAR_LEVEL_US 1500000u
-/* That is for those of whom something waits for less than half of the time: of BBR on two links that
- * differ in their delay it is 1 %, and 30 % if one is far, of CUBIC 67 % and more. On 300 Mbit/s with 10 ms
- * and 80 with 30 CUBIC gets 94 % of the sum when it is held back too, and 99 % so. */
-#define CLEAR_SHARE 2u
 #define MOST_STEP_US 20000u
 /* Something was lost so lately. */
 #define LOSSY_US 1000000u
-/* A path with less of its window under way carries repairs at the most. */
-#define IDLE_SHARE 8u
 
 enum { TCP_DATA_OFFSET = 12, TCP_FLAGS = 13 };
 
-/* Octets that a packet brings its receiver: of TCP without the header, so that a stream of
- * acknowledgements stays thin however fast it is. */
-static uint32_t payload_octets(const struct mp_load *load)
+uint32_t mp_class_octets(const struct mp_load *load)
 {
   const struct mp_segments *segments = &load->segments;
   if (segments->count > 1)
@@ -73,7 +58,7 @@ static uint32_t payload_octets(const struct mp_load *load)
 static bool is_acknowledgement(const struct mp_load *load)
 {
   const uint8_t *packet = load->bytes;
-  if (mp_class_protocol(packet) != MP_PROTOCOL_TCP || payload_octets(load) > 0)
+  if (mp_class_protocol(packet) != MP_PROTOCOL_TCP || mp_class_octets(load) > 0)
     return false;
   const uint32_t ip_header = packet[0] >> 4 == 4 ? (packet[0] & 15u) * 4u : 40u;
   return load->length > ip_header + TCP_FLAGS && (packet[ip_header + TCP_FLAGS] & 0x37u) == 0x10u;
@@ -162,164 +147,6 @@ static void note_pressure(const struct mp_peer *peer, struct mp_adaptive_flow *f
     flow->pressing_us = now_us;
 }
 
-static bool is_idle(const struct mp_lane *lane)
-{
-  return lane->flight.inflight_bytes <= mp_window_bytes(&lane->window) / IDLE_SHARE;
-}
-
-/* How much farther than the quickest path the nearest one is that a flow does not reach by itself. 0:
- * none. */
-static uint32_t farther_us(const struct mp_peer *peer, uint8_t best)
-{
-  const int64_t reached_us = mp_choice_near_us(peer);
-  int64_t nearest_us = UINT32_MAX;
-  for (uint16_t left = mp_choice_wide(peer) & (uint16_t)~mp_path_bit(best); left;
-       left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
-    if (above_us > reached_us && above_us < nearest_us)
-      nearest_us = above_us;
-  }
-  return nearest_us < UINT32_MAX ? (uint32_t)nearest_us : 0;
-}
-
-/* Nothing to speak of is under way but on the quickest path. */
-static bool is_alone(const struct mp_peer *peer, uint8_t best)
-{
-  for (uint16_t left = mp_choice_wide(peer) & (uint16_t)~mp_path_bit(best); left;
-       left &= (uint16_t)(left - 1))
-    if (!is_idle(&peer->adaptive->lanes[__builtin_ctz(left)]))
-      return false;
-  return true;
-}
-
-/* More than jitter stands on the path at this moment. */
-static bool is_full(const struct mp_window *window)
-{
-  return mp_window_newest_us(window) >=
-         mp_window_target_us(window) / 4 + FULL_DEVIATIONS * mp_window_jitter_us(window);
-}
-
-/* How much later than a lucky packet on the quickest path those of a flow are that uses this path, when
- * jitter makes that so much that they fit the lucky one's round trip no more. Else 0. */
-static int64_t shaken_us(const struct mp_peer *peer, uint8_t id, uint8_t best)
-{
-  const int64_t late_us = mp_choice_delay_us(peer, id) - mp_choice_least_us(peer, best);
-  return late_us > mp_window_min_rtt_us(&peer->adaptive->lanes[best].window) / 2 ? late_us : 0;
-}
-
-/* Of the paths that carry something: how much farther than the quickest they are at most. */
-static int64_t reached_us(const struct mp_peer *peer, uint8_t best)
-{
-  int64_t farthest_us = 0;
-  for (uint16_t left = mp_choice_wide(peer); left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
-    if (above_us > farthest_us && !is_idle(&peer->adaptive->lanes[id]))
-      farthest_us = above_us;
-  }
-  return farthest_us;
-}
-
-/* The same with jitter: how much later than on the quickest its packets are. Of two links of 50 Mbit/s
- * with 20 ms and jitter of 20 BBR gets 89 % of the sum in its second half minute so, and 52 % without; of
- * 20 with 50 ms, jitter of 20 and 15 with 60 ms, jitter of 25, of which one in 50 is lost, 82 and 57 %
- * (the medians of four seeds). */
-static int64_t later_us(const struct mp_peer *peer, uint8_t best)
-{
-  int64_t latest_us = reached_us(peer, best);
-  for (uint16_t left = mp_choice_wide(peer); left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
-    const int64_t late_us = shaken_us(peer, id, best);
-    if (late_us > latest_us && !is_idle(&peer->adaptive->lanes[id]))
-      latest_us = late_us;
-  }
-  return latest_us;
-}
-
-/* About to measure, a flow is held back by what it uses anyway. */
-static void keep(struct mp_peer *peer, const struct mp_adaptive_flow *flow, uint16_t bucket,
-                 uint8_t best, uint64_t now_us)
-{
-  const int64_t near_us = mp_choice_near_us(peer), far_us = reached_us(peer, best);
-  const int64_t late_us = later_us(peer, best);
-  if (late_us == 0 || (far_us > near_us && now_us - flow->began_us >= LEVEL_US + FAR_LEVEL_US))
-    return;
-  mp_stretch_keep(&peer->adaptive->stretch, bucket, flow->recent_octets, (uint32_t)late_us,
-                  (uint32_t)(far_us > near_us ? far_us : near_us), now_us);
-}
-
-static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t best,
-                    bool backlogged, uint64_t now_us)
-{
-  struct mp_adaptive *adaptive = peer->adaptive;
-  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
-  struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
-  const struct mp_window *window = &adaptive->lanes[best].window;
-  const bool is_asked = mp_stretch_asks(&adaptive->stretch, bucket, flow->recent_octets,
-                                        mp_window_rate(window));
-  mp_stretch_see(&adaptive->stretch, &(struct mp_stretch_sight){
-      .now_us = now_us,
-      .bucket = bucket,
-      .octets = payload_octets(load),
-      .recent_octets = flow->recent_octets,
-      .is_backlogged = backlogged,
-      .rate = mp_window_rate(window),
-      .rtt_us = mp_window_min_rtt_us(window),
-      .is_full = is_full(window),
-      .farther_us = is_asked && is_alone(peer, best) ? farther_us(peer, best) : 0,
-  });
-  const bool keeps_clear = flow->queued_us < (now_us - flow->wide_us) / CLEAR_SHARE;
-  if (adaptive->stretch.step == MP_STRETCH_NONE && mp_class_is_level(flow, now_us) && keeps_clear)
-    keep(peer, flow, bucket, best, now_us);
-  if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_HOLDS, bucket))
-    flow->wide_us = 0;
-  else if (mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket) && !flow->wide_us)
-    flow->wide_us = now_us;
-}
-
-/* A young flow may have the far path before it measures. */
-static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t best, bool backlogged,
-                   uint64_t now_us)
-{
-  struct mp_adaptive *adaptive = peer->adaptive;
-  struct mp_stretch *stretch = &adaptive->stretch;
-  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
-  struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
-  const struct mp_window *window = &adaptive->lanes[best].window;
-  const uint64_t age_us = now_us - flow->began_us;
-  if (!mp_gather_asks(&adaptive->gather, flow->recent_octets, age_us, mp_window_rate(window)) ||
-      mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || payload_octets(load) == 0)
-    return;
-  if (adaptive->gather.is_on && !mp_stretch_is(stretch, MP_STRETCH_REACHES, adaptive->gather.bucket))
-    mp_gather_stop(&adaptive->gather, now_us);
-  const uint32_t far_us = farther_us(peer, best);
-  const struct mp_gather_sight sight = {
-      .now_us = now_us,
-      .bucket = bucket,
-      .octets = payload_octets(load),
-      .recent_octets = flow->recent_octets,
-      .age_us = age_us,
-      .is_backlogged = backlogged,
-      .rate = mp_window_rate(window),
-      .rtt_us = mp_window_min_rtt_us(window),
-      .farther_us = adaptive->gather.is_on || mp_stretch_is_free(stretch, now_us) ? far_us : 0,
-      .packet = load->bytes,
-      .length = load->length,
-  };
-  switch (mp_gather_see(&adaptive->gather, &sight)) {
-  case MP_GATHER_AS_IT_IS:
-    break;
-  case MP_GATHER_REACH:
-    mp_stretch_reach(stretch, bucket, adaptive->gather.rate, far_us, now_us);
-    flow->wide_us = flow->wide_us ? flow->wide_us : now_us;
-    break;
-  case MP_GATHER_LEAVE:
-    mp_stretch_leave(stretch);
-    break;
-  }
-}
-
 /* A stretched flow stays what it is while it measures, which is a pause. */
 static void note_width(const struct mp_peer *peer, uint16_t bucket, uint8_t best, bool backlogged,
                        uint64_t now_us)
@@ -350,7 +177,7 @@ static void hurry(const struct mp_peer *peer, struct mp_adaptive_flow *flow, str
     return;
   const struct mp_haste_sight sight = {
       .now_us = now_us,
-      .octets = payload_octets(load),
+      .octets = mp_class_octets(load),
       .recent_octets = flow->recent_octets,
       .waits = flow->backlog_us != 0,
       .repair_us = lost_us > 0 && now_us - lost_us < LOSSY_US ? mp_report_turn_us(peer) : 0,
@@ -372,8 +199,7 @@ enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint
   note_pressure(peer, flow, best, now_us);
   const bool backlogged = flow->backlog_us && now_us - flow->backlog_us >= WIDE_BACKLOG_US;
   note_width(peer, bucket, best, backlogged, now_us);
-  gather(peer, load, best, backlogged, now_us);
-  stretch(peer, load, best, backlogged, now_us);
+  mp_far_see(peer, load, best, backlogged, now_us);
   hurry(peer, flow, load, now_us);
   const enum mp_queue_class class = mp_class_now(peer, bucket);
   if (mp_queue_class_of(adaptive->queue, bucket) != class)
@@ -397,7 +223,7 @@ void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t
     flow->bulky = false;
     flow->began_us = now_us;
   }
-  const uint32_t octets = payload_octets(load);
+  const uint32_t octets = mp_class_octets(load);
   if (octets > 0) {
     flow->recent_octets += octets;
     flow->recent_packets += load->segments.count;

@@ -119,6 +119,10 @@ static inline uint8_t mp_class_protocol(const uint8_t *packet)
   return packet[0] >> 4 == 4 ? packet[9] : packet[6];
 }
 
+/* Octets that a packet brings its receiver: of TCP without the header, so that a stream of
+ * acknowledgements stays thin however fast it is. */
+uint32_t mp_class_octets(const struct mp_load *load);
+
 /* The bucket of a load whose connection has this one: another for what only acknowledges. */
 uint16_t mp_class_bucket(const struct mp_load *load, uint16_t bucket);
 
@@ -137,6 +141,13 @@ static inline enum mp_queue_class mp_class_now(const struct mp_peer *peer, uint1
 {
   return mp_adaptive_flow(peer->adaptive, bucket)->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
 }
+
+/* far.c APIs: */
+
+/* Call for each packet of a flow that has to wait; `best` is the quickest path. Decides whether the flow
+ * takes paths that are out of its reach, which makes it wide or narrow. */
+void mp_far_see(struct mp_peer *peer, const struct mp_load *load, uint8_t best, bool is_backlogged,
+                uint64_t now_us);
 
 /* pump.c APIs: */
 
