@@ -142,7 +142,18 @@ describe('who includes whom in C', () => {
 
   const CORRIDORS = [
     ...['tunnel', 'command', 'corridor', 'out', 'in', 'handshake', 'health', 'probe', 'sizing'],
-    ...['stats', 'adaptive', 'class', 'far', 'pump', 'choice', 'again', 'report', 'reported', 'doubt'],
+    ...[
+      'stats',
+      'adaptive',
+      'class',
+      'far',
+      'pump',
+      'choice',
+      'again',
+      'report',
+      'reported',
+      'doubt',
+    ],
     'twin',
     'acks',
   ]
