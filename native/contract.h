@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "164e40cbde526365"
+#define MP_CONTRACT_DIGEST "c8c4fc4489c4c806"
 
 /* The wire. */
 
-enum { MP_WIRE_VERSION = 1 };
+enum { MP_WIRE_VERSION = 2 };
 
 enum {
   MP_MSG_INITIATION = 1, /* first handshake message, client to server */
@@ -106,7 +106,7 @@ enum {
 enum {
   MP_INITIATION_BYTES = 171,
   MP_RESPONSE_BYTES = 125,
-  MP_COOKIE_BYTES = 60,
+  MP_COOKIE_BYTES = 58,
 };
 
 enum {

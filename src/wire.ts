@@ -5,11 +5,11 @@
 
 export const WIRE = {
   /** Carried by every handshake message; another value is refused. */
-  version: 1,
+  version: 2,
   /** The Noise protocol, as in revision 34 of its specification. */
   noise: 'Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b',
   /** Noise prologue, ASCII. */
-  prologue: 'mptun 1',
+  prologue: 'mptun 2',
   /** Key derivation labels of mac1 and of the cookie (WireGuard paper, 5.4.4 and 5.4.7), ASCII. */
   mac1Label: 'mptun mac1',
   cookieLabel: 'mptun cookie',
@@ -307,10 +307,9 @@ export const FEATURE = {
 export const INITIATION = [
   { name: 'type', type: 'u8', doc: 'MESSAGE.initiation' },
   { name: 'version', type: 'u8', doc: 'WIRE.version' },
-  { name: 'sender', type: 'u16', doc: "the client's index for the new epoch" },
   { name: 'ephemeral', type: 'bytes', length: 32, doc: 'Noise token e' },
   { name: 'static', type: 'bytes', length: 48, doc: 'Noise token s, sealed' },
-  { name: 'payload', type: 'bytes', length: 55, doc: 'INITIATION_PAYLOAD, sealed' },
+  { name: 'payload', type: 'bytes', length: 57, doc: 'INITIATION_PAYLOAD, sealed' },
   { name: 'mac1', type: 'bytes', length: 16, doc: "proves knowledge of the server's public key" },
   {
     name: 'mac2',
@@ -321,6 +320,7 @@ export const INITIATION = [
 ] as const
 
 export const INITIATION_PAYLOAD = [
+  { name: 'sender', type: 'u16', doc: "the client's index for the new epoch" },
   {
     name: 'timestamp',
     type: 'u64',
@@ -349,14 +349,14 @@ export const INITIATION_PAYLOAD = [
 export const RESPONSE = [
   { name: 'type', type: 'u8', doc: 'MESSAGE.response' },
   { name: 'version', type: 'u8', doc: 'WIRE.version' },
-  { name: 'sender', type: 'u16', doc: "the server's index for the new epoch" },
   { name: 'receiver', type: 'u16', doc: "the client's index, from the initiation" },
   { name: 'ephemeral', type: 'bytes', length: 32, doc: 'Noise token e' },
-  { name: 'payload', type: 'bytes', length: 71, doc: 'RESPONSE_PAYLOAD, sealed' },
+  { name: 'payload', type: 'bytes', length: 73, doc: 'RESPONSE_PAYLOAD, sealed' },
   { name: 'mac1', type: 'bytes', length: 16, doc: "proves knowledge of the client's public key" },
 ] as const
 
 export const RESPONSE_PAYLOAD = [
+  { name: 'sender', type: 'u16', doc: "the server's index for the new epoch" },
   {
     name: 'instance',
     type: 'bytes',
@@ -377,7 +377,6 @@ export const RESPONSE_PAYLOAD = [
 export const COOKIE = [
   { name: 'type', type: 'u8', doc: 'MESSAGE.cookie' },
   { name: 'version', type: 'u8', doc: 'WIRE.version' },
-  { name: 'receiver', type: 'u16', doc: "the client's index, from the initiation" },
   { name: 'nonce', type: 'bytes', length: 24, doc: 'random' },
   {
     name: 'cookie',

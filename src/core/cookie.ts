@@ -94,7 +94,7 @@ export class CookieIssuer {
     return before < ADDRESS_PER_SECOND
   }
 
-  /** The answer to an initiation without proof: 60 octets to its 171. */
+  /** The answer to an initiation without proof: 58 octets to its 171. */
   reply(nowUs: number, source: Source, initiation: Uint8Array): Uint8Array {
     const secret = this.#turnSecrets(nowUs)
     const nonce = this.#random(NONCE_BYTES)
@@ -108,7 +108,6 @@ export class CookieIssuer {
     return codec.encode({
       type: MESSAGE.cookie.value,
       version: WIRE.version,
-      receiver: senderOf(initiation),
       nonce,
       cookie: sealed,
     })
@@ -156,8 +155,7 @@ export class CookieJar {
     if (reply[0] !== MESSAGE.cookie.value) return { refused: 'type' }
     if (reply.length !== codec.size) return { refused: 'length' }
     if (reply[1] !== WIRE.version) return { refused: 'version' }
-    const { receiver, nonce, cookie } = codec.decode(reply)
-    if (receiver !== senderOf(initiation)) return { refused: 'index' }
+    const { nonce, cookie } = codec.decode(reply)
     try {
       const bytes = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
         null,
@@ -203,8 +201,4 @@ function subscriberOf({ address }: Source): string {
 
 function mac1Of(initiation: Uint8Array): Uint8Array {
   return initiation.subarray(INITIATION_MAC1, INITIATION_MAC1 + MAC_BYTES)
-}
-
-function senderOf(initiation: Uint8Array): number {
-  return initiation[2]! | (initiation[3]! << 8)
 }

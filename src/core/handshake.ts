@@ -31,7 +31,7 @@ export const REFUSAL = {
   aead: 'no AEAD in common',
   stranger: 'a key that is neither known nor invited, or an invitation used up or expired',
   rate: 'too many from one address while under load',
-  cookie: 'a cookie reply that does not open',
+  cookie: 'a cookie reply that does not open: it is forged, or answers an earlier initiation',
 } as const
 
 export type Refusal = keyof typeof REFUSAL
@@ -46,8 +46,9 @@ export interface Keys {
   readonly receiveKey: Uint8Array
 }
 
-export type InitiationPayload = RecordOf<typeof INITIATION_PAYLOAD>
-export type ResponsePayload = RecordOf<typeof RESPONSE_PAYLOAD>
+/** Without `sender`, which is told as an index. */
+export type InitiationPayload = Omit<RecordOf<typeof INITIATION_PAYLOAD>, 'sender'>
+export type ResponsePayload = Omit<RecordOf<typeof RESPONSE_PAYLOAD>, 'sender'>
 
 const initiationCodec = new Codec(INITIATION, 'packed')
 const initiationPayloadCodec = new Codec(INITIATION_PAYLOAD, 'packed')
@@ -116,7 +117,10 @@ export function createInitiation(options: InitiationOptions): {
 } {
   const { staticKey, serverPublicKey, psk, ephemeralSecret, localIndex, payload } = options
   const noise = newNoise(staticKey, serverPublicKey)
-  const sealed = noise.writeMessage(initiationPayloadCodec.encode(payload), ephemeralSecret)
+  const sealed = noise.writeMessage(
+    initiationPayloadCodec.encode({ ...payload, sender: localIndex }),
+    ephemeralSecret,
+  )
   if (sealed === undefined) {
     throw configError(
       'SERVER_KEY',
@@ -126,7 +130,6 @@ export function createInitiation(options: InitiationOptions): {
   const head = initiationCodec.encode({
     type: MESSAGE.initiation.value,
     version: WIRE.version,
-    sender: localIndex,
   })
   const message = complete(INITIATION_FRAME, head, sealed, serverPublicKey)
   const state = {
@@ -167,12 +170,11 @@ export function consumeInitiation(options: {
     noise.erase()
     return { refused: 'forged' }
   }
-  const payload = initiationPayloadCodec.decode(plain)
+  const { sender: remoteIndex, ...payload } = initiationPayloadCodec.decode(plain)
   if (!Number.isSafeInteger(payload.timestamp)) {
     noise.erase()
     return { refused: 'payload' }
   }
-  const remoteIndex = initiationCodec.decode(message).sender
   return { peerPublicKey, payload, remoteIndex, state: { noise, peerPublicKey, remoteIndex } }
 }
 
@@ -192,14 +194,13 @@ export function createResponse(
   const { psk, ephemeralSecret, localIndex, payload } = options
   // Both of the initiator's keys have already given a result that is not zero in `es` and `ss`.
   const sealed = state.noise.writeMessage(
-    responsePayloadCodec.encode(payload),
+    responsePayloadCodec.encode({ ...payload, sender: localIndex }),
     ephemeralSecret,
     psk,
   ) as Uint8Array
   const head = responseCodec.encode({
     type: MESSAGE.response.value,
     version: WIRE.version,
-    sender: localIndex,
     receiver: state.remoteIndex,
   })
   const message = complete(RESPONSE_FRAME, head, sealed, state.peerPublicKey)
@@ -220,8 +221,7 @@ export function consumeResponse(
 ): ConsumedResponse | Refused {
   const refused = inspect(RESPONSE_FRAME, message, state.publicKey)
   if (refused !== undefined) return refused
-  const { sender, receiver } = responseCodec.decode(message)
-  if (receiver !== state.localIndex) return { refused: 'index' }
+  if (responseCodec.decode(message).receiver !== state.localIndex) return { refused: 'index' }
 
   const sealed = message.subarray(RESPONSE_FRAME.noise, RESPONSE_FRAME.mac1)
   // A server that has enrolled us already, which we need not have heard of, wants no psk any more.
@@ -229,12 +229,12 @@ export function consumeResponse(
     state.noise.readMessage(sealed, state.psk) ?? state.noise.readMessage(sealed, NO_PSK)
   if (plain === undefined) return { refused: 'forged' }
   const { sendKey, receiveKey } = state.noise.split()
-  const payload = responsePayloadCodec.decode(plain)
+  const { sender: remoteIndex, ...payload } = responsePayloadCodec.decode(plain)
   if (!isOneBitOf(payload.aead, state.aeads) || !hasPrefixLengths(payload)) {
     erase(sendKey, receiveKey)
     return { refused: 'payload' }
   }
-  return { remoteIndex: sender, payload, keys: { sendKey, receiveKey } }
+  return { remoteIndex, payload, keys: { sendKey, receiveKey } }
 }
 
 /** What one side can do: AEAD and FEATURE bits. */

@@ -236,7 +236,7 @@ export class PeerClient {
   #takeResponse(datagram: Buffer): void {
     const state = this.#pending
     // Another copy has won, or this answers an earlier try.
-    if (state === undefined || datagram.readUInt16LE(4) !== state.localIndex) return
+    if (state === undefined || datagram.readUInt16LE(2) !== state.localIndex) return
     const { remoteIndex, payload, keys } = readResponse(state, datagram)
     const algorithm = Object.entries(AEAD_BITS).find(([, bit]) => bit === payload.aead)?.[0]
     if (algorithm === undefined) throw new Error(`peer: the server chose AEAD ${payload.aead}`)

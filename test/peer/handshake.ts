@@ -2,7 +2,7 @@
 
 import { blake2b, dh, hash, kdf, open, openX, publicOf, seal } from './crypto.js'
 
-const VERSION = 1
+const VERSION = 2
 const [INITIATION, RESPONSE, COOKIE] = [1, 2, 3]
 export const AEAD_BITS = { 'chacha20-poly1305': 1, 'aes-256-gcm': 2 } as const
 
@@ -41,7 +41,7 @@ interface Transcript {
 function begin(serverPublic: Uint8Array): Transcript {
   const ck = Buffer.alloc(64)
   ck.write('Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b')
-  const h = hash(hash(ck, Buffer.from('mptun 1')), serverPublic)
+  const h = hash(hash(ck, Buffer.from('mptun 2')), serverPublic)
   return { h, ck }
 }
 
@@ -110,16 +110,17 @@ export function writeInitiation(options: {
   const sealedStatic = sealInto(transcript, es, publicOf(secret))
   const ss = mix(transcript, dh(secret, serverPublic))
 
-  const plain = Buffer.alloc(39)
-  plain.writeBigUInt64LE(payload.timestamp, 0)
-  payload.instance.copy(plain, 8)
-  payload.invite.copy(plain, 16)
-  plain.writeUInt8(payload.aeads, 32)
-  plain.writeUInt8(payload.preferred, 33)
-  plain.writeUInt32LE(payload.features, 34)
+  const plain = Buffer.alloc(41)
+  plain.writeUInt16LE(localIndex, 0)
+  plain.writeBigUInt64LE(payload.timestamp, 2)
+  payload.instance.copy(plain, 10)
+  payload.invite.copy(plain, 18)
+  plain.writeUInt8(payload.aeads, 34)
+  plain.writeUInt8(payload.preferred, 35)
+  plain.writeUInt32LE(payload.features, 36)
   const sealedPayload = sealInto(transcript, ss, plain)
 
-  const head = Buffer.concat([Buffer.of(INITIATION, VERSION), u16(localIndex)])
+  const head = Buffer.of(INITIATION, VERSION)
   const covered = Buffer.concat([head, ephemeralPublic, sealedStatic, sealedPayload])
   const message = Buffer.concat([covered, mac1(covered, serverPublic), Buffer.alloc(16)])
   return { message, state: { secret, ephemeral, psk, transcript, localIndex } }
@@ -138,24 +139,24 @@ export function readInitiation(secret: Buffer, message: Buffer): ServerState {
   expectHead(message, INITIATION, 171)
   expectEqual('mac1', message.subarray(139, 155), mac1(message.subarray(0, 139), serverPublic))
   const transcript = begin(serverPublic)
-  const clientEphemeral = message.subarray(4, 36)
+  const clientEphemeral = message.subarray(2, 34)
   transcript.h = hash(transcript.h, clientEphemeral)
   mix(transcript, clientEphemeral)
   const es = mix(transcript, dh(secret, clientEphemeral))
-  const clientPublic = openFrom(transcript, es, message.subarray(36, 84))
+  const clientPublic = openFrom(transcript, es, message.subarray(34, 82))
   const ss = mix(transcript, dh(secret, clientPublic))
-  const plain = openFrom(transcript, ss, message.subarray(84, 139))
+  const plain = openFrom(transcript, ss, message.subarray(82, 139))
   return {
     clientPublic,
     clientEphemeral,
-    remoteIndex: message.readUInt16LE(2),
+    remoteIndex: plain.readUInt16LE(0),
     payload: {
-      timestamp: plain.readBigUInt64LE(0),
-      instance: plain.subarray(8, 16),
-      invite: plain.subarray(16, 32),
-      aeads: plain.readUInt8(32),
-      preferred: plain.readUInt8(33),
-      features: plain.readUInt32LE(34),
+      timestamp: plain.readBigUInt64LE(2),
+      instance: plain.subarray(10, 18),
+      invite: plain.subarray(18, 34),
+      aeads: plain.readUInt8(34),
+      preferred: plain.readUInt8(35),
+      features: plain.readUInt32LE(36),
     },
     transcript,
   }
@@ -175,23 +176,20 @@ export function writeResponse(
   mix(transcript, dh(ephemeral, state.clientPublic))
   const key = mixPsk(transcript, psk)
 
-  const plain = Buffer.alloc(55)
-  payload.instance.copy(plain, 0)
-  plain.writeUInt8(payload.aead, 8)
-  plain.writeUInt32LE(payload.features, 9)
-  payload.ipv4.copy(plain, 13)
-  plain.writeUInt8(payload.ipv4Prefix, 17)
-  payload.ipv6.copy(plain, 18)
-  plain.writeUInt8(payload.ipv6Prefix, 34)
-  payload.serverIpv4.copy(plain, 35)
-  payload.serverIpv6.copy(plain, 39)
+  const plain = Buffer.alloc(57)
+  plain.writeUInt16LE(localIndex, 0)
+  payload.instance.copy(plain, 2)
+  plain.writeUInt8(payload.aead, 10)
+  plain.writeUInt32LE(payload.features, 11)
+  payload.ipv4.copy(plain, 15)
+  plain.writeUInt8(payload.ipv4Prefix, 19)
+  payload.ipv6.copy(plain, 20)
+  plain.writeUInt8(payload.ipv6Prefix, 36)
+  payload.serverIpv4.copy(plain, 37)
+  payload.serverIpv6.copy(plain, 41)
   const sealed = sealInto(transcript, key, plain)
 
-  const head = Buffer.concat([
-    Buffer.of(RESPONSE, VERSION),
-    u16(localIndex),
-    u16(state.remoteIndex),
-  ])
+  const head = Buffer.concat([Buffer.of(RESPONSE, VERSION), u16(state.remoteIndex)])
   const covered = Buffer.concat([head, ephemeralPublic, sealed])
   const message = Buffer.concat([covered, mac1(covered, state.clientPublic)])
   return { message, keys: split(transcript) }
@@ -204,8 +202,8 @@ export function readResponse(
   expectHead(message, RESPONSE, 125)
   const clientPublic = publicOf(state.secret)
   expectEqual('mac1', message.subarray(109), mac1(message.subarray(0, 109), clientPublic))
-  if (message.readUInt16LE(4) !== state.localIndex) throw new Error('peer: not our latest index')
-  const serverEphemeral = message.subarray(6, 38)
+  if (message.readUInt16LE(2) !== state.localIndex) throw new Error('peer: not our latest index')
+  const serverEphemeral = message.subarray(4, 36)
   const beforePsk = { ...state.transcript }
   beforePsk.h = hash(beforePsk.h, serverEphemeral)
   mix(beforePsk, serverEphemeral)
@@ -217,17 +215,17 @@ export function readResponse(
   if (opened === undefined) throw new Error('peer: the response does not open')
   const { transcript, plain } = opened
   return {
-    remoteIndex: message.readUInt16LE(2),
+    remoteIndex: plain.readUInt16LE(0),
     payload: {
-      instance: plain.subarray(0, 8),
-      aead: plain.readUInt8(8),
-      features: plain.readUInt32LE(9),
-      ipv4: plain.subarray(13, 17),
-      ipv4Prefix: plain.readUInt8(17),
-      ipv6: plain.subarray(18, 34),
-      ipv6Prefix: plain.readUInt8(34),
-      serverIpv4: plain.subarray(35, 39),
-      serverIpv6: plain.subarray(39, 55),
+      instance: plain.subarray(2, 10),
+      aead: plain.readUInt8(10),
+      features: plain.readUInt32LE(11),
+      ipv4: plain.subarray(15, 19),
+      ipv4Prefix: plain.readUInt8(19),
+      ipv6: plain.subarray(20, 36),
+      ipv6Prefix: plain.readUInt8(36),
+      serverIpv4: plain.subarray(37, 41),
+      serverIpv6: plain.subarray(41, 57),
     },
     keys: split(transcript),
   }
@@ -240,7 +238,7 @@ function tryPsk(
 ): { transcript: Transcript; plain: Buffer } | undefined {
   const transcript = { ...beforePsk }
   const key = mixPsk(transcript, psk)
-  const sealed = message.subarray(38, 109)
+  const sealed = message.subarray(36, 109)
   const plain = open('chacha20-poly1305', key, NONCE_0, transcript.h, sealed)
   return plain && { transcript, plain }
 }
@@ -257,10 +255,9 @@ export function proveAddress(
   reply: Buffer,
   serverPublic: Buffer,
 ): Buffer {
-  expectHead(reply, COOKIE, 60)
-  expectEqual('index', reply.subarray(2, 4), earlier.subarray(2, 4))
+  expectHead(reply, COOKIE, 58)
   const key = blake2b(32, Buffer.concat([Buffer.from('mptun cookie'), serverPublic]))
-  const cookie = openX(key, reply.subarray(4, 28), earlier.subarray(139, 155), reply.subarray(28))
+  const cookie = openX(key, reply.subarray(2, 26), earlier.subarray(139, 155), reply.subarray(26))
   if (cookie === undefined) throw new Error('peer: the cookie does not open')
   const covered = initiation.subarray(0, 155)
   return Buffer.concat([covered, blake2b(16, covered, cookie)])

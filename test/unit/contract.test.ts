@@ -27,7 +27,7 @@ describe('native/contract.h', () => {
 
   // Spelled out here once, so that the generator cannot be wrong about names and values together.
   it.each([
-    ['MP_WIRE_VERSION', 1],
+    ['MP_WIRE_VERSION', 2],
     ['MP_MSG_CONTROL', 7],
     ['MP_HEADER_RECEIVER', 2],
     ['MP_HEADER_PATH_SEQ', 4],
@@ -38,7 +38,7 @@ describe('native/contract.h', () => {
     ['MP_CONTROL_BYTES', 5],
     ['MP_INITIATION_BYTES', 171],
     ['MP_RESPONSE_BYTES', 125],
-    ['MP_COOKIE_BYTES', 60],
+    ['MP_COOKIE_BYTES', 58],
     ['MP_HASH_LAYER3_4', 0],
     ['MP_LIMIT_PATHS', 16],
     ['MP_CMD_KEYS_INSTALL', 4],

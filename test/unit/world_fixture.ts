@@ -114,6 +114,8 @@ export class World {
   readonly cut = new Set<string>()
   /** Asked about each datagram; false: it is lost. */
   pass: (datagram: Datagram, from: string, to: string) => boolean = () => true
+  /** What arrives in place of each datagram. */
+  alter: (datagram: Datagram, from: string, to: string) => Datagram = (datagram) => datagram
   /** Stations whose core is not asked: their C goes on alone. */
   readonly busy = new Set<Station>()
   readonly #stations = new Set<Station>()
@@ -252,6 +254,7 @@ export class World {
     const octets = to.remote.subarray(0, to.family === 4 ? 4 : 16)
     const target = ipaddr.fromByteArray([...octets]).toString()
     if (this.cut.has(from.address) || !this.pass(datagram, from.address, target)) return
+    const arriving = this.alter(datagram, from.address, target)
     const deliver = () => {
       if (this.cut.has(target) || this.cut.has(from.address)) return
       const found = [...this.#sockets].find(
@@ -265,7 +268,7 @@ export class World {
       source.set(bytesOf(from.address))
       const { family } = to
       const place = { port, family, remotePort: from.udpPort, remote: source, scope: 0 }
-      station.carrier.receive(this.nowUs, { ...place, local: new Uint8Array(16) }, datagram)
+      station.carrier.receive(this.nowUs, { ...place, local: new Uint8Array(16) }, arriving)
     }
     this.#underWay.push({ atUs: this.nowUs + 20 * MS, deliver })
   }
