@@ -72,6 +72,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : EXIT.system)
 })
 
+// A log that nobody takes (journald starts anew, its disk is full) ends no tunnel: what is lost is a line.
+process.stderr.on('error', () => undefined)
+
 process.on('uncaughtException', (error) => process.exit(tell(error)))
 
 try {

@@ -1,7 +1,7 @@
 /** The command line as people and scripts meet it: dist/cli.js in a process of its own. */
 
-import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -51,6 +51,16 @@ const COMMANDS = [
   'down',
   'version',
 ]
+
+it('ends as it would when nobody takes what it tells', () => {
+  const full = openSync('/dev/full', 'w')
+  const status = ['status', '--run-dir', join(dir, 'run')]
+  const { status: code } = spawnSync(process.execPath, [CLI, ...status], {
+    stdio: ['ignore', full, full],
+  })
+  closeSync(full)
+  expect(code).toBe(2)
+})
 
 describe('help', () => {
   it('of the program names every command', async () => {
