@@ -90,7 +90,8 @@ table inet ${table} {
     const { memoPath } = this.#options
     const before = this.#read('ipv4/ip_forward')
     if (before === undefined || before === '1') return
-    writeFileSync(memoPath, before, { mode: 0o600 })
+    // Without the memo it stays on when we end, which harms less than a tunnel that leads nowhere.
+    attempt(() => writeFileSync(memoPath, before, { mode: 0o600 }))
     this.#write('ipv4/ip_forward', '1')
   }
 
@@ -104,11 +105,16 @@ table inet ${table} {
   }
 
   #write(name: string, value: string): void {
-    try {
-      writeFileSync(`${this.#sysctlDir}/${name}`, value)
-    } catch {
-      // Read-only in many containers; install() looks at the result.
-    }
+    // Read-only in many containers; install() looks at the result.
+    attempt(() => writeFileSync(`${this.#sysctlDir}/${name}`, value))
+  }
+}
+
+function attempt(deed: () => void): void {
+  try {
+    deed()
+  } catch {
+    // Whoever calls knows what to do without.
   }
 }
 
