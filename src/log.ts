@@ -32,6 +32,10 @@ const EVENTS = {
     doc: 'a peer got new addresses: its old ones are outside of the pool',
   },
   'state.unreadable': { level: 'error', doc: 'a file of the state directory cannot be understood' },
+  'state.unwritten': {
+    level: 'error',
+    doc: 'a client stays outside: that its invitation was used could not be kept',
+  },
   'uplink.waiting': { level: 'warning', doc: 'an uplink cannot be used' },
   'uplink.opened': { level: 'info', doc: 'an uplink has a socket' },
   'uplink.filtered': { level: 'warning', doc: 'the kernel may drop what comes back on an uplink' },

@@ -26,8 +26,8 @@ export interface RegistryOptions {
   readonly pools: Pools
   /** The time of day, seconds since 1970: invitations expire by it. */
   readonly nowS: () => number
-  /** A file of the store cannot be read: whoever it is about stays outside, the others come in. */
-  readonly onFault: (fault: MptunError) => void
+  /** A file of the store cannot be read or written: whoever it is about stays outside, the others come in. */
+  readonly onFault: (fault: MptunError, deed: 'read' | 'write') => void
 }
 
 export class StoreRegistry implements Registry {
@@ -35,7 +35,7 @@ export class StoreRegistry implements Registry {
   readonly #store: Store
   readonly #pools: Pools
   readonly #nowS: () => number
-  readonly #onFault: (fault: MptunError) => void
+  readonly #onFault: RegistryOptions['onFault']
   #stamp: string | undefined
   /** By public key; a copy of the store as of #stamp. */
   #peers: ReadonlyMap<string, Entry> = new Map()
@@ -114,10 +114,18 @@ export class StoreRegistry implements Registry {
 
   enrol(id: Uint8Array, publicKey: Uint8Array): RegisteredPeer | undefined {
     const invite = this.findInvite(id)
+    const record = this.#readable(() => this.#store.readInvite(hex(id)))
     // Whoever removes the file first has used it.
-    if (invite === undefined || !this.#store.removeInvite(hex(id))) return undefined
+    if (!invite || !record || !this.#isWritten(() => this.#store.removeInvite(hex(id)))) {
+      return undefined
+    }
     const { name, ipv4, ipv6 } = invite
-    this.#store.writePeer(name, { publicKey, ipv4, ipv6, created: Math.floor(this.#nowS()) })
+    const created = Math.floor(this.#nowS())
+    if (!this.#isWritten(() => this.#store.writePeer(name, { publicKey, ipv4, ipv6, created }))) {
+      // For when the disk has room again.
+      this.#isWritten(() => this.#store.writeInvite(hex(id), record))
+      return undefined
+    }
     this.#promised.delete(hex(id))
     this.refresh()
     return { name, ipv4, ipv6 }
@@ -152,10 +160,13 @@ export class StoreRegistry implements Registry {
   }
 
   #load(): ReadonlyMap<string, Entry> {
-    const stamp = this.#store.peersStamp()
-    if (stamp === this.#stamp) return this.#peers
+    const stamp = this.#readable(() => this.#store.peersStamp())
+    // Without the directory those that were known are still welcome.
+    if (stamp === undefined || stamp === this.#stamp) return this.#peers
+    const names = this.#readable(() => this.#store.peerNames())
+    if (names === undefined) return this.#peers
     const peers = new Map<string, Entry>()
-    for (const name of this.#store.peerNames()) {
+    for (const name of names) {
       const record = this.#readable(() => this.#store.readPeer(name))
       if (record !== undefined) peers.set(hex(record.publicKey), { name, ...record })
     }
@@ -165,11 +176,20 @@ export class StoreRegistry implements Registry {
   }
 
   #readable<T>(read: () => T | undefined): T | undefined {
+    return this.#attempt('read', read)
+  }
+
+  /** False also when there was nothing to write. */
+  #isWritten(write: () => unknown): boolean {
+    return this.#attempt('write', () => write() !== false) ?? false
+  }
+
+  #attempt<T>(deed: 'read' | 'write', act: () => T): T | undefined {
     try {
-      return read()
+      return act()
     } catch (error) {
       if (!(error instanceof MptunError)) throw error
-      this.#onFault(error)
+      this.#onFault(error, deed)
       return undefined
     }
   }

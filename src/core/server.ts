@@ -341,7 +341,7 @@ export class Server extends Tunnel {
     const registered = this.#registry.enrol(client.invite, client.publicKey)
     if (registered === undefined) {
       this.#sayClose(client.peer, CLOSE_REASON.revoked.value)
-      this.#forget(client, 'its invitation was used by another key')
+      this.#forget(client, 'its invitation was used by another key, or its use cannot be kept')
       return false
     }
     client.invite = undefined

@@ -53,7 +53,8 @@ export class ServerRole implements Role {
       store,
       pools,
       nowS: () => machine.clock.wallUs() / 1e6,
-      onFault: ({ message }) => log.write('state.unreadable', { why: message }),
+      onFault: ({ message }, deed) =>
+        log.write(deed === 'read' ? 'state.unreadable' : 'state.unwritten', { why: message }),
     })
     this.core = new Server({
       ...around.core,
