@@ -3,9 +3,10 @@
  * Who may open the socket (its owner and root) may say everything.
  */
 
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
+import { makeDirectory } from './durable.js'
 import { bugError, type ErrorCode, MptunError, systemError } from './errors.js'
 
 export type ControlRequest =
@@ -95,22 +96,14 @@ export async function serveControl(
   path: string,
   handle: (request: ControlRequest) => unknown,
 ): Promise<ControlServer> {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  } catch (error) {
-    throw systemError(
-      'CONTROL',
-      `cannot make ${dirname(path)}: ${codeOf(error)}; run as root, or choose another --run-dir`,
-      error,
-    )
-  }
+  attempt(`make ${dirname(path)}`, () => makeDirectory(dirname(path)))
   if (await isServed(path)) {
     throw systemError(
       'CONTROL',
       `a daemon answers at ${path}; end it with mptun down, or choose another --tun`,
     )
   }
-  rmSync(path, { force: true })
+  attempt(`remove ${path}`, () => rmSync(path, { force: true }))
   const connections = new Set<Socket>()
   // Half-open sockets let an asker close its side first.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -120,7 +113,7 @@ export async function serveControl(
     serveConnection(socket, handle, () => connections.delete(socket))
   })
   await listen(server, path)
-  chmodSync(path, 0o600)
+  attempt(`guard ${path}`, () => chmodSync(path, 0o600))
   return {
     close() {
       server.close()
@@ -130,17 +123,25 @@ export async function serveControl(
   }
 }
 
+function attempt(what: string, deed: () => void): void {
+  try {
+    deed()
+  } catch (error) {
+    throw unusable(what, error)
+  }
+}
+
+function unusable(what: string, error: unknown): MptunError {
+  return systemError(
+    'CONTROL',
+    `cannot ${what}: ${codeOf(error)}; run as root, or choose another --run-dir`,
+    error,
+  )
+}
+
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(
-        systemError(
-          'CONTROL',
-          `cannot listen at ${path}: ${codeOf(error)}; run as root, or choose another --run-dir`,
-          error,
-        ),
-      ),
-    )
+    server.once('error', (error) => reject(unusable(`listen at ${path}`, error)))
     // bind(2) happens in this call, under a mask that lets nobody else connect before chmod.
     const mask = process.umask(0o177)
     server.listen(path, resolve)

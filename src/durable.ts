@@ -5,13 +5,14 @@ import {
   closeSync,
   fsyncSync,
   linkSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
@@ -20,14 +21,39 @@ export function readIfThere(path: string): string | undefined {
   return ifExists(() => readFileSync(path, 'utf8'))
 }
 
+/**
+ * With the directories above it; one that is there stays as it is. Node's own `recursive` tries for ever where the kernel
+ * says ENOENT of a directory although the one above it is there, as /proc and /sys do.
+ */
+export function makeDirectory(path: string): void {
+  if (isDirectory(path)) return
+  const above = dirname(path)
+  if (above !== path) makeDirectory(above)
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have been quicker.
+    if (errnoOf(error) !== 'EEXIST' || !isDirectory(path)) throw error
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return ifExists(() => statSync(path))?.isDirectory() === true
+}
+
 /** @param how keep: a file that is there already stays as it is. */
 export function writeDurably(path: string, content: string, how: 'replace' | 'keep'): void {
   // The process id keeps two writers apart, and tells whether a draft is still somebody's.
   const draft = join(dirname(path), `.${basename(path)}.${process.pid}`)
   rmSync(draft, { force: true })
-  writeWhole(draft, content)
-  if (how === 'replace') renameSync(draft, path)
-  else linkIfFree(draft, path)
+  try {
+    writeWhole(draft, content)
+    if (how === 'replace') renameSync(draft, path)
+    else linkIfFree(draft, path)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
   syncDirectory(dirname(path))
 }
 
@@ -75,7 +101,8 @@ export function errnoOf(error: unknown): string | undefined {
 function writeWhole(path: string, content: string): void {
   const fd = openSync(path, 'wx', 0o600)
   try {
-    writeSync(fd, content)
+    // Again and again until all is written: of what finds no room write(2) takes a part.
+    writeFileSync(fd, content)
     fsyncSync(fd)
   } finally {
     closeSync(fd)

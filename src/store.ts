@@ -12,7 +12,7 @@
  * Every write is atomic. Directories are 0700, files 0600. libsodium must be ready.
  */
 
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { hostPort, pool6, Unacceptable } from './config/values.js'
@@ -22,6 +22,7 @@ import { GREATEST_US } from './core/timestamp.js'
 import {
   errnoOf,
   ifExists,
+  makeDirectory,
   readIfThere,
   removeDrafts,
   removeDurably,
@@ -124,7 +125,7 @@ export class Store {
   /** Makes the directory, or refuses one that others may look into. */
   prepare(): void {
     for (const dir of [this.dir, join(this.dir, 'peers'), join(this.dir, 'invites')]) {
-      attempt(dir, 'make', () => mkdirSync(dir, { recursive: true, mode: 0o700 }))
+      attempt(dir, 'make', () => makeDirectory(dir))
       removeDrafts(dir)
     }
     const mode = statSync(this.dir).mode & 0o777
@@ -344,7 +345,7 @@ function attempt<T>(path: string, verb: string, deed: () => T): T {
     const errno = errnoOf(error) ?? String(error)
     const remedy = ['EACCES', 'EPERM'].includes(errno)
       ? 'run as root, or choose another --state-dir'
-      : 'see that its disk is writable and has room'
+      : 'see that its disk is writable and has room, or choose another --state-dir'
     throw systemError('STATE', `cannot ${verb} ${path}: ${errno}; ${remedy}`, error)
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -84,6 +84,18 @@ describe('a control socket', () => {
     await serve(() => undefined)
     await expect(serve(() => undefined)).rejects.toThrow(/a daemon answers at .*mptun down/)
     expect(await askControl(path, { verb: 'status' })).toBeNull()
+  })
+
+  it.each([
+    ['a directory that cannot be made', () => '/proc/mptun/mptun0.sock', 'make'],
+    ['a file for a directory', () => join(dir, 'file', 'mptun0.sock'), 'make'],
+    ['a directory for a socket', () => join(dir, 'full', 'mptun0.sock'), 'remove'],
+  ])('refuses %s at once', async (_, socket, verb) => {
+    writeFileSync(join(dir, 'file'), '')
+    mkdirSync(join(dir, 'full', 'mptun0.sock'), { recursive: true })
+    await expect(serveControl(socket(), () => undefined)).rejects.toThrow(
+      new RegExp(`cannot ${verb} .*--run-dir`),
+    )
   })
 
   it('replaces the socket of a daemon that was killed', async () => {

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -118,6 +119,22 @@ describe('the state directory', () => {
   it('keeps the first key', () => {
     expect(store.keepKey(filled(1))).toEqual(filled(1))
     expect(store.keepKey(filled(2))).toEqual(filled(1))
+  })
+
+  it('that cannot be made is refused at once', () => {
+    // The kernel says ENOENT of a directory here although the one above it is there.
+    const nowhere = new Store('/proc/mptun/state')
+    expect(() => nowhere.prepare()).toThrow('cannot make /proc/mptun/state: ENOENT')
+    const inFile = new Store(join(dir, 'key', 'state'))
+    store.keepKey(filled(1))
+    expect(() => inFile.prepare()).toThrow(/cannot make .*ENOTDIR.*--state-dir/)
+  })
+
+  it('keeps no part of what finds no room', () => {
+    const path = join(dir, 'usage.json')
+    mkdirSync(join(path, 'occupied'), { recursive: true })
+    expect(() => store.writeUsage({})).toThrow('cannot write')
+    expect(readdirSync(dir).sort()).toEqual(['invites', 'peers', 'usage.json'])
   })
 
   it('is refused when others may look into it', () => {
@@ -253,6 +270,29 @@ describe('the registry', () => {
     expect(registry.settle()).toEqual(['barge'])
     expect(formatAddress(registry.findPeer(filled(9))!.ipv4)).toBe('10.9.0.2')
     expect(registry.settle()).toEqual([])
+  })
+
+  it('keeps an invitation whose use cannot be kept, and says so', () => {
+    store.writePeer('barge', peer(9))
+    invite('van')
+    const registry = registryOf()
+    const place = join(dir, 'peers', 'van.json')
+    // Whatever cannot be replaced, also by root.
+    mkdirSync(join(place, 'occupied'), { recursive: true })
+    expect(registry.enrol(id, filled(5))).toBeUndefined()
+    expect(faults.join()).toContain(`cannot write ${place}`)
+    expect(registry.findPeer(filled(9))?.name).toBe('barge')
+    rmSync(place, { recursive: true })
+    expect(registry.enrol(id, filled(5))).toMatchObject({ name: 'van' })
+  })
+
+  it('knows its peers also while their directory is gone, and says so', () => {
+    store.writePeer('barge', peer(9))
+    const registry = registryOf()
+    expect(registry.names()).toEqual(['barge'])
+    rmSync(join(dir, 'peers'), { recursive: true })
+    expect(registry.names()).toEqual(['barge'])
+    expect(faults.join()).toContain('cannot look at')
   })
 
   it('lets the others in when one file cannot be understood, and says so', () => {
