@@ -48,11 +48,19 @@ static void take_sample(struct mp_delivery *d, uint64_t sample, uint64_t passed_
   mp_lowest_note(&d->best, -(int64_t)sure, BEST_WINDOW_US, now_us);
 }
 
+/* A difference of what should only grow. A report that another one has overtaken on its way shows one in the
+ * time, and adds nothing; else the peer contradicts itself, and samples begin anew. */
+static bool is_back(uint64_t difference) { return difference > INT64_MAX; }
+
 void mp_delivery_note(struct mp_delivery *d, uint64_t arrived_us, uint64_t received_bytes,
                       uint64_t saturated_us, uint64_t fast_window_us, uint64_t now_us)
 {
   const uint64_t passed_us = arrived_us - d->mark_arrived_us;
   const uint64_t bytes = received_bytes - d->mark_received_bytes;
+  if (d->marked && is_back(passed_us) && -passed_us < SAMPLE_MOST_US)
+    return;
+  if (d->marked && (is_back(passed_us) || is_back(bytes)))
+    mp_delivery_break(d);
   if (d->marked) {
     if (passed_us < SAMPLE_LEAST_US || (bytes < SAMPLE_LEAST_BYTES && passed_us < SAMPLE_ENOUGH_US))
       return;

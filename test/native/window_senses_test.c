@@ -159,6 +159,38 @@ static void a_time_without_samples_is_no_sample(void)
   CHECK_EQ(delivery.rate, 2500000);
 }
 
+static void a_report_that_was_overtaken_is_no_sample(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 0;
+  deliver(&delivery, 2500000, S, &now_us, &total, 100);
+  for (int i = 0; i < 100; i++) {
+    /* An older one, and then the newest that came before it once more, with a gap closed. */
+    const uint64_t back_us = (uint64_t)(1 + i % 20) * 20 * MS;
+    mp_delivery_note(&delivery, now_us + 5 - back_us, total - 50000, S, 500 * MS, now_us);
+    mp_delivery_note(&delivery, now_us + 5, total, S, 500 * MS, now_us);
+    deliver(&delivery, 2500000, S, &now_us, &total, 1 + i % 7);
+    CHECK_EQ(delivery.rate, 2500000);
+    CHECK_EQ(mp_delivery_best(&delivery, now_us), 2500000);
+  }
+}
+
+static void a_receiver_that_takes_back_what_it_said_begins_anew(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 1000000;
+  deliver(&delivery, 2500000, S, &now_us, &total, 100);
+  total = 0; /* octets that are no more */
+  deliver(&delivery, 2500000, S, &now_us, &total, 100);
+  CHECK_EQ(delivery.rate, 2500000);
+  now_us += 30 * S; /* or a time that is still to come */
+  mp_delivery_note(&delivery, now_us, total, S, 500 * MS, now_us);
+  now_us -= 30 * S;
+  deliver(&delivery, 1250000, S, &now_us, &total, 200);
+  CHECK(delivery.rate < 1260000);
+  CHECK(mp_delivery_fast(&delivery, 500 * MS, now_us) <= 1260000);
+}
+
 /* Of a round trip: packets that came, and those that did not. */
 static enum mp_losses_verdict judge(struct mp_losses *losses, uint64_t came, uint64_t lost)
 {
@@ -213,6 +245,8 @@ int main(void)
   RUN(a_late_receiver_makes_no_rate_the_best);
   RUN(what_brought_no_more_is_no_longer_best);
   RUN(a_time_without_samples_is_no_sample);
+  RUN(a_report_that_was_overtaken_is_no_sample);
+  RUN(a_receiver_that_takes_back_what_it_said_begins_anew);
   RUN(losses_that_stay_when_less_is_sent_are_chance);
   RUN(losses_that_end_when_less_is_sent_were_ours);
   RUN(few_packets_are_no_evidence);
