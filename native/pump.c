@@ -111,24 +111,50 @@ static void cover(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t
                   tunnel->now_us);
 }
 
+/* Nobody minds the order of acknowledgements: the newest says what the others did. */
+static bool minds_order(const struct mp_load *load)
+{
+  return load->flow & MP_FLOW_UNORDERED && mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP;
+}
+
+/* What the flow sends from now on, on path id at the earliest, may overtake what it has sent on the other:
+ * what waits there is counted, and nothing on this one, of which nobody knows while no reports come. */
+static void may_overtake(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                         struct mp_adaptive_flow *flow, uint8_t id, uint8_t other)
+{
+  const int64_t later_us = mp_choice_arrival_us(tunnel, peer, other) - mp_choice_delay_us(peer, id);
+  const int64_t bounded_us = later_us < FOLLOWS_MOST_US ? later_us : FOLLOWS_MOST_US;
+  if (bounded_us > 0 && tunnel->now_us + (uint64_t)bounded_us > flow->follows_us)
+    flow->follows_us = tunnel->now_us + (uint64_t)bounded_us;
+}
+
 /* Whether what an unordered flow sends on this path may overtake what it has sent on another, which for
- * some time brings its last packets later. Nobody minds of acknowledgements: the newest says what the
- * others did. Where one of two links of 20 Mbit/s with 10 ms comes back beside TCP, 9 to 38 packets of a flow
- * of 90 a second overtake others without this, and none does so (simulation). */
+ * some time brings its last packets later. Where one of two links of 20 Mbit/s with 10 ms comes back
+ * beside TCP, 9 to 38 packets of a flow of 90 a second overtake others without this, and none does so
+ * (simulation). */
 static bool follows(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                     const struct mp_load *load, struct mp_adaptive_flow *flow, uint8_t id)
 {
-  const uint8_t before = flow->path;
-  if (mp_class_protocol(load->bytes) == MP_PROTOCOL_TCP || flow->thin_seq == 0)
+  if (!minds_order(load) || flow->thin_seq == 0)
     return false;
-  if (before != id && peer->present & mp_path_bit(before)) {
-    const int64_t later_us = mp_choice_arrival_us(tunnel, peer, before) -
-                             mp_choice_arrival_us(tunnel, peer, id);
-    const int64_t bounded_us = later_us < FOLLOWS_MOST_US ? later_us : FOLLOWS_MOST_US;
-    if (bounded_us > 0 && tunnel->now_us + (uint64_t)bounded_us > flow->follows_us)
-      flow->follows_us = tunnel->now_us + (uint64_t)bounded_us;
-  }
+  if (flow->path != id && peer->present & mp_path_bit(flow->path))
+    may_overtake(tunnel, peer, flow, id, flow->path);
   return tunnel->now_us < flow->follows_us;
+}
+
+/* The same for what goes again, on a path with room: that may not be the quickest, where the flow goes on. Of
+ * 20 Mbit/s with 10 ms, 10 with 30 and 5 with 50, each cut and pulled out beside CUBIC, such a flow is out of
+ * order in 3 of 256 runs without this, and in none so (simulation). */
+static bool follows_again(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                          const struct mp_load *load, uint8_t id)
+{
+  if (!minds_order(load))
+    return false;
+  struct mp_adaptive_flow *flow =
+      mp_adaptive_flow(peer->adaptive, load->flow & (MP_LIMIT_BUCKETS - 1));
+  const bool is_behind = tunnel->now_us < flow->follows_us;
+  may_overtake(tunnel, peer, flow, mp_choice_quickest(peer), id);
+  return is_behind;
 }
 
 /* Sends packets for the first time. */
@@ -147,7 +173,7 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
       .index = packets->index,
       .congested = packets->congested,
   };
-  if (is_unordered && follows(tunnel, peer, load, flow, id))
+  if (follows(tunnel, peer, load, flow, id))
     what.flow |= MP_FLOW_BRIEF;
   flow->path = id;
   cover(tunnel, peer, bucket, id);
@@ -264,6 +290,8 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   again->what.flow |= MP_FLOW_RESENT;
   const bool is_needed =
       !again->is_offer || mp_flight_take_copy(&adaptive->lanes[again->avoids].flight, again->serial);
+  if (is_needed && follows_again(tunnel, peer, again->what.load, id))
+    again->what.flow |= MP_FLOW_BRIEF;
   if (is_needed && fly(tunnel, peer, id, &again->what, 1)) {
     adaptive->resent++;
     adaptive->resent_octets += mp_segments_largest(&again->what.load->segments);

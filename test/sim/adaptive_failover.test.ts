@@ -182,7 +182,7 @@ describe.each(
   ),
 )('a thin flow to the $towards beside TCP, $failure of each of $set', (shape) => {
   /** By when it starts a flow changes its path just before a failure, or does not. */
-  it.each([0, 3.7, 11.1, 25.9])(
+  it.each([0, 3.7, 11.1, 14.8, 25.9])(
     'keeps its order when it leaves and comes back, %d ms later',
     async (ms) => {
       const { links, failure, towards } = shape
