@@ -6,8 +6,9 @@
  *    └──────lost───────┴──────────lost───────────┘
  *
  * C takes a path out at once and tells; only this room lets it in again. A path that was lost soon
- * after it came up is held down twice as long as before, so that one that flaps does not make the
- * tunnel flap (as RFC 2439 damps routes, without its decay arithmetic).
+ * after it came back is held down twice as long as before, so that one that flaps does not make the
+ * tunnel flap (as RFC 2439 damps routes, without its decay arithmetic). One that is lost for the first
+ * time does not flap, however young the session.
  */
 import { PATH_LOST } from '../boundary.js'
 
@@ -31,6 +32,8 @@ export class PathLife {
   #holdDownUs = 0
   /** It was up once: the first time nothing is held down. */
   #wasUp = false
+  /** It has come back at least once. */
+  #returned = false
   #upAtUs: number | undefined
 
   constructor(nowUs: number) {
@@ -51,7 +54,7 @@ export class PathLife {
 
   /** C took it out. Flapping makes of its next hold-down at most `mostHoldUs`. */
   handleLost(nowUs: number, why: string, updelayUs: number, mostHoldUs = MOST_HOLD_DOWN_US): void {
-    const flapped = this.state === 'up' && nowUs - this.sinceUs < STABLE_US && this.#wasUp
+    const flapped = this.#returned && nowUs - this.sinceUs < STABLE_US
     if (this.state === 'up') {
       this.#holdDownUs = flapped
         ? Math.min(mostHoldUs, Math.max(this.#holdDownUs * 2, updelayUs, LEAST_FLAP_HOLD_US))
@@ -70,7 +73,7 @@ export class PathLife {
   /** The session began anew or, `why`, is over: nothing that was before counts. */
   restart(nowUs: number, why?: string): void {
     this.#holdDownUs = 0
-    this.#wasUp = false
+    this.#wasUp = this.#returned = false
     this.#upAtUs = undefined
     this.why = why ?? (this.state === 'down' ? UNANSWERED : 'a new session has begun')
     if (this.state !== 'down') this.#enter(nowUs, 'down')
@@ -80,6 +83,7 @@ export class PathLife {
   handleTimeout(nowUs: number): boolean {
     if (this.#upAtUs === undefined || nowUs < this.#upAtUs) return false
     this.#upAtUs = undefined
+    this.#returned = this.#wasUp
     this.#wasUp = true
     this.#enter(nowUs, 'up')
     this.why = ''

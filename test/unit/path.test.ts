@@ -14,6 +14,15 @@ function pathUp(nowUs = 0): PathLife {
   return life
 }
 
+/** The same, but not for the first time. */
+function pathBack(): PathLife {
+  const life = pathUp(-60 * SECOND)
+  life.handleLost(-SECOND, '', 0)
+  life.handleAlive(0, 0)
+  life.handleTimeout(0)
+  return life
+}
+
 /** How long it is held down when it comes alive at `nowUs`; it is up afterwards. */
 function holdDown(life: PathLife, nowUs: number, updelayUs = UPDELAY): number {
   life.handleAlive(nowUs, updelayUs)
@@ -60,8 +69,14 @@ describe('the life of a path', () => {
     expect(holdDown(life, 63 * SECOND)).toBe(UPDELAY)
   })
 
-  it('is held down twice as long each time that it is lost soon, up to 20 s, and forgiven when it was stable', () => {
+  it('waits no longer where it is lost soon after the session began', () => {
     const life = pathUp()
+    life.handleLost(SECOND, '', UPDELAY)
+    expect(holdDown(life, 2 * SECOND)).toBe(UPDELAY)
+  })
+
+  it('is held down twice as long each time that it is lost soon, up to 20 s, and forgiven when it was stable', () => {
+    const life = pathBack()
     let nowUs = 0
     const holds = Array.from({ length: 8 }, () => {
       nowUs += SECOND
@@ -78,7 +93,7 @@ describe('the life of a path', () => {
   })
 
   it('starts doubling from updelay where that is longer', () => {
-    const life = pathUp()
+    const life = pathBack()
     life.handleLost(SECOND, '', 3 * SECOND)
     expect(holdDown(life, SECOND, 3 * SECOND)).toBe(3 * SECOND)
     life.handleLost(5 * SECOND, '', 3 * SECOND)
@@ -100,7 +115,7 @@ describe('the life of a path', () => {
   })
 
   it('can be let in early, which does not forgive it', () => {
-    const life = pathUp()
+    const life = pathBack()
     life.handleLost(SECOND, '', UPDELAY)
     life.handleAlive(SECOND, UPDELAY)
     life.release()
