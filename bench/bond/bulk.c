@@ -32,6 +32,9 @@ enum exit_code { EXIT_DONE, EXIT_REFUSED, EXIT_FAILED };
 enum {
   BIN_US = 10000,
   MAX_BINS = 60000, /* ten minutes */
+  /* Of nothing to read: longer than what a packet takes on the slowest of links. */
+  PAUSE_LEAST_US = 12000,
+  MAX_PAUSES = 20000,
   CHUNK_BYTES = 1 << 18,
   /* How soon a signal is seen that came just before the wait. */
   WAIT_MS = 100,
@@ -44,10 +47,12 @@ struct bulk {
   bool sends, receives;
   int64_t start_us, end_us;
   uint64_t sent_bytes;
-  size_t bin_count;
+  size_t bin_count, pause_count;
+  int64_t taken_us; /* when something came last */
 };
 
 static uint32_t bins[MAX_BINS];
+static struct { int64_t from_us, to_us; } pauses[MAX_PAUSES];
 static uint8_t chunk[CHUNK_BYTES];
 static volatile sig_atomic_t stopped;
 
@@ -89,7 +94,13 @@ static int open_socket(const char *protocol, const char *congestion, const char 
 
 static void note_arrival(struct bulk *bulk, size_t bytes)
 {
-  const size_t bin = (size_t)(now_us() - bulk->start_us) / BIN_US;
+  const int64_t at_us = now_us(), since_us = bulk->taken_us;
+  bulk->taken_us = at_us;
+  if (since_us > 0 && at_us - since_us >= PAUSE_LEAST_US && bulk->pause_count < MAX_PAUSES) {
+    pauses[bulk->pause_count].from_us = since_us;
+    pauses[bulk->pause_count++].to_us = at_us;
+  }
+  const size_t bin = (size_t)(at_us - bulk->start_us) / BIN_US;
   if (bin >= MAX_BINS)
     return;
   bins[bin] += (uint32_t)bytes;
@@ -156,6 +167,10 @@ static void report(const struct bulk *bulk)
   printf(",\"bins\":[");
   for (size_t i = 0; i < bulk->bin_count; i++)
     printf("%s%u", i == 0 ? "" : ",", bins[i]);
+  printf("],\"pauses\":[");
+  for (size_t i = 0; i < bulk->pause_count; i++)
+    printf("%s{\"fromUs\":%" PRId64 ",\"toUs\":%" PRId64 "}", i == 0 ? "" : ",", pauses[i].from_us,
+           pauses[i].to_us);
   puts("]}");
 }
 

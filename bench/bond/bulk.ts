@@ -24,9 +24,17 @@ export interface Bulk {
   readonly port?: number
 }
 
+/** CLOCK_MONOTONIC. */
+export interface Pause {
+  readonly fromUs: number
+  readonly toUs: number
+}
+
 export interface BulkReport {
   /** Of all connections and directions together. */
   readonly arrived: Arrived
+  /** In which nothing arrived, but for those of a few milliseconds. */
+  readonly pauses: readonly Pause[]
   /** Of MPTCP the first subflow's. */
   readonly retransmits: number
   /** TCP segments that arrived before one that was sent earlier (tcpi_rcv_ooopack). */
@@ -44,6 +52,7 @@ interface EndReport {
   outOfOrder: number
   addedSubflows: number
   bins: number[]
+  pauses: Pause[]
 }
 
 /** The client connects, whoever sends: its NAT and MPTCP's subflows want it so. */
@@ -84,6 +93,7 @@ function judge(direction: Direction, client: EndReport, server: EndReport): Bulk
   return {
     // From the moment when the client began to connect, wherever it arrived.
     arrived: sumOf(client.startUs, client.binUs, receivers),
+    pauses: receivers.flatMap(({ pauses }) => pauses),
     retransmits: senders.reduce((sum, { retransmits }) => sum + retransmits, 0),
     outOfOrder: receivers.reduce((sum, { outOfOrder }) => sum + outOfOrder, 0),
     addedSubflows: client.addedSubflows,

@@ -18,6 +18,10 @@ const BACK_WINDOW_US = 300_000
 const LEAST_MBIT = 0.5
 /** After an uplink is cut, what is left of the goodput is counted for so long. */
 const AFTER_S = 1
+/** Gaps are those that begin so soon after a link comes or goes. */
+const GAP_AFTER_US = 1_000_000
+/** TCP later repairs by itself what the queue before the links that are left drops to slow it down. */
+const TCP_GAP_AFTER_US = 100_000
 
 const AWAY: readonly Happened['what'][] = ['cut', 'unplug']
 const BACK_AGAIN: readonly Happened['what'][] = ['restore', 'plug']
@@ -28,7 +32,7 @@ export function cutSample(
   scenario: Scenario,
   congestion: Congestion,
 ): Sample {
-  const { arrived, datagramsAtUs, watched } = measured
+  const { arrived, watched } = measured
   const cuts = watched.happened.filter(({ what }) => AWAY.includes(what))
   const shares =
     arrived === undefined
@@ -39,7 +43,7 @@ export function cutSample(
           const atS = (atUs - arrived.startUs) / 1e6
           return mbitBetween(arrived, atS, atS + AFTER_S) / sum
         })
-  const beyondUs = gapsBeyondUs(datagramsAtUs, watched, scenario)
+  const beyondUs = gapsBeyondUs(measured, scenario)
   const returns = cuts.flatMap((cut) => returnOf(measured, cut))
   return {
     ...(shares.some((share) => !Number.isNaN(share)) ? { afterCutShare: Math.min(...shares) } : {}),
@@ -65,21 +69,20 @@ const endOf = (happened: readonly Happened[], { link, atUs }: Happened) =>
   happened.find((each) => BACK_AGAIN.includes(each.what) && each.link === link && each.atUs > atUs)
 
 /**
- * Between arrivals next to each other as something happens and in the second after, less the round trip of the best
- * link that was there all the while.
+ * Pauses as something happens and soon after, less the round trip of the best link that was there all the
+ * while.
  */
 function gapsBeyondUs(
-  arrivedAtUs: readonly number[],
-  watched: Watched,
+  { pauses, arePausesOfTcp, watched }: Measured,
   { links }: Pick<Scenario, 'links'>,
 ): number[] {
   const { happened } = watched
+  const afterUs = arePausesOfTcp ? TCP_GAP_AFTER_US : GAP_AFTER_US
   const absences = happened
     .filter(({ what }) => AWAY.includes(what))
     .map((cut) => absenceOf(watched, cut))
-  return arrivedAtUs.slice(1).flatMap((untilUs, index) => {
-    const sinceUs = arrivedAtUs[index]!
-    if (!happened.some(({ fromUs, atUs }) => fromUs < untilUs && sinceUs < atUs + AFTER_S * 1e6)) {
+  return pauses.flatMap(({ fromUs: sinceUs, toUs: untilUs }) => {
+    if (!happened.some(({ fromUs, atUs }) => fromUs < untilUs && sinceUs < atUs + afterUs)) {
       return []
     }
     const away = absences.filter(({ fromUs, toUs }) => fromUs < untilUs && toUs > sinceUs)

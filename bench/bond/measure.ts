@@ -8,7 +8,7 @@ import { startStream } from '../lab/stream.js'
 import type { Congestion } from '../lab/traffic.js'
 import { type Arrived, mbitBetween } from './arrived.js'
 import { pingSample, streamSample } from './beside.js'
-import { type BulkReport, runBulk } from './bulk.js'
+import { type BulkReport, type Pause, runBulk } from './bulk.js'
 import { overheadOf } from './overhead.js'
 import { queueSample } from './queues.js'
 import type { Sample } from './sample.js'
@@ -29,8 +29,9 @@ export interface Measured {
   readonly sample: Sample
   /** Absent without TCP. */
   readonly arrived: Arrived | undefined
-  /** Of the numbered datagrams (CLOCK_MONOTONIC); empty without them. */
-  readonly datagramsAtUs: readonly number[]
+  /** Between arrivals next to each other: of TCP where that is all of the load, of the datagrams else. */
+  readonly pauses: readonly Pause[]
+  readonly arePausesOfTcp: boolean
   /** What went over the links meanwhile, and what happened to them. */
   readonly watched: Watched
 }
@@ -120,10 +121,14 @@ async function carry(lab: Lab, carrier: Carrier, wanted: Run): Promise<Measured>
       lateMaxUs: watched.lateMaxUs,
     },
     arrived: bulk?.arrived,
-    datagramsAtUs: streamed?.arrivedAtUs ?? [],
+    pauses: load === 'tcp' ? (bulk?.pauses ?? []) : pausesBetween(streamed?.arrivedAtUs ?? []),
+    arePausesOfTcp: load === 'tcp',
     watched,
   }
 }
+
+const pausesBetween = (atUs: readonly number[]): Pause[] =>
+  atUs.slice(1).map((toUs, index) => ({ fromUs: atUs[index]!, toUs }))
 
 const isLossless = (subject: Subject) => subject.kind === 'alone' && subject.isLossless === true
 

@@ -35,11 +35,13 @@ const measured = (
   looks: Look[],
   happened: Happened[] = [],
   bins?: number[],
-  datagramsAtUs: readonly number[] = [],
+  atUs: readonly number[] = [],
+  arePausesOfTcp = false,
 ): Measured => ({
   sample: {},
   arrived: bins === undefined ? undefined : { startUs: 0, binUs: 100_000, bins },
-  datagramsAtUs,
+  pauses: atUs.slice(1).map((toUs, index) => ({ fromUs: atUs[index]!, toUs })),
+  arePausesOfTcp,
   watched: { looks, happened, lateMaxUs: 0 },
 })
 
@@ -111,15 +113,16 @@ describe('cuts', () => {
     expect(cutSample(measured(looks, [cut, restore]), rows, SCENARIO, 'cubic')).toEqual({})
   })
 
-  describe('and the gaps between datagrams', () => {
+  describe('and the gaps between arrivals', () => {
     const looks = watch(8, { a: () => 20, b: () => 10 })
     /** Every 2 ms, but for the pauses: from when, and how long. */
     const withPauses = (...pauses: readonly (readonly [ms: number, length: number])[]) =>
       Array.from({ length: 4000 }, (_, index) => 2 * index)
         .filter((ms) => pauses.every(([from, length]) => ms <= from || ms >= from + length))
         .map((ms) => ms * 1000)
-    const beyond = (happened: Happened[], at: readonly number[]) =>
-      cutSample(measured(looks, happened, undefined, at), rows, SCENARIO, 'cubic').gapBeyondMs
+    const beyond = (happened: Happened[], at: readonly number[], ofTcp = false) =>
+      cutSample(measured(looks, happened, undefined, at, ofTcp), rows, SCENARIO, 'cubic')
+        .gapBeyondMs
 
     it('count from the round trip of the best link left: 40 ms without a, 20 without b', () => {
       const pauses = withPauses([3000, 60])
@@ -137,6 +140,12 @@ describe('cuts', () => {
 
     it('are no matter of a cut that is long past', () => {
       expect(beyond([cut, restore], withPauses([1000, 90], [3000, 60], [7000, 90]))).toBe(20)
+    })
+
+    it('are none of the cut where TCP repairs later what was dropped to slow it down', () => {
+      const pauses = withPauses([3000, 60], [3400, 150])
+      expect(beyond([cut, restore], pauses)).toBe(110)
+      expect(beyond([cut, restore], pauses, true)).toBe(20)
     })
 
     it('forgive the silence while no link is left', () => {
