@@ -73,6 +73,10 @@ const EVENTS = {
   'handshake.unanswered': { level: 'warning', doc: 'the server does not answer' },
   'handshake.refused': { level: 'warning', doc: 'a handshake message was not acted upon' },
   'peer.enrolled': { level: 'notice', doc: 'an invitation was used' },
+  'peer.key-shared': {
+    level: 'warning',
+    doc: 'two machines have one key, and neither keeps the session',
+  },
   'peer.revoked': { level: 'notice', doc: 'a key is no longer welcome' },
   'path.state': { level: 'notice', doc: 'a path came up or went down' },
   'mtu.found': { level: 'info', doc: 'the device of a client takes packets of up to this size' },

@@ -34,12 +34,14 @@ type Paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'red', text: string) 
 
 function renderPeer(peer: PeerReport, paint: Paint): string[] {
   const { name, sessionS, aead, mode, modeInUse, addresses, inUse, order, repair, paths } = peer
+  const { warning } = peer
   const session =
     sessionS === undefined
       ? paint('red', 'no session')
       : `${paint('green', 'session')} ${duration(sessionS)}  ${aead}  ${mode}${inUse ? '' : '  idle'}`
   return [
     [paint('bold', name), ...addresses, session].join('  '),
+    ...(warning === '' ? [] : [paint('red', `  ${warning}`)]),
     ...(mode === modeInUse
       ? []
       : [

@@ -29,6 +29,8 @@ export interface PeerReport {
   readonly mode: string
   readonly modeInUse: string
   readonly addresses: readonly string[]
+  /** A sentence on what is wrong with it as a whole, else empty. */
+  readonly warning: string
   readonly paths: readonly PathReport[]
   /** Inner packets and what became of their order; undefined until measured. */
   readonly order: OrderReport | undefined

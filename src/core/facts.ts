@@ -37,6 +37,8 @@ export type Fact =
       readonly peer: string | undefined
       readonly from: Endpoint
     }
+  /** Two machines have the key of this peer; the one there has just taken the session from the other. */
+  | { readonly kind: 'key-shared'; readonly peer: string; readonly from: Endpoint }
   | { readonly kind: 'peer-enrolled'; readonly peer: string }
   | {
       readonly kind: 'path-state'

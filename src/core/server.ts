@@ -16,6 +16,7 @@ import { formatKey } from './keys.js'
 import { Peer } from './peer.js'
 import { DEFAULT_POLICY, decodePolicy, type Policy } from './policy.js'
 import { type Initiation, Responder } from './responder.js'
+import { Rivals } from './rivals.js'
 import { Tunnel } from './tunnel.js'
 
 export interface RegisteredPeer {
@@ -52,6 +53,7 @@ interface Client {
   invite: Uint8Array | undefined
   /** What its session is called, by itself and by us. */
   instances: { readonly theirs: Uint8Array; readonly ours: Uint8Array } | undefined
+  readonly rivals: Rivals
   aead: number
   /** What it wishes itself. */
   policy: Policy
@@ -267,6 +269,10 @@ export class Server extends Tunnel {
       return
     }
     const { aead } = initiation
+    const before = client.instances?.theirs
+    if (before !== undefined && client.rivals.handleTurn(nowUs, before, payload.instance)) {
+      this.context.fact({ kind: 'key-shared', peer: client.peer.name, from: event })
+    }
     client.instances = { theirs: payload.instance, ours: instance }
     client.aead = aead
     client.peer.epochs.install(nowUs, {
@@ -303,6 +309,7 @@ export class Server extends Tunnel {
       peer,
       invite,
       instances: undefined,
+      rivals: new Rivals(),
       aead: 0,
       policy: DEFAULT_POLICY,
       adoptedUs: Number.NEGATIVE_INFINITY,

@@ -24,6 +24,8 @@ export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
     }
     case 'handshake-unanswered':
       return ['handshake.unanswered', { why: unanswered(fact) }]
+    case 'key-shared':
+      return ['peer.key-shared', { peer: fact.peer, why: keyShared(fact.from) }]
     case 'peer-enrolled':
       return ['peer.enrolled', { peer: fact.peer }]
     case 'path-state': {
@@ -49,6 +51,10 @@ export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
     default:
       return undefined
   }
+}
+
+export function keyShared(from: Endpoint): string {
+  return `two machines have this key and take the session from each other, now the one at ${endpointText(from)}: each needs a key of its own; on one of them remove the file key of the state directory, run mptun invite here and mptun join there`
 }
 
 function unanswered({ forUs, tried }: Extract<Fact, { kind: 'handshake-unanswered' }>): string {

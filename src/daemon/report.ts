@@ -31,6 +31,7 @@ export function reportPeer(
   nowUs: number,
   peer: PeerSnapshot,
   addresses: readonly string[],
+  warning = '',
 ): PeerReport {
   const { name, aead, sessionSinceUs, inUse, policy, mode, paths, measurements } = peer
   const total = (key: 'txDataInWindow' | 'rxDataInWindow') =>
@@ -44,6 +45,7 @@ export function reportPeer(
     mode: policy.mode,
     modeInUse: mode,
     addresses,
+    warning,
     paths: paths.map((path) => reportPath(nowUs, path, totals)),
     order: measurements && reportOrder(measurements),
     repair: measurements && mode === 'adaptive' ? reportRepair(measurements) : undefined,

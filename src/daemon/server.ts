@@ -21,10 +21,14 @@ import { Nat } from '../net/nat.js'
 import { addressTun, innerCidrs, raiseTun } from '../net/tundevice.js'
 import { StoreRegistry } from '../registry.js'
 import type { PeerReport } from '../status.js'
+import { keyShared } from './facts.js'
 import type { Loop } from './loop.js'
 import { PeerMtus } from './peermtus.js'
 import { reportPeer } from './report.js'
 import { policyOf, type Role, type RoleReport, type Surroundings } from './role.js'
+
+/** It is told every minute while it lasts. */
+const SHARED_US = 120_000_000
 
 export interface ServerSurroundings extends Surroundings {
   /** Where masquerading keeps what it has to put back. */
@@ -40,6 +44,8 @@ export class ServerRole implements Role {
   /** As it was at the start; a reload does not change it. */
   readonly #masquerades: boolean
   readonly #peerMtus: PeerMtus
+  /** By name: of peers whose key two machines have. */
+  readonly #shared = new Map<string, { readonly untilUs: number; readonly warning: string }>()
   #config: ServerConfig
   #loop: Loop | undefined
 
@@ -100,6 +106,9 @@ export class ServerRole implements Role {
   /** Sessions and paths are the core's own affair; the device has its addresses from the start. */
   handleFact(nowUs: number, fact: Fact): void {
     if (fact.kind === 'peer-mtu') this.#peerMtus.handleTold(nowUs, fact.peer, fact.bytes)
+    if (fact.kind === 'key-shared') {
+      this.#shared.set(fact.peer, { untilUs: nowUs + SHARED_US, warning: keyShared(fact.from) })
+    }
   }
 
   set(setting: Setting): void {
@@ -135,7 +144,9 @@ export class ServerRole implements Role {
   report(nowUs: number): RoleReport {
     const live = this.core
       .snapshot()
-      .peers.map((peer) => reportPeer(nowUs, peer, this.#addresses(peer.name)))
+      .peers.map((peer) =>
+        reportPeer(nowUs, peer, this.#addresses(peer.name), this.#warningOf(nowUs, peer.name)),
+      )
     const names = new Set(live.map(({ name }) => name))
     const absent = this.#registry
       .names()
@@ -152,6 +163,13 @@ export class ServerRole implements Role {
   async stop(): Promise<void> {
     await this.#peerMtus.idle()
     if (this.#masquerades) await this.#nat.remove()
+  }
+
+  #warningOf(nowUs: number, name: string): string {
+    const shared = this.#shared.get(name)
+    if (shared === undefined || nowUs < shared.untilUs) return shared?.warning ?? ''
+    this.#shared.delete(name)
+    return ''
   }
 
   #addresses(name: string): string[] {
@@ -214,6 +232,7 @@ function absentPeer(name: string, addresses: readonly string[]): PeerReport {
     mode: '',
     modeInUse: '',
     addresses,
+    warning: '',
     paths: [],
     order: undefined,
     repair: undefined,

@@ -69,6 +69,7 @@ const REPORT: StatusReport = {
       mode: 'balance-rr',
       modeInUse: 'balance-rr',
       addresses: [],
+      warning: '',
       paths: [
         PATH,
         {
