@@ -6,6 +6,7 @@
  * pump.c      from the queue onto the paths
  * choice.c    which of them
  * again.c     what is lost
+ * behind.c    what has been overtaken on its path for too long
  * haste.c     flows that would rather miss a packet than wait for it
  * far.c       paths out of a flow's reach, by stretch.c (its round trip) and gather.c (its acknowledgements)
  * acks.c      acknowledgements that wait on their way in, see gather.h and ackfilter.h
@@ -89,6 +90,7 @@ struct mp_lane {
   uint64_t stopped_us;    /* since when it has made none, as far as we know; of a late one, when it was */
   uint64_t doubted_us;    /* when its tail was last sent again for lack of progress */
   uint32_t doubts;        /* how often in a row */
+  uint64_t overtaken_bytes; /* lost since the last report, without one, see behind.c */
   uint64_t peer_octets, peer_datagrams; /* as reported, unwrapped */
   uint64_t lost, suspicions;
   struct { /* of what was sent of late, see twin.c */

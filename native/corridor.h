@@ -266,6 +266,9 @@ bool mp_report_is_hurried(const struct mp_peer *peer);
 
 /* reported.c APIs: */
 
+/* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
+#define MP_REPORTED_DISORDER 3u
+
 /* Takes feedback in. False when its body is malformed. */
 bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer,
                     const struct mp_packet *packet);
@@ -325,6 +328,12 @@ uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t path);
 
 /* Looks for paths without progress; returns when it wants to be run again. */
 uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* behind.c APIs: */
+
+/* Looks for packets that were overtaken on their path for too long; returns when it wants to be run
+ * again. Call at the end of a report too. */
+uint64_t mp_behind_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
 /* in.c APIs: */
 

@@ -16,7 +16,8 @@ void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
   }
   if (!note->pending || delay_us < note->delay_us)
     note->delay_us = delay_us;
-  note->urgent |= advanced > 1;
+  /* RFC 9000 section 13.2.1: what fills a gap is told as soon as the gap was, or it is sent again. */
+  note->urgent |= advanced > 1 || (advanced == 0 && asks);
   note->pending |= asks || advanced > 1;
   if (advanced > 0) {
     note->newest = path_seq;

@@ -15,7 +15,7 @@
 /* What the receiver knows of one path since the last report. */
 struct mp_feedback_note {
   bool pending;          /* something came that has not been reported */
-  bool urgent;           /* a new gap among it */
+  bool urgent;           /* a new gap among it, or what fills one */
   uint16_t receiver;     /* of the epoch that `newest` is of */
   const struct mp_replay *replay; /* of the same; must live as long as the note is pending */
   uint64_t newest;

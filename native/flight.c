@@ -187,6 +187,27 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
   forget_settled(flight);
 }
 
+uint64_t mp_flight_overtaken(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
+                             uint32_t disorder, uint64_t sent_us, struct mp_flight_outcome *outcome,
+                             mp_flight_fate *fate, void *context)
+{
+  *outcome = (struct mp_flight_outcome){0};
+  uint64_t oldest_us = UINT64_MAX;
+  const uint64_t end = lesser(newest, flight->next);
+  uint64_t serial = end > disorder ? end - disorder : 0;
+  for (serial = serial > flight->first ? serial : flight->first; serial < end; serial++) {
+    const struct mp_flight_entry *entry = entry_of(flight, serial);
+    if (entry->bytes == 0)
+      continue;
+    if (entry->sent_us <= sent_us)
+      settle_missing(flight, loads, serial, outcome, fate, context);
+    else if (entry->sent_us < oldest_us)
+      oldest_us = entry->sent_us;
+  }
+  forget_settled(flight);
+  return oldest_us;
+}
+
 void mp_flight_copy(struct mp_flight *flight, uint64_t since_us, mp_flight_offer *offer,
                     void *context)
 {

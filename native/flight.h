@@ -101,6 +101,13 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
                       const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
                       struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context);
 
+/* What is open though `newest` was sent after it and came, and was sent by sent_us, is lost as well and
+ * handed to `fate`. Returns when the oldest of the others was sent, UINT64_MAX: there is none. At most
+ * `disorder` steps. */
+uint64_t mp_flight_overtaken(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
+                             uint32_t disorder, uint64_t sent_us, struct mp_flight_outcome *outcome,
+                             mp_flight_fate *fate, void *context);
+
 /* What is under way here may go on another path as well. Takes over the reference. */
 typedef void mp_flight_offer(void *context, uint64_t serial, const struct mp_flown *what);
 

@@ -4,9 +4,6 @@
 #include "corridor.h"
 #include "le.h"
 
-/* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
-#define DISORDER 3u
-
 /* Without a report on the quickest path for so long, none is to be expected there: one in four goes on a
  * second path even when all is well. */
 #define DETOUR_USUAL_US 100000u
@@ -100,7 +97,7 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   const unsigned gap_count = gaps_of(told, newest, gaps);
   struct mp_flight_outcome outcome;
   struct mp_place place = {tunnel, peer, told->path};
-  mp_flight_report(&lane->flight, &tunnel->loads, newest, gaps, gap_count, DISORDER, &outcome,
+  mp_flight_report(&lane->flight, &tunnel->loads, newest, gaps, gap_count, MP_REPORTED_DISORDER, &outcome,
                    mp_again_lost, &place);
   lane->lost += outcome.lost;
   mp_twin_settled(lane, outcome.acked_bytes, outcome.lost_bytes, outcome.lost, tunnel->now_us);
@@ -127,7 +124,7 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   const struct mp_window_report report = {
       .now_us = tunnel->now_us,
       .acked_bytes = outcome.acked_bytes,
-      .lost_bytes = outcome.lost_bytes,
+      .lost_bytes = outcome.lost_bytes + lane->overtaken_bytes,
       .inflight_bytes = lane->flight.inflight_bytes,
       .rtt_us = timed ? (uint32_t)(away_us - told->hold_us) : 0,
       .late_us = late_us,
@@ -139,6 +136,7 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   };
   mp_window_report(&lane->window, &report);
   lane->limited = false;
+  lane->overtaken_bytes = 0;
 }
 
 bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_packet *packet)
@@ -156,6 +154,7 @@ bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const stru
     take_path(tunnel, peer, packet, &told, late_us);
   }
   mp_doubt_compare(tunnel, peer, packet->sent_us);
+  mp_wake_about(tunnel, peer, mp_behind_tick(tunnel, peer));
   mp_adaptive_tune(tunnel, peer);
   peer->adaptive->wanted = true;
   return true;

@@ -198,6 +198,7 @@ void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint6
     struct mp_peer *peer = tunnel->peers[id];
     mp_wake_about(tunnel, peer, mp_health_tick(tunnel, peer));
     mp_wake_about(tunnel, peer, mp_doubt_tick(tunnel, peer));
+    mp_wake_about(tunnel, peer, mp_behind_tick(tunnel, peer));
     mp_in_settle(tunnel, peer);
   }
 }

@@ -154,6 +154,7 @@ describe('who includes whom in C', () => {
       'reported',
       'doubt',
     ],
+    'behind',
     'twin',
     'acks',
   ]

@@ -82,6 +82,21 @@ static void tells_each_gap(void)
   }
 }
 
+static void what_fills_a_gap_is_as_urgent_as_the_gap_was(void)
+{
+  start();
+  arrive(0, 0, 0);
+  arrive(2, 0, 1);
+  (void)report(1);
+  arrive(3, 0, 2);
+  CHECK(!note.urgent);
+  arrive(1, 0, 3);
+  CHECK(note.urgent);
+  CHECK_EQ(report(4).gap_count, 0);
+  arrive(4, 0, 5);
+  CHECK(!note.urgent);
+}
+
 static void tells_a_gap_so_often_and_no_more(void)
 {
   start();
@@ -190,6 +205,7 @@ int main(void)
 {
   RUN(says_what_came);
   RUN(tells_each_gap);
+  RUN(what_fills_a_gap_is_as_urgent_as_the_gap_was);
   RUN(tells_a_gap_so_often_and_no_more);
   RUN(what_was_lost_before_the_first_that_asks_is_told);
   RUN(so_is_what_was_lost_first_of_an_epoch);

@@ -79,6 +79,31 @@ static void a_gap_is_lost_when_three_came_behind_it(void)
   finish();
 }
 
+static void what_was_overtaken_is_lost_in_time(void)
+{
+  start();
+  for (uint32_t i = 0; i < 10; i++)
+    send_as(RECEIVER, i, i); /* at 10 us times i */
+  uint64_t newest;
+  REQUIRE(mp_flight_serial(&flight, RECEIVER, 6, &newest));
+  const struct mp_flight_gap gap = {newest - 2, newest};
+  struct mp_flight_outcome outcome;
+  mp_flight_report(&flight, &loads, newest, &gap, 1, 3, &outcome, take_fate, NULL);
+  CHECK_EQ(outcome.lost, 0);
+  CHECK_EQ(mp_flight_overtaken(&flight, &loads, newest, 3, 39, &outcome, take_fate, NULL), 40);
+  CHECK_EQ(outcome.lost, 0);
+  CHECK_EQ(mp_flight_overtaken(&flight, &loads, newest, 3, 40, &outcome, take_fate, NULL), 50);
+  CHECK_EQ(outcome.lost, 1);
+  CHECK_EQ(outcome.lost_bytes, BYTES);
+  /* Of what is newer nobody knows. */
+  CHECK_EQ(mp_flight_overtaken(&flight, &loads, newest, 3, 1000, &outcome, take_fate, NULL),
+           UINT64_MAX);
+  CHECK_EQ(fated_count, 2);
+  CHECK_EQ(flight.inflight_bytes, 3 * BYTES);
+  CHECK_EQ(mp_flight_overtaken(&flight, &loads, 0, 3, 1000, &outcome, take_fate, NULL), UINT64_MAX);
+  finish();
+}
+
 static void sequences_without_a_record_count_for_nothing(void)
 {
   start();
@@ -242,6 +267,7 @@ int main(void)
 {
   RUN(a_report_settles_what_it_covers);
   RUN(a_gap_is_lost_when_three_came_behind_it);
+  RUN(what_was_overtaken_is_lost_in_time);
   RUN(sequences_without_a_record_count_for_nothing);
   RUN(a_report_may_tell_of_what_was_before_all_records);
   RUN(epochs_follow_each_other);
