@@ -33,17 +33,20 @@
 
 /* ---- What a report says ---- */
 
-/* After one that left nothing under way the next waits for something to tell. With its pauses among them
- * ten packets every 100 ms, on a path of 10 ms and more than they need, waited 2.1 ms for their pace, and
- * wait 0.4 (the mean). */
+/* After one that left nothing under way the next waits for something to tell: only an interval that is
+ * shorter shows, where most of a window came in it. With its pauses among them ten packets every 100 ms, on
+ * a path of 10 ms and more than they need, waited 2.1 ms for their pace, and wait 0.4 (the mean). Without
+ * what is shorter a path of 10 Gbit/s is paced by what passed between the first few reports, and all that
+ * goes is reported before more may: it stays at 1.1 Gbit/s. */
 static void note_interval(struct mp_window *w, const struct mp_window_report *r)
 {
-  if (w->reported_us > 0) {
-    const uint64_t passed_us = lesser(r->now_us - w->reported_us, MOST_INTERVAL_US);
+  const uint64_t passed_us = lesser(r->now_us - w->reported_us, MOST_INTERVAL_US);
+  const bool is_shorter = passed_us < w->interval_us && r->acked_bytes >= w->bytes / 2;
+  if (w->reported_us > 0 && (!w->emptied || is_shorter))
     w->interval_us = (uint32_t)(w->interval_us == 0 ? passed_us
                                                     : (15ull * w->interval_us + passed_us + 8) / 16);
-  }
-  w->reported_us = r->inflight_bytes > 0 ? r->now_us : 0;
+  w->reported_us = r->now_us;
+  w->emptied = r->inflight_bytes == 0;
 }
 
 static void note_rtt(struct mp_window *w, uint32_t rtt_us, uint64_t now_us)

@@ -68,6 +68,7 @@ struct mp_window {
   } late;
 
   uint64_t sent_us, reported_us; /* last */
+  bool emptied;                  /* by the last report: nothing was left under way */
   uint32_t interval_us;          /* between reports while something is under way, smoothed */
   uint64_t saturated_us;         /* since when the window has been what limits */
   uint64_t limited_us;           /* when it last was */

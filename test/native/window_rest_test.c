@@ -219,6 +219,20 @@ static void a_pause_is_no_interval_of_reports(void)
   CHECK_EQ(steady.interval_us, 50 * MS);
 }
 
+static void reports_that_leave_nothing_show_an_interval_that_is_shorter(void)
+{
+  struct mp_window window;
+  mp_window_open(&window, START_US);
+  uint64_t now_us = START_US;
+  for (int i = 0; i < 20; i++, now_us += 100 * MS)
+    send_and_report(&window, now_us, PACKET);
+  for (int i = 0; i < 200; i++, now_us += 20 * MS)
+    send_and_report(&window, now_us, 0);
+  for (int i = 0; i < 20; i++, now_us += 100 * MS)
+    send_and_report(&window, now_us, 0);
+  CHECK_EQ(window.interval_us / MS, 20);
+}
+
 int main(void)
 {
   RUN(little_is_nothing);
@@ -233,5 +247,6 @@ int main(void)
   RUN(a_loaded_path_is_not_at_rest);
   RUN(a_probe_counts_by_when_it_was_asked);
   RUN(a_pause_is_no_interval_of_reports);
+  RUN(reports_that_leave_nothing_show_an_interval_that_is_shorter);
   return test_end();
 }
