@@ -64,6 +64,11 @@ export function contains(network: Cidr, address: Uint8Array): boolean {
   return sameOctets(networkOf({ ...network, address }).address, network.address)
 }
 
+/** Whether two networks have an address in common. */
+export function overlap(a: Cidr, b: Cidr): boolean {
+  return contains(a, b.address) || contains(b, a.address)
+}
+
 /** Number of addresses in a network. */
 export function sizeOf({ address, prefix }: Cidr): bigint {
   return 1n << BigInt(address.length * 8 - prefix)

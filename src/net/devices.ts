@@ -6,7 +6,14 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { systemError } from '../errors.js'
-import { type Family, leadsOutside, parseAddress } from './address.js'
+import {
+  type Cidr,
+  type Family,
+  familyOf,
+  leadsOutside,
+  networkOf,
+  parseAddress,
+} from './address.js'
 import type { Run } from './program.js'
 
 export interface Device {
@@ -17,6 +24,14 @@ export interface Device {
   readonly hasCarrier: boolean
   /** Addresses from which a server outside can be reached. */
   readonly addresses: readonly Uint8Array[]
+  /** What the kernel takes for reachable through it without a gateway. */
+  readonly networks: readonly Cidr[]
+}
+
+/** The next hop of a default route. */
+export interface Gateway {
+  readonly device: string
+  readonly address: Uint8Array
 }
 
 const LISTING = v.array(
@@ -29,10 +44,24 @@ const LISTING = v.array(
       v.array(
         v.object({
           local: v.optional(v.string(), ''),
+          // The other end, where there is one: the prefix is of its network then.
+          address: v.optional(v.string()),
+          prefixlen: v.optional(v.number()),
           tentative: v.optional(v.boolean(), false),
           dadfailed: v.optional(v.boolean(), false),
         }),
       ),
+      [],
+    ),
+  }),
+)
+
+const ROUTES = v.array(
+  v.object({
+    gateway: v.optional(v.string()),
+    dev: v.optional(v.string()),
+    nexthops: v.optional(
+      v.array(v.object({ gateway: v.optional(v.string()), dev: v.optional(v.string()) })),
       [],
     ),
   }),
@@ -43,17 +72,32 @@ export async function listDevices(run: Run): Promise<ReadonlyMap<string, Device>
   return parseDevices(await run('ip', ['-json', 'address', 'show']))
 }
 
+/** Of both families, also those that a rule chooses. MPTUN_E_SYSTEM_PROGRAM when iproute2 is missing. */
+export async function listGateways(run: Run): Promise<Gateway[]> {
+  const words = ['-json', 'route', 'show', 'table', 'all', 'default']
+  return parseGateways(await run('ip', words))
+}
+
+/** Reads what `ip -json route show` prints. */
+export function parseGateways(text: string): Gateway[] {
+  const hops = parseListing(ROUTES, 'route', text).flatMap(({ nexthops, ...own }) => [
+    own,
+    ...nexthops,
+  ])
+  return hops.flatMap(({ gateway = '', dev }) => {
+    const address = parseAddress(gateway)
+    return address === undefined || dev === undefined ? [] : [{ device: dev, address }]
+  })
+}
+
 /** Reads what `ip -json address show` prints. */
 export function parseDevices(text: string): ReadonlyMap<string, Device> {
-  const result = v.safeParse(LISTING, parseJson(text))
-  if (!result.success) {
-    throw systemError(
-      'PROGRAM',
-      'ip -json address show printed something unexpected; iproute2 4.14 or newer is needed',
-    )
-  }
   const devices = new Map<string, Device>()
-  for (const { ifname: name, ifindex, flags, addr_info } of result.output) {
+  for (const { ifname: name, ifindex, flags, addr_info } of parseListing(
+    LISTING,
+    'address',
+    text,
+  )) {
     if (name === undefined || ifindex === undefined) continue
     const addresses = addr_info
       .filter(({ tentative, dadfailed }) => !tentative && !dadfailed)
@@ -65,9 +109,28 @@ export function parseDevices(text: string): ReadonlyMap<string, Device> {
       isUp: flags.includes('UP'),
       hasCarrier: flags.includes('LOWER_UP'),
       addresses,
+      networks: addr_info.flatMap(({ local, address = local, prefixlen }) => {
+        const parsed = parseAddress(address)
+        if (parsed === undefined) return []
+        const prefix = prefixlen ?? parsed.length * 8
+        return [networkOf({ family: familyOf(parsed), address: parsed, prefix })]
+      }),
     })
   }
   return devices
+}
+
+function parseListing<S extends v.GenericSchema>(
+  schema: S,
+  topic: string,
+  text: string,
+): v.InferOutput<S> {
+  const result = v.safeParse(schema, parseJson(text))
+  if (result.success) return result.output
+  throw systemError(
+    'PROGRAM',
+    `ip -json ${topic} show printed something unexpected; iproute2 4.14 or newer is needed`,
+  )
 }
 
 function parseJson(text: string): unknown {

@@ -10,7 +10,7 @@ import { Uplinks } from '../../src/net/uplinks.js'
 
 function device(name: string, ifindex: number, ...addresses: string[]): Device {
   const octets = addresses.map((text) => parseAddress(text)!)
-  return { name, ifindex, isUp: true, hasCarrier: true, addresses: octets }
+  return { name, ifindex, isUp: true, hasCarrier: true, addresses: octets, networks: [] }
 }
 const devices = (...list: Device[]) => new Map(list.map((each) => [each.name, each]))
 
