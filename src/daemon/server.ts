@@ -17,6 +17,8 @@ import {
   formatEndpoint,
   networkOf,
 } from '../net/address.js'
+import { findOverlaps } from '../net/clashes.js'
+import { listDevices } from '../net/devices.js'
 import { Nat } from '../net/nat.js'
 import { addressTun, innerCidrs, raiseTun } from '../net/tundevice.js'
 import { StoreRegistry } from '../registry.js'
@@ -84,11 +86,14 @@ export class ServerRole implements Role {
   async start(loop: Loop): Promise<void> {
     this.#loop = loop
     const { machine, log, tun } = this.#around
+    const addresses = innerCidrs(this.#registry.server)
+    const devices = await listDevices(machine.run)
+    const [clash] = findOverlaps(addresses, { tun, devices })
+    if (clash !== undefined) throw configError('POOL', clash.why)
     for (const name of this.#registry.settle()) log.write('pool.moved', { peer: name })
     this.#peerMtus.start(loop)
     this.#listen()
     loop.wake()
-    const addresses = innerCidrs(this.#registry.server)
     await raiseTun(machine.run, tun, this.#mtuBytes)
     const faults = await addressTun(machine.run, { name: tun, addresses, routes: [] })
     for (const why of faults) log.write('addresses.failed', { why })

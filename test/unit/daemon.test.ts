@@ -88,6 +88,20 @@ describe('a server', () => {
     expect(report.addresses[1]).toMatch(/^fd.*::1\/64$/)
   })
 
+  it('does not start with a pool that another device has, whatever its own device has from before', async () => {
+    const config = await configOf('server', { pool: '10.9.0.0/24' })
+    machine.devices = [listed('mptun0', 1, '10.9.0.1'), listed('eth0', 2, '10.9.0.7')]
+    const daemon = new Daemon({ machine, config, readConfig: async () => config, version: '' })
+    await expect(daemon.run()).rejects.toMatchObject({
+      code: 'MPTUN_E_CONFIG_POOL',
+      message: expect.stringMatching(/10\.9\.0\.0\/24 overlaps 10\.9\.0\.7\/32 of eth0; .*--pool/),
+    })
+    expect(machine.calls.join()).not.toContain('address replace')
+    machine.devices = machine.devices.slice(0, 1)
+    await start(config)
+    expect(machine.calls).toContain('ip address replace 10.9.0.1/24 dev mptun0')
+  })
+
   it('leaves the offloads alone only when told so', async () => {
     const { daemon, ended } = await start(await configOf('server'))
     daemon.end()

@@ -92,6 +92,8 @@ export interface TestMachine extends Machine {
   readonly closed: number[]
   /** What `ip -json address show` says. */
   devices: object[]
+  /** What `ip -json route show` says. */
+  routes: object[]
   /** Devices on which no socket can be opened. */
   readonly refusing: Set<string>
 }
@@ -107,11 +109,13 @@ export function testMachine(): TestMachine {
     sockets: [],
     closed: [],
     devices: [],
+    routes: [],
     refusing: new Set(),
     randomBytes: (count) => new Uint8Array(count).fill(octet++ % 256),
     run: async (program, args) => {
       machine.calls.push([program, ...args].join(' '))
       if (args[0] !== '-json') return ''
+      if (args[1] === 'route') return JSON.stringify(machine.routes)
       return JSON.stringify(args.includes('dev') ? [{ addr_info: [] }] : machine.devices)
     },
     lookup: async () => ['198.51.100.1'],
