@@ -66,6 +66,10 @@ const EVENTS = {
     level: 'error',
     doc: 'addresses or routes of the tunnel device could not be set',
   },
+  'addresses.overlap': {
+    level: 'warning',
+    doc: 'a network of the tunnel and one of this machine have addresses in common',
+  },
   'session.up': { level: 'notice', doc: 'two peers agreed on keys' },
   'session.rekeyed': { level: 'info', doc: 'two peers agreed on new keys' },
   'session.down': { level: 'notice', doc: 'the keys are gone' },

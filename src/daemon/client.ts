@@ -10,6 +10,8 @@ import { inviteId } from '../core/invite.js'
 import { DEFAULT_POLICY } from '../core/policy.js'
 import { configError, messageOf } from '../errors.js'
 import { type Cidr, formatCidr } from '../net/address.js'
+import { type Clash, findCutOffs, findOverlaps } from '../net/clashes.js'
+import { listDevices, listGateways } from '../net/devices.js'
 import { addressTun, dropRoutes, innerCidrs, raiseTun } from '../net/tundevice.js'
 import type { ServerRecord } from '../store.js'
 import type { Loop } from './loop.js'
@@ -21,6 +23,13 @@ import { timestampMemory } from './timestamps.js'
 
 /** What metered uplinks have used is kept so often: what a crash forgets is less than a minute's. */
 const KEEP_USAGE_US = 60_000_000
+/** A lease comes in several changes of a device, and later than its carrier. */
+const LOOK_AGAIN_US = 1_000_000
+
+interface Clashes {
+  readonly overlaps: readonly Clash[]
+  readonly cutOffs: readonly Clash[]
+}
 
 export class ClientRole implements Role {
   readonly core: Client
@@ -35,6 +44,8 @@ export class ClientRole implements Role {
   #inner: InnerAddresses | undefined
   /** What the device has, as it was told last. */
   #addressed = ''
+  /** Of the inner networks, as they were looked at last. */
+  #clashes: Clashes = { overlaps: [], cutOffs: [] }
   /** As it was kept last. */
   #usage: string
 
@@ -87,6 +98,7 @@ export class ClientRole implements Role {
     switch (fact.kind) {
       case 'links-changed':
         this.#sockets.lookSoon(nowUs)
+        if (this.#clashes.cutOffs.length > 0) this.#lookAgain(nowUs)
         return
       case 'addresses':
         this.#inner = fact.own
@@ -183,9 +195,11 @@ export class ClientRole implements Role {
   report(nowUs: number): RoleReport {
     return {
       mtuBytes: this.core.mtuBytes,
-      addresses: this.#inner === undefined ? [] : innerCidrs(this.#inner).map(formatCidr),
+      addresses: this.#fitting(this.#inner === undefined ? [] : innerCidrs(this.#inner)).map(
+        formatCidr,
+      ),
       endpoints: this.#resolver.texts(),
-      peers: this.core.snapshot().peers.map((peer) => reportPeer(nowUs, peer, [])),
+      peers: this.core.snapshot().peers.map((peer) => reportPeer(nowUs, peer, [], this.#warning)),
     }
   }
 
@@ -254,9 +268,12 @@ export class ClientRole implements Role {
     if (inner === undefined) return
     this.#jobs.add(async () => {
       const { machine, log, tun } = this.#around
-      const addresses = innerCidrs(inner)
-      const { routes } = this.#config
+      await this.#findClashes(innerCidrs(inner))
+      const addresses = this.#fitting(innerCidrs(inner))
+      const routes = this.#fitting(this.#config.routes)
       const faults = await addressTun(machine.run, { name: tun, addresses, routes })
+      const misfits = this.#config.routes.filter((route) => !routes.includes(route))
+      await dropRoutes(machine.run, tun, misfits)
       for (const why of faults) log.write('addresses.failed', { why })
       const set = { addresses: texts(addresses), routes: texts(routes) || undefined }
       // Every new session tells the same addresses again.
@@ -264,6 +281,43 @@ export class ClientRole implements Role {
       this.#addressed = JSON.stringify(set)
       log.write('addresses.set', { device: tun, ...set })
     })
+  }
+
+  /** Tells what was not so before. */
+  async #findClashes(inner: readonly Cidr[]): Promise<void> {
+    const { machine, log, tun } = this.#around
+    const around = { tun, devices: await listDevices(machine.run) }
+    const gateways = await listGateways(machine.run)
+    const cutOffs = findCutOffs(inner, around, new Set(this.#wanted.keys()), gateways)
+    const overlaps = findOverlaps(inner, around).filter(({ family }) =>
+      cutOffs.every((cutOff) => cutOff.family !== family),
+    )
+    const before = this.#warning
+    this.#clashes = { overlaps, cutOffs }
+    if (this.#warning === before) return
+    for (const { why } of cutOffs) log.write('addresses.failed', { why })
+    for (const { why } of overlaps) log.write('addresses.overlap', { why })
+  }
+
+  /** An uplink that was in the tunnel's network may have gone elsewhere. */
+  #lookAgain(nowUs: number): void {
+    this.#loop?.planOnce('clashes', nowUs + LOOK_AGAIN_US, () => {
+      this.#jobs.add(async () => {
+        const before = this.#clashes.cutOffs.length
+        if (this.#inner !== undefined) await this.#findClashes(innerCidrs(this.#inner))
+        // Not otherwise: what is set on the device comes back as a change of links.
+        if (this.#clashes.cutOffs.length < before) this.#address()
+      })
+    })
+  }
+
+  #fitting(cidrs: readonly Cidr[]): Cidr[] {
+    return cidrs.filter(({ family }) => this.#clashes.cutOffs.every((c) => c.family !== family))
+  }
+
+  get #warning(): string {
+    const { overlaps, cutOffs } = this.#clashes
+    return [...cutOffs, ...overlaps].map(({ why }) => why).join('; ')
   }
 }
 

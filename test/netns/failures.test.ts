@@ -3,9 +3,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { StreamReport } from '../../bench/lab/arrivals.js'
+import { Daemon } from '../../bench/lab/daemon.js'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
 import { startStream } from '../../bench/lab/stream.js'
-import { openTunnel, type Tunnel } from '../../bench/lab/tunnel.js'
+import { enrol, innerOf, openTunnel, SERVER_ENDPOINT, type Tunnel } from '../../bench/lab/tunnel.js'
 
 const say = (claim: string) => console.log(`  ${claim}`)
 const percent = (ratio: number) => `${(ratio * 100).toFixed(2)} %`
@@ -13,6 +14,8 @@ const PROBE_MS = 100
 
 let lab: Lab | undefined
 let tunnel: Tunnel | undefined
+/** Of a test that opens no tunnel. */
+const daemons: Daemon[] = []
 
 async function open(links: Record<string, string>, ...clientWords: string[]): Promise<Tunnel> {
   const list = Object.entries(links).map(([name, description]) => ({ name, description }))
@@ -44,6 +47,7 @@ const told = ({ sent, lost, outOfOrder, duplicates, longestGapUs }: StreamReport
 afterEach(async () => {
   await tunnel?.close()
   tunnel = undefined
+  for (const daemon of daemons.splice(0)) if (daemon.pid !== undefined) await daemon.end()
   await lab?.close()
   lab = undefined
 })
@@ -88,5 +92,47 @@ describe('active-backup', () => {
       // What was under way is lost with the link: 10 ms are one packet.
       expect(report.lost).toBeLessThanOrEqual((3 * PROBE_MS) / 10 + 1)
     }
+  })
+})
+
+describe('a network of the tunnel that a machine has already', () => {
+  const daemonOf = (role: 'server' | 'client', tun: string, ...words: string[]) => {
+    const daemon = new Daemon(lab!, { role, tun, words })
+    daemons.push(daemon)
+    daemon.start()
+    return daemon
+  }
+  const serverOf = (tun: string, pool: string) =>
+    daemonOf('server', tun, '--listen', SERVER_ENDPOINT, '--pool', pool)
+
+  it('stops a server at its start, and cuts no client off from its uplink', async () => {
+    lab = await createLab({ name: 'fail', links: [{ name: 'dsl', description: 'rate=20' }] })
+    const refused = serverOf('mps1', '198.51.100.0/24')
+    await expect(refused.until('nothing', () => false)).rejects.toThrow(
+      'overlaps 198.51.100.1/32 of lo',
+    )
+
+    const server = serverOf('mps0', '192.168.10.0/24')
+    await server.until('the server to run', () => true)
+    const client = new Daemon(lab, { role: 'client', tun: 'mpc0', words: ['--uplink', 'dsl'] })
+    daemons.unshift(client)
+    await enrol(server, client, 'home')
+    client.start()
+    await client.untilPaths(1)
+    const inner = await innerOf(client)
+    expect(inner.ipv4).toBe('')
+    const [peer] = (await client.status()).peers
+    expect(peer?.warning).toContain('would cut off 192.168.10.2, which the uplink dsl needs')
+    const ping = ['ping', '-q', '-c', '2', '-i', '0.1', '-W', '2']
+    await lab.exec('client', [...ping, '192.168.10.1'])
+    await lab.exec('client', [...ping, (await innerOf(server)).ipv6])
+
+    await lab.exec('client', ['ip', 'route', 'delete', 'default', 'dev', 'dsl'])
+    await lab.exec('client', ['ip', 'address', 'add', '192.168.99.2/24', 'dev', 'dsl'])
+    await lab.exec('client', ['ip', 'address', 'delete', '192.168.10.2/24', 'dev', 'dsl'])
+    const { peers } = await client.until('its IPv4 address', ({ addresses }) =>
+      addresses.some((address) => address.startsWith('192.168.10.')),
+    )
+    expect(peers[0]?.warning).toBe('')
   })
 })
