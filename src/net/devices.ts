@@ -3,7 +3,6 @@
  * iproute2 is asked: sysfs shows the devices of the namespace in which it was mounted, not of ours.
  */
 
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { systemError } from '../errors.js'
 import {
@@ -14,6 +13,7 @@ import {
   networkOf,
   parseAddress,
 } from './address.js'
+import { readValue } from './proc.js'
 import type { Run } from './program.js'
 
 export interface Device {
@@ -143,24 +143,16 @@ function parseJson(text: string): unknown {
 
 /** Whether the kernel has IPv6 at all. */
 export function hasIpv6(): boolean {
-  return readProc('/proc/net/if_inet6') !== undefined
+  return readValue('/proc/net/if_inet6') !== undefined
 }
 
 /** Strict reverse path filtering (RFC 3704, section 2.2) drops answers that come where the route back does not lead. */
 export function isStrictlyFiltered(device: string): boolean {
   // ip-sysctl: "The max value from conf/{all,interface}/rp_filter is used".
   const values = ['all', device].map((name) =>
-    Number(readProc(`/proc/sys/net/ipv4/conf/${name}/rp_filter`) ?? 0),
+    Number(readValue(`/proc/sys/net/ipv4/conf/${name}/rp_filter`) ?? 0),
   )
   return Math.max(...values) === 1
-}
-
-function readProc(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    return undefined
-  }
 }
 
 /** Which families an uplink can carry now, or a sentence why none. */

@@ -3,9 +3,10 @@
  * Both are put back at the end; what a killed daemon left is replaced at the next start.
  */
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import type { Cidr } from './address.js'
 import { formatCidr } from './address.js'
+import { readValue } from './proc.js'
 import type { Run } from './program.js'
 
 export interface NatOptions {
@@ -96,12 +97,12 @@ table inet ${table} {
   }
 
   #restoreForwarding(): void {
-    const before = readIfThere(this.#options.memoPath)
+    const before = readValue(this.#options.memoPath)
     if (before !== undefined) this.#write('ipv4/ip_forward', before)
   }
 
   #read(name: string): string | undefined {
-    return readIfThere(`${this.#sysctlDir}/${name}`)
+    return readValue(`${this.#sysctlDir}/${name}`)
   }
 
   #write(name: string, value: string): void {
@@ -115,13 +116,5 @@ function attempt(deed: () => void): void {
     deed()
   } catch {
     // Whoever calls knows what to do without.
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    return undefined
   }
 }
