@@ -5,12 +5,9 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
-
-// A process takes a tenth of a second, or ten on a machine that is busy.
-vi.setConfig({ testTimeout: 60_000 })
 
 let dir: string
 beforeAll(() => {
