@@ -125,6 +125,8 @@ struct mp_path {
   bool tx_owd_any;
   uint32_t probe_id;
   uint64_t next_probe_us;
+  uint8_t strange;          /* so many more, one soon after the other, until its delay is known */
+  uint64_t next_strange_us;
   uint64_t asked_us;        /* first probe since we last heard the path; 0: none */
   uint64_t went_on_us;      /* when it answered after a stop; 0: it has answered in time since */
   bool rested;              /* it is probed as rarely as an idle one, */

@@ -45,6 +45,18 @@ static void the_only_path_is_asked_once_a_second(void)
   pair_close(&pair);
 }
 
+static void a_path_that_is_new_is_asked_until_its_delay_is_known(void)
+{
+  number = 0;
+  pair_open_carrying(&pair, 2);
+  send_for(SECOND_US / 4);
+  for (uint8_t path = 0; path < 2; path++) {
+    CHECK(client_path(path)->probe_id >= 8 && client_path(path)->probe_id <= 20);
+    CHECK_EQ(client_path(path)->strange, 0);
+  }
+  pair_close(&pair);
+}
+
 static void several_are_asked_ten_times_as_often(void)
 {
   open_used(2);
@@ -103,6 +115,7 @@ int main(void)
 {
   fixture_load_openssl();
   RUN(the_only_path_is_asked_once_a_second);
+  RUN(a_path_that_is_new_is_asked_until_its_delay_is_known);
   RUN(several_are_asked_ten_times_as_often);
   RUN(the_only_path_is_asked_as_usual_while_nothing_comes);
   RUN(a_second_path_makes_the_first_worth_asking);

@@ -206,6 +206,27 @@ describe.each(
   )
 })
 
+describe.each(FAILURES)('a link that has just come back', (failure) => {
+  it(`takes over at once what the other one carried, which is gone by a ${failure}`, async () => {
+    const pair = await open(SETS['equal links']!)
+    const flow = pair.flow(FLOW)
+    pair.runFor(SECOND)
+    pair.cut(1)
+    pair.runFor(4 * SECOND)
+    pair.restore(1)
+    while (pair.up().client.length < 2) pair.runFor(MS)
+    flow.restart()
+    fail(pair, 0, failure)
+    pair.runFor(SECOND)
+    expect(flow.stats().longestGapUs).toBeLessThanOrEqual(2 * 10 * MS + MARGIN_US[failure])
+    flow.stop()
+    pair.runFor(SECOND)
+    const { lost, reordered } = flow.stats()
+    expect({ lost, reordered }).toEqual({ lost: 0, reordered: 0 })
+    pair.close()
+  })
+})
+
 describe('a link that flaps ten times', () => {
   it.each([
     { uplink: 0, goneMs: 100 },
