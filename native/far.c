@@ -146,7 +146,7 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
   if (!mp_gather_asks(&adaptive->gather, flow->recent_octets, age_us, mp_window_rate(window)) ||
       mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || mp_class_octets(load) == 0)
     return;
-  if (adaptive->gather.is_on && !mp_stretch_is(stretch, MP_STRETCH_REACHES, adaptive->gather.bucket))
+  if (adaptive->gather.reaches && !mp_stretch_is(stretch, MP_STRETCH_REACHES, adaptive->gather.bucket))
     mp_gather_stop(&adaptive->gather, now_us);
   const uint32_t far_us = farther_us(peer, best);
   const struct mp_gather_sight sight = {

@@ -104,6 +104,30 @@ static void a_young_flow_that_fills_the_path_reaches_the_far_one(void)
   mp_pool_close(&world.pool);
 }
 
+static void it_may_keep_more_under_way_before_it_reaches(void)
+{
+  struct world world;
+  open_world(&world);
+  go_until_gathering(&world);
+  go(&world, SHORTAGE_US);
+  CHECK_EQ_INT(world.reached, 0);
+  go(&world, 100 * MS - SHORTAGE_US);
+  CHECK_EQ_INT(world.reached, 1);
+  mp_pool_close(&world.pool);
+}
+
+static void who_falls_silent_meanwhile_does_not_reach(void)
+{
+  struct world world;
+  open_world(&world);
+  go_until_gathering(&world);
+  world.sight.now_us += 2 * S;
+  go(&world, STEP_US);
+  CHECK_EQ_INT(world.reached, 0);
+  CHECK(!world.gather.is_on);
+  mp_pool_close(&world.pool);
+}
+
 static unsigned reached_by(void (*differ)(struct world *))
 {
   struct world world;
@@ -277,6 +301,8 @@ static void no_more_wait_than_there_is_room_for(void)
 int main(void)
 {
   RUN(a_young_flow_that_fills_the_path_reaches_the_far_one);
+  RUN(it_may_keep_more_under_way_before_it_reaches);
+  RUN(who_falls_silent_meanwhile_does_not_reach);
   RUN(others_do_not);
   RUN(acknowledgements_wait_for_what_the_round_trip_falls_short_by);
   RUN(they_are_gathered_again_before_bbr_forgets);
