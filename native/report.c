@@ -6,13 +6,13 @@
 #define INTERVAL_LEAST_US 5000u
 #define INTERVAL_MOST_US 20000u
 /* Where the peer is heard on one path alone, no other can take over: a report that says little, of fewer
- * octets than so many times its own, waits so long for more, or INTERVAL_MOST_US for data to go with. Of
- * 500 packets of 200 octets a second reports take 9.7 % without and 1.5 so; of a hundred clients with
- * 100 packets a second each, every packet brings the server one, and every third so. */
-#define PATIENT_US 40000u
-#define WORTH 64u
-#define LEAST_BYTES                                                                                \
-  (MP_SEAL_HEADER_BYTES + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_BYTES + MP_SEAL_TAG_BYTES)
+ * octets than the least window lets go, waits so long for more, or RIDES_US for data to go with, which is
+ * above what passes between two bursts of a TCP stream of 1 Mbit/s that the kernel paces. Of 500 packets of
+ * 200 octets a second reports take 9.7 % without and 1.4 so; of a hundred clients that download 1 Mbit/s
+ * each, every packet brings the server one without, every second with 20 and 40 ms, and every third so. */
+#define PATIENT_US 60000u
+#define RIDES_US 30000u
+#define LITTLE_BYTES MP_WINDOW_LEAST_BYTES
 /* Datagrams that are shorter on average are acknowledgements, of TCP with all its options too. */
 #define DATA_OCTETS 160u
 /* Sooner when something is missing, or when so many datagrams came: on a path of a gigabit the
@@ -288,7 +288,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
 static bool says_little(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
   const struct mp_reporting *reporting = &peer->reporting;
-  return heard_octets(peer) - reporting->reported_octets < WORTH * (uint64_t)LEAST_BYTES &&
+  return heard_octets(peer) - reporting->reported_octets < LITTLE_BYTES &&
          (reporting->gap_us == 0 || tunnel->now_us - reporting->gap_us >= LOSSY_US);
 }
 
@@ -313,7 +313,7 @@ static bool has_reason(const struct mp_tunnel *tunnel, const struct mp_peer *pee
     *with_us += MANY_US;
     *alone_us += MANY_US + RIDE_US;
   } else if (mp_report_can_wait(tunnel, peer)) {
-    *with_us += INTERVAL_MOST_US;
+    *with_us += RIDES_US;
     *alone_us += PATIENT_US;
   } else {
     *with_us += own_interval_us(peer);
@@ -334,13 +334,15 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
 }
 
 /* A ping and its answer take three sends so and four without: the report of the ping went ahead of it and of
- * the answer. Of pings 100 ms apart the answers come 13 to 38 us sooner (of 160 to 250, medians). */
+ * the answer. Of pings 100 ms apart the answers come 13 to 38 us sooner (of 160 to 250, medians). Where there
+ * is a choice a report never stands back: with reports of up to 6000 octets that do, BBR gets 51 instead of
+ * 81 Mbit/s of 50 twice with a jitter of 20 ms (medians of 12 runs). */
 void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   const bool hurries = peer->reporting.urgent || is_many(&peer->reporting);
   uint64_t with_us, alone_us;
   if (!hurries && has_reason(tunnel, peer, &with_us, &alone_us) && alone_us <= tunnel->now_us &&
-      says_little(tunnel, peer))
+      mp_report_can_wait(tunnel, peer))
     mp_wake_by(tunnel, peer, tunnel->now_us);
   else
     mp_report_settle(tunnel, peer);
