@@ -102,8 +102,11 @@ async function failUnderLoad({ towards, links, load, failure, uplink }: Case, wa
   return { pair, stream, flow, before, gapUs, pauseUs }
 }
 
-/** Which packet a link is at when it fails is chance: two more starts are looked at beside the ordinary one. */
-const OTHER_STARTS_US = [2_013_000, 2_037_000]
+/**
+ * Which packet a link is at when it fails is chance: of 80 starts of two equal links under the mix 5 to 12 pause
+ * for up to 4 ms longer than the bound. The middle of five counts.
+ */
+const OTHER_STARTS_US = [2_007_000, 2_013_000, 2_023_000, 2_037_000]
 const middle = (of: readonly number[]) => of.toSorted((a, b) => a - b)[(of.length - 1) / 2]!
 
 describe.each(cases)('$load to the $towards over $set, $failure of link $uplink', (each) => {
