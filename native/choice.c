@@ -145,15 +145,6 @@ int64_t mp_choice_near_us(const struct mp_peer *peer)
   return 2ll * mp_window_min_rtt_us(&peer->adaptive->lanes[best].window);
 }
 
-/* How much under way fills the path without a queue. One that starts has carried what it was given, which
- * may be nothing. Of 50 Mbit/s with 20 ms and 50 with 120 BBR gets 73 Mbit/s from the third to the 16th
- * second so, and 66 by the rate alone (the means of 30 starts; below 60 in two of them and in eleven). */
-static uint64_t filling_bytes(const struct mp_window *window)
-{
-  const uint64_t rate = mp_window_starts(window) ? mp_choice_capacity(window) : mp_window_rate(window);
-  return rate * mp_window_min_rtt_us(window) / 1000000;
-}
-
 uint8_t mp_choice_slowest(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                           uint16_t paths, int64_t reach_us)
 {
@@ -168,8 +159,9 @@ uint8_t mp_choice_slowest(const struct mp_tunnel *tunnel, const struct mp_peer *
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_lane *lane = &peer->adaptive->lanes[id];
-    if (lane->flight.inflight_bytes < filling_bytes(&lane->window) &&
-        mp_choice_delay_us(peer, id) <= most_us &&
+    const uint64_t pipe =
+        mp_window_rate(&lane->window) * mp_window_min_rtt_us(&lane->window) / 1000000;
+    if (lane->flight.inflight_bytes < pipe && mp_choice_delay_us(peer, id) <= most_us &&
         (slowest == MP_CROSSING_NO_PATH ||
          mp_choice_delay_us(peer, id) > mp_choice_delay_us(peer, slowest)))
       slowest = id;
