@@ -6,7 +6,8 @@
  * farthest path that it takes and as the unluckiest packet, and CUBIC grows by a twentieth in a round trip
  * from then on. Its sender's tunnel knows better: nothing waits there while paths have room. Until
  * something does it hands on less than eight acknowledgements in a round trip, each for all before it
- * (RFC 3449 section 5.2.1: ACK filtering).
+ * (RFC 3449 section 5.2.1: ACK filtering). A round trip is what its sender takes for one, however long a
+ * queue makes it: it ends with what was sent in the next.
  *
  * Only while the flow grows, and from the size on where HyStart looks: who counts acknowledgements
  * and not what they say (RFC 3465, L = 2) would grow more slowly for it, and is let alone when it does. So
@@ -30,13 +31,20 @@
 struct mp_ackfilter_stream {
   uint8_t key[MP_ACK_KEY_BYTES];
   bool is_over;    /* its acknowledgements pass */
+  bool is_large;   /* HyStart looks */
   uint8_t strikes; /* round trips in a row in which it did not grow */
   uint8_t paced;   /* acknowledgements in a row that were not answered at once */
+  uint32_t began;  /* acknowledged when it was seen first */
   uint32_t ack;    /* the newest */
+  uint32_t passed; /* the newest that was handed on */
+  uint32_t sent_to;
+  uint32_t turn_us; /* of the round trip before this */
   uint64_t seen_us, passed_us, judged_us;
-  struct {         /* the present round trip, and what was acknowledged in the one before */
+  struct {         /* the present round trip */
     uint64_t since_us;
-    uint32_t ack, octets_before;
+    uint32_t to;     /* it is over when more is acknowledged */
+    uint32_t octets; /* under way when it began */
+    uint8_t count;   /* handed on in it */
   } round;
   struct mp_packet *held; /* NULL: none */
   uint64_t due_us;
@@ -53,6 +61,7 @@ struct mp_ackfilter_sight {
   uint64_t now_us;
   uint32_t rtt_us;  /* of the farthest path in use */
   uint64_t sent_us; /* when the flow that is acknowledged last sent something */
+  uint32_t sent_to; /* the sequence number after the last octet of it */
 };
 
 /* Shows an acknowledgement that is about to be handed to the host. True: it waits, and what it makes

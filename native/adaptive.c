@@ -180,6 +180,7 @@ void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
 #define STANDING_LEAST_US 20000u
 #define STANDING_TURNS 3u
 #define STANDING_INTERVAL_LEAST_US 300000u
+#define WAITS_MOST_US 500000u
 #define LOSSY_US 1000000u
 /* How much may wait: half a second of what the paths carry, so that CoDel has its say before a burst is
  * lost at once, and of a fast bond a quarter of what the packets of all peers may take. Of 1000 and 500
@@ -207,6 +208,15 @@ static uint64_t waiting_bytes(uint64_t rate)
   return bytes < WAITING_MOST_BYTES ? bytes : WAITING_MOST_BYTES;
 }
 
+/* A signal shows at the head of the queue after all that waited behind it: CoDel gives the next one no
+ * sooner. Of 10 Mbit/s with 10 ms and 3 with 60 slow start of CUBIC took seven of them, and its window fell
+ * to less than a round trip's worth. */
+static uint32_t waits_us(const struct mp_queue *queue, uint64_t rate)
+{
+  const uint64_t us = rate > 0 ? mp_queue_bytes(queue) * 1000000 / rate : 0;
+  return us < WAITS_MOST_US ? (uint32_t)us : WAITS_MOST_US;
+}
+
 void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
@@ -228,8 +238,10 @@ void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
   }
   mp_queue_tune(adaptive->queue, MP_QUEUE_WIDE,
                 (struct mp_queue_law){
-                    at_least(turn_us / STANDING_SHARE, STANDING_LEAST_US),
-                    at_least(turn_us * STANDING_TURNS, STANDING_INTERVAL_LEAST_US)});
+                    at_least(at_least(turn_us / STANDING_SHARE, STANDING_LEAST_US),
+                             (uint32_t)mp_choice_opens_us(tunnel, peer)),
+                    at_least(turn_us * STANDING_TURNS, STANDING_INTERVAL_LEAST_US) +
+                        waits_us(adaptive->queue, rate)});
   mp_queue_tune(adaptive->queue, MP_QUEUE_NARROW,
                 (struct mp_queue_law){at_least(narrow_us / NARROW_SHARE, NARROW_LEAST_US),
                                       at_least(narrow_us, NARROW_INTERVAL_LEAST_US)});

@@ -59,6 +59,7 @@ struct mp_adaptive_flow {
   uint64_t wide_us;       /* since when it takes all paths; 0: narrow */
   uint64_t queued_us;     /* for how long of that something of it waited */
   uint64_t judged_us;     /* when its class was last decided */
+  uint32_t sent_to;       /* of TCP: the sequence number after the last octet of data */
   uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
   uint64_t follows_us;    /* until then they may overtake what it has sent on another path */
   uint64_t began_us;      /* its first packet, or the first after a long pause or as thin again */

@@ -38,7 +38,7 @@
 /* Something was lost so lately. */
 #define LOSSY_US 1000000u
 
-enum { TCP_DATA_OFFSET = 12, TCP_FLAGS = 13 };
+enum { TCP_SEQUENCE = 4, TCP_DATA_OFFSET = 12, TCP_FLAGS = 13 };
 
 uint32_t mp_class_octets(const struct mp_load *load)
 {
@@ -207,6 +207,19 @@ enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint
   return class;
 }
 
+/* A packet of TCP with so many octets of data. */
+static void note_sequence(struct mp_adaptive_flow *flow, const struct mp_load *load, uint32_t octets)
+{
+  const uint32_t ip_header = load->bytes[0] >> 4 == 4 ? (load->bytes[0] & 15u) * 4u : 40u;
+  if (load->length < ip_header + TCP_DATA_OFFSET)
+    return;
+  const uint8_t *at = load->bytes + ip_header + TCP_SEQUENCE;
+  const uint32_t from = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+  const uint32_t to = from + octets;
+  if (!flow->bulky || (int32_t)(to - flow->sent_to) > 0)
+    flow->sent_to = to;
+}
+
 bool mp_class_is_level(const struct mp_adaptive_flow *flow, uint64_t now_us)
 {
   return flow->wide_us && now_us - flow->began_us >= LEVEL_US;
@@ -227,6 +240,8 @@ void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t
   if (octets > 0) {
     flow->recent_octets += octets;
     flow->recent_packets += load->segments.count;
+    if (mp_class_protocol(load->bytes) == MP_PROTOCOL_TCP)
+      note_sequence(flow, load, octets);
     if (flow->recent_octets > BULKY_OCTETS || flow->recent_packets > BULKY_PACKETS)
       flow->bulky = true;
   }

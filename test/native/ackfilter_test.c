@@ -17,6 +17,8 @@ static bool is_paced; /* else each acknowledgement is answered at once */
 static uint32_t number; /* acknowledged so far */
 static unsigned passed;
 static uint32_t passed_number;
+static uint32_t window; /* what its sender keeps under way, in octets */
+static bool is_growing; /* by what is acknowledged */
 
 static void open_filter(void)
 {
@@ -24,7 +26,10 @@ static void open_filter(void)
   mp_pool_open(&pool, 64);
   now_us = S;
   number = passed = 0;
+  passed_number = 0;
   is_paced = false;
+  is_growing = true;
+  window = 10 * SEGMENT;
 }
 
 /* Every packet has come back: nothing is out but what waits. */
@@ -89,7 +94,11 @@ static bool waits(const struct segment *segment)
   struct mp_packet packet = segment->packet;
   struct mp_ack ack;
   const struct mp_ackfilter_sight sight = {
-      .now_us = now_us, .rtt_us = RTT_US, .sent_us = is_paced ? now_us : sent_us};
+      .now_us = now_us,
+      .rtt_us = RTT_US,
+      .sent_us = is_paced ? now_us : sent_us,
+      .sent_to = passed_number + window,
+  };
   return mp_ack_read(&ack, packet.bytes, packet.length) &&
          mp_ackfilter_take(&filter, &pool, &packet, &ack, &sight);
 }
@@ -98,6 +107,8 @@ static void let_pass(struct mp_packet *packet)
 {
   passed++;
   sent_us = now_us;
+  if (is_growing)
+    window += number_of(packet) - passed_number;
   passed_number = number_of(packet);
   mp_pool_give(&pool, packet);
 }
@@ -165,7 +176,7 @@ static void the_last_one_always_comes(void)
 static void a_small_flow_gets_all(void)
 {
   open_filter();
-  for (unsigned i = 0; i < 5; i++)
+  for (unsigned i = 0; i < 3; i++)
     CHECK(!acknowledge(2));
   close_filter();
 }
@@ -173,11 +184,30 @@ static void a_small_flow_gets_all(void)
 static void a_flow_that_does_not_grow_gets_all(void)
 {
   open_filter();
+  is_growing = false;
+  window = 40 * SEGMENT;
   for (unsigned i = 0; i < 5; i++)
     go_round(20);
   passed = 0;
   go_round(20);
   CHECK_EQ(passed, 20);
+  close_filter();
+}
+
+/* What its queue makes longer is one round trip to its sender still. */
+static void one_round_trip_gets_few_however_long(void)
+{
+  open_filter();
+  grow_to(40);
+  passed = 0;
+  for (unsigned i = 0; i < 40; i++) {
+    acknowledge(2);
+    for (const uint64_t next_us = now_us + 3 * RTT_US / 40; now_us < next_us; now_us += 100)
+      for (struct mp_packet *packet; (packet = mp_ackfilter_release(&filter, now_us));)
+        let_pass(packet);
+  }
+  CHECK(passed >= 3);
+  CHECK(passed <= MOST_PASSED + 1); /* one of them begins it */
   close_filter();
 }
 
@@ -198,6 +228,7 @@ static void after_a_pause_it_begins_anew(void)
   for (unsigned i = 0; i < 5; i++)
     go_round(20);
   now_us += 2 * S;
+  window = 10 * SEGMENT;
   grow_to(20);
   passed = 0;
   go_round(20);
@@ -233,13 +264,21 @@ static void news_passes(void)
   close_filter();
 }
 
-static void an_older_one_passes_and_changes_nothing(void)
+/* It took another path, and was overtaken there. Of what waits it says nothing new. */
+static void an_older_one_is_no_more(void)
 {
   struct segment segment;
   open_filter();
   grow_to(40);
   CHECK(acknowledge(2) || acknowledge(2));
+  CHECK(acknowledge(2) || acknowledge(2));
+  const uint64_t thinned = filter.thinned;
   write_ack(&segment, 4, 1, number - SEGMENT, 0x10, STAMPED);
+  CHECK(waits(&segment));
+  CHECK_EQ(filter.thinned, thinned + 1);
+  write_ack(&segment, 4, 1, number - SEGMENT, 0x10, SACKED);
+  CHECK(!waits(&segment));
+  write_ack(&segment, 4, 1, passed_number, 0x10, STAMPED);
   CHECK(!waits(&segment));
   struct mp_packet *held = mp_ackfilter_release(&filter, now_us + S);
   CHECK(held && number_of(held) == number);
@@ -306,11 +345,12 @@ int main(void)
   RUN(the_last_one_always_comes);
   RUN(a_small_flow_gets_all);
   RUN(a_flow_that_does_not_grow_gets_all);
+  RUN(one_round_trip_gets_few_however_long);
   RUN(a_paced_flow_gets_all);
   RUN(after_a_pause_it_begins_anew);
   RUN(at_the_end_all_pass);
   RUN(news_passes);
-  RUN(an_older_one_passes_and_changes_nothing);
+  RUN(an_older_one_is_no_more);
   RUN(flows_do_not_meet);
   RUN(many_flows_pass);
   RUN(other_packets_pass);
