@@ -7,9 +7,9 @@
 #include "inner.h"
 
 /* Slow start has found what the paths carry: something has waited for so long. Of 50 Mbit/s with 20 ms and
- * jitter of 20, twice, CUBIC gets nine tenths of the sum after 5.4 s so, 3.4 with 150 ms and 9 without any
- * of this; of 50 with 20 ms and 50 with 120, from the third to the 16th second, 89, 85 and 91 Mbit/s
- * (the medians of five seeds). */
+ * jitter of 20, twice, CUBIC gets nine tenths of the sum after 2.0 s so, 2.2 with 150 ms, and 9 without any
+ * of this; of 50 with 20 ms and 50 with 120, from the third to the 16th second, 89 Mbit/s with either
+ * (simulation, the medians of nine seeds). */
 #define FULL_US 100000u
 
 static uint32_t farthest_us(const struct mp_peer *peer)

@@ -45,17 +45,20 @@ describe('links whose delays jitter', () => {
     expect(middle).toBeGreaterThan(leastMbit)
   })
 
-  /** BBR lives by the round trip of its first packet: of 24 starts 5 to 7 give it less. */
-  it.each(['cubic', 'bbr'] as const)(
-    'alone carry most of what their order lets through, %s',
-    async (congestion) => {
+  /** BBR lives by the round trip of its first packet: of 24 starts 7 are not lucky enough. */
+  it.each([
+    ['cubic', 0],
+    ['bbr', 1],
+  ] as const)(
+    'alone carry most of what their order lets through: %s, but for %d of five',
+    async (congestion, unlucky) => {
       const link = links(`rate=50,delay=20,jitter=20${NETEM}`)
       const found: number[] = []
       for (const knownUs of STARTS_US) {
-        const { goodput } = await run(link, { ...STEADY, seconds: 20, congestion, knownUs })
+        const { goodput } = await run(link, { ...STEADY, congestion, knownUs })
         found.push(goodput / MBIT)
       }
-      expect(found.toSorted((a, b) => a - b)[2]).toBeGreaterThan(18)
+      expect(found.toSorted((a, b) => a - b)[unlucky]).toBeGreaterThan(18)
     },
   )
 })
