@@ -108,7 +108,7 @@ async function failUnderLoad({ towards, links, load, failure, uplink }: Case, wa
  */
 const OTHER_STARTS_US = [2_007_000, 2_013_000, 2_023_000, 2_037_000]
 /** Of the others: by as much more than the bound at most, as three links take. */
-const UNLUCKY_US = 8 * MS
+const UNLUCKY_US = 12 * MS
 const middle = (of: readonly number[]) => of.toSorted((a, b) => a - b)[(of.length - 1) / 2]!
 
 describe.each(cases)('$load to the $towards over $set, $failure of link $uplink', (each) => {
