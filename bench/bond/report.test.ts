@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { asText } from '../reporting/table.js'
+import { addResults } from './added.js'
 import { drawBars } from './bars.js'
 import { judge } from './claims.js'
 import { drawCourse } from './course.js'
-import { keyOf, type Results, type Row } from './results.js'
+import { keyOf, type Results, type Row, rowOf } from './results.js'
 import { medianSample, type Sample } from './sample.js'
 import { link } from './scenarios/scenario.js'
 import type { Subject } from './subject.js'
@@ -132,5 +133,32 @@ describe('what is shown', () => {
 
   it('names a link without its loss apart', () => {
     expect(keyOf({ kind: 'alone', link: 'a', isLossless: true })).toBe('lossless:a')
+  })
+})
+
+describe('results that are added to those kept', () => {
+  const order = [{ id: 'equal' }, ...RESULTS.scenarios]
+  const now: Results = {
+    ...RESULTS,
+    scenarios: [info('unequal', 'table'), info('equal', 'table')],
+    rows: [row('unequal', ADAPTIVE, { mbit: 30 }), row('equal', ADAPTIVE, { mbit: 38 })],
+  }
+
+  it('take the place of the same rows, and leave the others', () => {
+    const all = addResults(RESULTS, now, order)
+    expect(all.scenarios.map(({ id }) => id)).toEqual(['equal', 'unequal', 'cut', 'unplug'])
+    expect(all.rows).toHaveLength(RESULTS.rows.length + 1)
+    const found = (scenario: string, subject: string) =>
+      rowOf(all, scenario, 'cubic', subject)?.median.mbit
+    expect(found('unequal', 'adaptive')).toBe(30)
+    expect(found('unequal', 'alone:a')).toBe(18)
+    expect(found('equal', 'adaptive')).toBe(38)
+  })
+
+  it('must be of the same machine and lengths', () => {
+    const other = { ...now, machine: { ...now.machine, cpu: 'Other CPU' } }
+    expect(() => addResults(RESULTS, other, order)).toThrow(/another machine.*Other CPU/)
+    const shorter = { ...now, settings: { rounds: 1, seconds: 16 } }
+    expect(() => addResults(RESULTS, shorter, order)).toThrow(/another settings.*"rounds":1/)
   })
 })

@@ -11,25 +11,28 @@
  *   npm run bench:bond -- --rounds 1 --seconds 12   other lengths than 3 rounds of 16 seconds
  *   npm run bench:bond -- --trace A.down --trace B.down --only traces
  *                                                   recorded links: mahimahi traces of your own
+ *   npm run bench:bond -- --add --only table        puts these rows into the results that are kept
  *   npm run bench:bond -- --list                    the scenarios
  *
- * A whole run writes bench/results/, any other build/bench/. Exit codes: 0 done, 1 refused, 2 something
+ * A whole run writes bench/results/, one with --add puts its rows there, any other writes build/bench/. Exit codes: 0 done, 1 refused, 2 something
  * could not be measured.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '#mptun/errors.js'
 import { run } from '../lab/namespaces.js'
 import { repositoryPath } from '../lab/repository.js'
-import { describeMachine, machineSentence } from '../reporting/machine.js'
+import { describeMachine, type Machine, machineSentence } from '../reporting/machine.js'
 import { asMarkdown, asText } from '../reporting/table.js'
+import { addResults, assertComparable } from './added.js'
 import { drawBars } from './bars.js'
 import { judge } from './claims.js'
 import { drawCourse } from './course.js'
 import { ProgressTable } from './progress.js'
 import type { Results } from './results.js'
 import { planSteps, runSteps, type Settings } from './runner.js'
+import { allScenarios } from './scenarios/all.js'
 import { GROUPS, type Group } from './scenarios/scenario.js'
 import { readSettings } from './settings.js'
 import { scenarioTables } from './tables.js'
@@ -45,17 +48,17 @@ function showList({ scenarios }: Settings): void {
   }
 }
 
-async function measureAll(settings: Settings): Promise<Results> {
-  const machine = await describeMachine()
+const lengthOf = ({ rounds, seconds }: Settings) => ({ rounds, seconds })
+
+async function measureAll(settings: Settings, machine: Machine): Promise<Results> {
   console.log(machineSentence(machine))
   const steps = planSteps(settings)
   const progress = new ProgressTable(process.stdout, steps.length)
   const { rows, failures } = await runSteps(steps, settings, progress)
-  const { rounds, seconds, scenarios } = settings
   return {
     machine,
-    settings: { rounds, seconds },
-    scenarios: scenarios.map(
+    settings: lengthOf(settings),
+    scenarios: settings.scenarios.map(
       ({ id, title, group, links, isLopsided = false, isLossy = false }) => ({
         ...{ id, title, group, links, isLopsided, isLossy },
       }),
@@ -78,8 +81,16 @@ function show(results: Results): void {
   }
 }
 
-function write(results: Results, isWhole: boolean): void {
-  const folder = isWhole ? repositoryPath('bench', 'results') : repositoryPath('build', 'bench')
+const KEPT = repositoryPath('bench', 'results')
+const JSON_NAME = 'bond.json'
+
+/** Undefined while nothing is kept. */
+function readKept(): Results | undefined {
+  const path = join(KEPT, JSON_NAME)
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined
+}
+
+function write(results: Results, folder: string): void {
   mkdirSync(folder, { recursive: true })
   const caption = machineSentence(results.machine)
   const drawings = new Map([
@@ -89,7 +100,7 @@ function write(results: Results, isWhole: boolean): void {
     ...COURSES.map((id) => [`bond-course-${id}.svg`, drawCourse(results, id, caption)] as const),
   ])
   const files = new Map([
-    ['bond.json', asJson(results)],
+    [JSON_NAME, asJson(results)],
     ['bond.md', asPage(results)],
     ...[...drawings].flatMap(([name, text]) => (text === undefined ? [] : [[name, text] as const])),
   ])
@@ -107,7 +118,7 @@ function asPage(results: Results): string {
   const { rounds, seconds } = results.settings
   return [
     `Measured by \`npm run bench:bond\` on ${machineSentence(results.machine)}: both ends, the emulated links and the traffic share these cores.`,
-    `Medians of ${rounds} rounds of at least ${seconds} s; CUBIC counts from its eighth second on, BBR from its third.`,
+    `${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`} of at least ${seconds} s; CUBIC counts from its eighth second on, BBR from its third.`,
     'MPTCP has the links to itself, without the headers of a tunnel: it may carry more than their sum through one. Ping and datagrams beside it take the first link.',
     '',
     ...judge(results).map(
@@ -124,17 +135,22 @@ function asPage(results: Results): string {
 }
 
 async function main(): Promise<number> {
-  const { settings, isList, isWhole } = readSettings(process.argv.slice(2))
+  const { settings, isList, isWhole, isAdded } = readSettings(process.argv.slice(2))
   if (isList) {
     showList(settings)
     return 0
   }
   const build = [process.execPath, repositoryPath('native', 'build.mjs')]
   await run([...build, '--bench', '--only', 'mptun-bulk'])
-  const results = await measureAll(settings)
+  const machine = await describeMachine()
+  const kept = isAdded ? readKept() : undefined
+  if (kept) assertComparable(kept, { machine, settings: lengthOf(settings) })
+  const measured = await measureAll(settings, machine)
+  const results = kept ? addResults(kept, measured, allScenarios()) : measured
   show(results)
-  write(results, isWhole && results.failures.length === 0)
-  return results.failures.length === 0 ? 0 : 2
+  const isKept = (isWhole || isAdded) && measured.failures.length === 0
+  write(isKept ? results : measured, isKept ? KEPT : repositoryPath('build', 'bench'))
+  return measured.failures.length === 0 ? 0 : 2
 }
 
 try {

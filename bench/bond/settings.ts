@@ -16,6 +16,7 @@ const OPTIONS = {
   rounds: { type: 'string' },
   seconds: { type: 'string' },
   trace: { type: 'string', multiple: true },
+  add: { type: 'boolean', default: false },
 } as const
 
 const CONGESTIONS: readonly Congestion[] = ['cubic', 'bbr']
@@ -26,12 +27,17 @@ export interface Wish {
   readonly isList: boolean
   /** Whether all is measured that a full report has. */
   readonly isWhole: boolean
+  /** Whether it goes to the results that are kept. */
+  readonly isAdded: boolean
 }
 
 /** @throws Error that names the option, what was found and what is accepted. */
 export function readSettings(args: readonly string[]): Wish {
   const { values } = parseArgs({ args: [...args], options: OPTIONS })
   const { quick, only, modes, cc } = values
+  if (values.add && values.trace) {
+    throw new Error('--add: found with --trace, whose files nobody else has; measure them without')
+  }
   const wishes = readList('modes', modes, [...MODES, 'mptcp'] as const)
   return {
     settings: {
@@ -44,6 +50,7 @@ export function readSettings(args: readonly string[]): Wish {
     },
     isList: values.list,
     isWhole: !quick && only === undefined && modes === undefined && cc === undefined,
+    isAdded: values.add,
   }
 }
 
