@@ -98,7 +98,7 @@ export class ClientRole implements Role {
     switch (fact.kind) {
       case 'links-changed':
         this.#sockets.lookSoon(nowUs)
-        if (this.#clashes.cutOffs.length > 0) this.#lookAgain(nowUs)
+        this.#lookAgain(nowUs + LOOK_AGAIN_US)
         return
       case 'addresses':
         this.#inner = fact.own
@@ -153,6 +153,7 @@ export class ClientRole implements Role {
         this.#add(setting.uplink)
         this.#applyPolicy()
         this.#sockets.lookNow(nowUs)
+        this.#lookAgain(nowUs)
         break
       case 'remove-uplink':
         this.#expectUplink(setting.name)
@@ -163,6 +164,7 @@ export class ClientRole implements Role {
           )
         }
         this.#remove(setting.name)
+        this.#lookAgain(nowUs)
         break
     }
     this.#loop?.wake()
@@ -299,16 +301,21 @@ export class ClientRole implements Role {
     for (const { why } of overlaps) log.write('addresses.overlap', { why })
   }
 
-  /** An uplink that was in the tunnel's network may have gone elsewhere. */
-  #lookAgain(nowUs: number): void {
-    this.#loop?.planOnce('clashes', nowUs + LOOK_AGAIN_US, () => {
+  /** An uplink may have come into one of the tunnel's networks, or have gone elsewhere. */
+  #lookAgain(atUs: number): void {
+    this.#loop?.planOnce('clashes', atUs, () => {
       this.#jobs.add(async () => {
-        const before = this.#clashes.cutOffs.length
-        if (this.#inner !== undefined) await this.#findClashes(innerCidrs(this.#inner))
+        if (this.#inner === undefined) return
+        const before = this.#cutFamilies
+        await this.#findClashes(innerCidrs(this.#inner))
         // Not otherwise: what is set on the device comes back as a change of links.
-        if (this.#clashes.cutOffs.length < before) this.#address()
+        if (this.#cutFamilies !== before) this.#address()
       })
     })
+  }
+
+  get #cutFamilies(): string {
+    return [...new Set(this.#clashes.cutOffs.map(({ family }) => family))].sort().join()
   }
 
   #fitting(cidrs: readonly Cidr[]): Cidr[] {
