@@ -3,7 +3,7 @@
  * Both are put back at the end; what a killed daemon left is replaced at the next start.
  */
 
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Cidr } from './address.js'
 import { formatCidr } from './address.js'
 import { readValue } from './proc.js'
@@ -97,8 +97,8 @@ table inet ${table} {
   }
 
   #restoreForwarding(): void {
-    const before = readValue(this.#options.memoPath)
-    if (before !== undefined) this.#write('ipv4/ip_forward', before)
+    // There is no memo where forwarding was on before.
+    attempt(() => this.#write('ipv4/ip_forward', readFileSync(this.#options.memoPath, 'utf8')))
   }
 
   #read(name: string): string | undefined {
