@@ -72,6 +72,19 @@ static void at_process_end(void)
     stop(living);
 }
 
+/* exit(3) waits for libuv's threads, and one that asks a name server which does not answer takes 10 s of
+ * each that /etc/resolv.conf names: longer than whoever ends a service waits before it kills. */
+static napi_value js_exit(napi_env env, napi_callback_info info)
+{
+  napi_value value;
+  int64_t status;
+  if (!mp_js_arguments(env, info, &value, 1) ||
+      !mp_js_integer(env, value, "exit: status", 0, UINT8_MAX, &status))
+    return NULL;
+  at_process_end();
+  _exit((int)status);
+}
+
 static void shut(struct handle *handle)
 {
   if (!stop(handle))
@@ -360,6 +373,7 @@ NAPI_MODULE_INIT()
       {"digest", js_digest},   {"aeads", js_aeads},      {"udpOpen", js_udp_open},
       {"tunOpen", js_tun_open}, {"fdClose", js_fd_close}, {"open", js_open},
       {"command", js_command}, {"readEvents", js_read_events}, {"close", js_close},
+      {"exit", js_exit},
   };
   pthread_once(&once, prepare_process);
   mp_js_export(env, exports, functions, sizeof functions / sizeof *functions);

@@ -79,7 +79,7 @@ process.on('uncaughtException', (error) => process.exit(tell(error)))
 
 try {
   await program().parseAsync()
-  // A name server that does not answer must not keep us.
+  // Nothing that is still open may keep us.
   process.exit(0)
 } catch (error) {
   process.exit(tell(error))

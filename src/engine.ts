@@ -26,6 +26,7 @@ interface Addon {
   command(handle: Handle, record: Uint8Array, payload?: Uint8Array): boolean
   readEvents(handle: Handle, into: Uint8Array): number
   close(handle: Handle): void
+  exit(status: number): void
 }
 
 export interface Aeads {
@@ -146,6 +147,15 @@ export function openUdp(request: UdpRequest): UdpSocket {
 /** Closes a descriptor of openTun or openUdp that no engine has taken. */
 export function closeDescriptor(fd: number): void {
   attempt('CLOSE', `cannot close descriptor ${fd}`, {}, () => loadAddon().fdClose(fd))
+}
+
+/** Ends the process at once, whatever is under way in threads of Node's, such as a question to a name server. */
+export function exitAtOnce(status: number): void {
+  try {
+    loadAddon().exit(status)
+  } catch {
+    // It does not load: no engine runs, and whoever wanted one was told.
+  }
 }
 
 function attempt<T>(

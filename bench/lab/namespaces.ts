@@ -108,6 +108,14 @@ export function setHosts(namespace: string, addresses: Readonly<Record<string, s
   writeFileSync(join(directory, 'hosts'), lines.join(''))
 }
 
+/** Names the only server that programs ask for other names; they wait for its answer for so long. */
+export function setNameServer(namespace: string, address: string, patienceS: number): void {
+  const directory = join(NETNS_ETC_DIRECTORY, namespace)
+  mkdirSync(directory, { recursive: true })
+  const text = `nameserver ${address}\noptions timeout:${patienceS} attempts:1\n`
+  writeFileSync(join(directory, 'resolv.conf'), text)
+}
+
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')

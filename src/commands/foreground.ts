@@ -20,9 +20,12 @@ export async function runForeground(command: Command, role: Role): Promise<void>
   // Loaded when the configuration is known to be right: a refusal comes at once.
   const { Daemon } = await import('../daemon/daemon.js')
   const { systemMachine } = await import('../daemon/machine.js')
+  const { exitAtOnce } = await import('../engine.js')
   const version = programVersion()
   const daemon = new Daemon({ machine: systemMachine, config, readConfig, version })
 
+  // Here nothing is left to do but to wait for threads.
+  process.once('exit', (status) => exitAtOnce(status))
   let isAsked = false
   const end = () => {
     // The first one is asked politely, the second one means it.

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { StreamReport } from '../../bench/lab/arrivals.js'
 import { Daemon } from '../../bench/lab/daemon.js'
 import { createLab, type Lab } from '../../bench/lab/lab.js'
+import { setNameServer } from '../../bench/lab/namespaces.js'
 import { startStream } from '../../bench/lab/stream.js'
 import { enrol, innerOf, openTunnel, SERVER_ENDPOINT, type Tunnel } from '../../bench/lab/tunnel.js'
 
@@ -95,13 +96,34 @@ describe('active-backup', () => {
   })
 })
 
+const daemonOf = (role: 'server' | 'client', tun: string, ...words: string[]) => {
+  const daemon = new Daemon(lab!, { role, tun, words })
+  daemons.push(daemon)
+  daemon.start()
+  return daemon
+}
+
+describe('a name server that does not answer', () => {
+  it('keeps no client from its end', async () => {
+    lab = await createLab({ name: 'fail', links: [{ name: 'dsl', description: 'rate=20' }] })
+    const deaf = "require('node:dgram').createSocket('udp4').bind(53, '127.0.0.53')"
+    lab.spawn('client', [process.execPath, '-e', deaf])
+    setNameServer(lab.namespace('client'), '127.0.0.53', 30)
+    const server = daemonOf('server', 'mps0', '--listen', SERVER_ENDPOINT)
+    await server.until('the server to run', () => true)
+    const words = ['--uplink', 'dsl', '--server', 'mptun.example:5000']
+    const client = new Daemon(lab, { role: 'client', tun: 'mpc0', words })
+    daemons.push(client)
+    await enrol(server, client, 'home')
+    client.start()
+    await client.until('the client to ask for the server', ({ peers }) =>
+      peers.some(({ paths: [dsl] }) => dsl?.why === 'the address of the server is not known yet'),
+    )
+    expect(await client.end()).toEqual({ code: 0, signal: null })
+  })
+})
+
 describe('a network of the tunnel that a machine has already', () => {
-  const daemonOf = (role: 'server' | 'client', tun: string, ...words: string[]) => {
-    const daemon = new Daemon(lab!, { role, tun, words })
-    daemons.push(daemon)
-    daemon.start()
-    return daemon
-  }
   const serverOf = (tun: string, pool: string) =>
     daemonOf('server', tun, '--listen', SERVER_ENDPOINT, '--pool', pool)
 
