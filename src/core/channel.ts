@@ -17,6 +17,8 @@ export interface ControlMessage {
 /** Chosen: above the round trip of most uplinks, and eight tries outlive a failover. */
 const REPEAT_US = 250_000
 const MOST_TRIES = 8
+/** Others may count from 0. */
+const NONE_TAKEN = -1
 
 const codec = new Codec(CONTROL, 'packed')
 
@@ -30,7 +32,7 @@ export class ControlChannel {
   readonly #context: Context
   readonly #peer: number
   #nextId = 1
-  #newestTaken = 0
+  #newestTaken = NONE_TAKEN
   /** At most one of a kind: a newer policy supersedes the one before it. */
   #pending: Pending[] = []
 
@@ -84,7 +86,7 @@ export class ControlChannel {
 
   /** The session began anew, and with it the count of the other side; ours goes on. */
   restart(): void {
-    this.#newestTaken = 0
+    this.#newestTaken = NONE_TAKEN
     this.#pending = []
   }
 

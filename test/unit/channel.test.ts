@@ -122,6 +122,14 @@ describe('a message that comes', () => {
     expect(sent()).toEqual([{ path: 4, id: 1, kind: ack.value, body: [] }])
   })
 
+  it('may be the first of a side that counts from 0, also in a session that begins anew', () => {
+    for (let session = 0; session < 2; session++) {
+      expect(channel.handle(message(0, policy.value), 0)).toBeDefined()
+      expect(channel.handle(message(0, policy.value), 0)).toBeUndefined()
+      channel.restart()
+    }
+  })
+
   it('is taken once, and acknowledged as often as it comes', () => {
     channel.handle(message(1, policy.value, BODY), 0)
     expect(channel.handle(message(1, policy.value, BODY), 1)).toBeUndefined()
