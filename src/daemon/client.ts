@@ -42,8 +42,10 @@ export class ClientRole implements Role {
   #server: ServerRecord
   #loop: Loop | undefined
   #inner: InnerAddresses | undefined
-  /** What the device has, as it was told last. */
+  /** What the device has and lacks, as it was told last. */
   #addressed = ''
+  /** What the device was to have and could not be given: sentences. */
+  #faults: readonly string[] = []
   /** Of the inner networks, as they were looked at last. */
   #clashes: Clashes = { overlaps: [], cutOffs: [] }
   /** As it was kept last. */
@@ -273,14 +275,16 @@ export class ClientRole implements Role {
       await this.#findClashes(innerCidrs(inner))
       const addresses = this.#fitting(innerCidrs(inner))
       const routes = this.#fitting(this.#config.routes)
-      const faults = await addressTun(machine.run, { name: tun, addresses, routes })
+      const state = await addressTun(machine.run, { name: tun, addresses, routes })
       const misfits = this.#config.routes.filter((route) => !routes.includes(route))
       await dropRoutes(machine.run, tun, misfits)
-      for (const why of faults) log.write('addresses.failed', { why })
-      const set = { addresses: texts(addresses), routes: texts(routes) || undefined }
+      this.#faults = state.faults
+      const set = { addresses: texts(addresses), routes: texts(state.routes) || undefined }
       // Every new session tells the same addresses again.
-      if (JSON.stringify(set) === this.#addressed) return
-      this.#addressed = JSON.stringify(set)
+      const addressed = JSON.stringify([set, state.faults])
+      if (addressed === this.#addressed) return
+      this.#addressed = addressed
+      for (const why of state.faults) log.write('addresses.failed', { why })
       log.write('addresses.set', { device: tun, ...set })
     })
   }
@@ -324,7 +328,7 @@ export class ClientRole implements Role {
 
   get #warning(): string {
     const { overlaps, cutOffs } = this.#clashes
-    return [...cutOffs, ...overlaps].map(({ why }) => why).join('; ')
+    return [...[...cutOffs, ...overlaps].map(({ why }) => why), ...this.#faults].join('; ')
   }
 }
 

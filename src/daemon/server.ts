@@ -95,7 +95,7 @@ export class ServerRole implements Role {
     this.#listen()
     loop.wake()
     await raiseTun(machine.run, tun, this.#mtuBytes)
-    const faults = await addressTun(machine.run, { name: tun, addresses, routes: [] })
+    const { faults } = await addressTun(machine.run, { name: tun, addresses, routes: [] })
     for (const why of faults) log.write('addresses.failed', { why })
     log.write('addresses.set', { device: tun, addresses: addresses.map(formatCidr).join(',') })
     if (!this.#masquerades) {

@@ -17,14 +17,18 @@ export async function raiseTun(run: Run, name: string, mtuBytes: number): Promis
   await run('ip', ['link', 'set', 'dev', name, 'mtu', String(mtuBytes), 'up'])
 }
 
-/**
- * Gives the device these addresses and no others, and the routes into it.
- * Resolves to what could not be done for IPv6, which a machine may have switched off: sentences.
- */
+export interface TunState {
+  /** Those that lead into it now. */
+  readonly routes: readonly Cidr[]
+  /** What was left undone, because the machine has IPv6 switched off or another device has the route: sentences. */
+  readonly faults: readonly string[]
+}
+
+/** Gives the device these addresses and no others, and the routes into it that no other device has. */
 export async function addressTun(
   run: Run,
   { name, addresses, routes }: TunSetup,
-): Promise<string[]> {
+): Promise<TunState> {
   const faults: string[] = []
   const wanted = new Set(addresses.map(formatCidr))
   for (const { family, local, prefixlen } of await presentAddresses(run, name)) {
@@ -35,9 +39,11 @@ export async function addressTun(
   const attempt = async (cidr: Cidr, args: readonly string[]) => {
     try {
       await run('ip', args)
+      return true
     } catch (error) {
       if (cidr.family === 4 || !(error instanceof MptunError)) throw error
       faults.push(error.message)
+      return false
     }
   }
   for (const address of addresses) {
@@ -46,10 +52,39 @@ export async function addressTun(
     const text = formatCidr(address)
     await attempt(address, ['address', 'replace', text, 'dev', name, ...nodad])
   }
+  const own: Cidr[] = []
   for (const route of routes) {
-    await attempt(route, [flag(route.family), 'route', 'replace', formatCidr(route), 'dev', name])
+    const text = formatCidr(route)
+    const holder = await holderOf(run, name, route)
+    if (holder !== undefined) {
+      faults.push(
+        `${text} is routed to ${holder} and stays so: take that route away, or name another network with --route`,
+      )
+    } else if (await attempt(route, [flag(route.family), 'route', 'replace', text, 'dev', name])) {
+      own.push(route)
+    }
   }
-  return faults
+  return { routes: own, faults }
+}
+
+/** What a route has that is given no metric: ip-route(8). */
+const METRIC = { 4: 0, 6: 1024 } as const
+
+/** Whose route of the same network and metric would be replaced, and missed when ours is gone: an uplink's, another tunnel's. */
+async function holderOf(run: Run, name: string, route: Cidr): Promise<string | undefined> {
+  const words = ['-json', flag(route.family), 'route', 'show', 'exact', formatCidr(route)]
+  // Of a family that is switched off there is nothing to tell.
+  const found: PresentRoute[] = JSON.parse(await run('ip', words).catch(() => '[]'))
+  const other = found.find(({ dev, metric = 0 }) => dev !== name && metric === METRIC[route.family])
+  return other && (other.dev ?? other.nexthops?.map(({ dev }) => dev).join(' and ') ?? other.type)
+}
+
+interface PresentRoute {
+  readonly dev?: string
+  readonly metric?: number
+  readonly nexthops?: readonly { readonly dev: string }[]
+  /** blackhole, unreachable, prohibit ... */
+  readonly type?: string
 }
 
 /** Takes routes away that are no longer wanted. */

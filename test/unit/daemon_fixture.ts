@@ -115,6 +115,7 @@ export function testMachine(): TestMachine {
     run: async (program, args) => {
       machine.calls.push([program, ...args].join(' '))
       if (args[0] !== '-json') return ''
+      if (args.includes('exact')) return '[]'
       if (args[1] === 'route') return JSON.stringify(machine.routes)
       return JSON.stringify(args.includes('dev') ? [{ addr_info: [] }] : machine.devices)
     },

@@ -144,7 +144,7 @@ function scripted(answers: Record<string, string | Error>) {
     run: async (program: string, args: readonly string[]) => {
       const call = [program, ...args].join(' ')
       calls.push(call)
-      const answer = answers[call] ?? ''
+      const answer = answers[call] ?? (args[0] === '-json' ? '[]' : '')
       if (answer instanceof Error) throw answer
       return answer
     },
@@ -176,15 +176,51 @@ describe('the tunnel device', () => {
       addresses: inner,
       routes: [cidr('0.0.0.0/1'), cidr('8000::/1')],
     }
-    expect(await addressTun(run, setup)).toEqual([])
+    expect(await addressTun(run, setup)).toEqual({ routes: setup.routes, faults: [] })
     expect(calls).toEqual([
       'ip -json address show dev t0',
       'ip -4 address delete 10.9.0.2/24 dev t0',
       'ip address replace 10.77.0.2/24 dev t0',
       'ip address replace fd00::2/64 dev t0 nodad',
+      'ip -json -4 route show exact 0.0.0.0/1',
       'ip -4 route replace 0.0.0.0/1 dev t0',
+      'ip -json -6 route show exact 8000::/1',
       'ip -6 route replace 8000::/1 dev t0',
     ])
+  })
+
+  it.each([
+    ['an uplink has', [{ dst: '192.0.2.0/24', dev: 'eth0', flags: [] }], 'eth0'],
+    [
+      'several share',
+      [{ dst: '192.0.2.0/24', nexthops: [{ dev: 'eth0' }, { dev: 'eth1' }] }],
+      'eth0 and eth1',
+    ],
+    ['nobody is to have', [{ type: 'blackhole', dst: '192.0.2.0/24' }], 'blackhole'],
+  ])('leaves a route alone that %s', async (_, found, holder) => {
+    const route = cidr('192.0.2.0/24')
+    const { run, calls } = scripted({
+      'ip -json -4 route show exact 192.0.2.0/24': JSON.stringify(found),
+    })
+    const state = await addressTun(run, { name: 't0', addresses: [], routes: [route] })
+    expect(state).toEqual({
+      routes: [],
+      faults: [expect.stringContaining(`192.0.2.0/24 is routed to ${holder} and stays so`)],
+    })
+    expect(calls.join()).not.toContain('replace')
+  })
+
+  it.each([
+    ['its own of before', '192.0.2.0/24', { dev: 't0' }],
+    ['one that gives way, of another metric', '192.0.2.0/24', { dev: 'eth0', metric: 100 }],
+    ["one that the kernel's own goes before", '2001:db8::/64', { dev: 'eth0', metric: 256 }],
+  ])('takes the place of %s', async (_, text, found) => {
+    const route = cidr(text)
+    const { run } = scripted({
+      [`ip -json -${route.family} route show exact ${text}`]: JSON.stringify([found]),
+    })
+    const state = await addressTun(run, { name: 't0', addresses: [], routes: [route] })
+    expect(state).toEqual({ routes: [route], faults: [] })
   })
 
   it('has no address where the server gave none', () => {
