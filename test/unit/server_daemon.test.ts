@@ -1,0 +1,169 @@
+import { existsSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { askControl } from '../../src/control.js'
+import { Daemon } from '../../src/daemon/daemon.js'
+import { Store } from '../../src/store.js'
+import { listed } from './daemon_fixture.js'
+import {
+  configOf,
+  dirs,
+  forgetLines,
+  lines,
+  machine,
+  set,
+  socket,
+  start,
+  status,
+} from './running_daemon_fixture.js'
+
+describe('a server', () => {
+  it('works without any configuration', async () => {
+    await start(await configOf('server'))
+    expect(machine.sockets).toEqual(['4 0.0.0.0:5000', '6 :::5000'])
+    expect(machine.calls).toContain('ip link set dev mptun0 mtu 1440 up')
+    expect(machine.calls).toContain('ip address replace 10.77.0.1/24 dev mptun0')
+    const report = await status()
+    expect(report).toMatchObject({ role: 'server', tun: 'mptun0', peers: [], mtuBytes: 1440 })
+    expect(report.addresses[0]).toBe('10.77.0.1/24')
+    expect(report.addresses[1]).toMatch(/^fd.*::1\/64$/)
+  })
+
+  it('does not start with a pool that another device has, whatever its own device has from before', async () => {
+    const config = await configOf('server', { pool: '10.9.0.0/24' })
+    machine.devices = [listed('mptun0', 1, '10.9.0.1'), listed('eth0', 2, '10.9.0.7')]
+    const daemon = new Daemon({ machine, config, readConfig: async () => config, version: '' })
+    await expect(daemon.run()).rejects.toMatchObject({
+      code: 'MPTUN_E_CONFIG_POOL',
+      message: expect.stringMatching(/10\.9\.0\.0\/24 overlaps 10\.9\.0\.7\/32 of eth0; .*--pool/),
+    })
+    expect(machine.calls.join()).not.toContain('address replace')
+    machine.devices = machine.devices.slice(0, 1)
+    await start(config)
+    expect(machine.calls).toContain('ip address replace 10.9.0.1/24 dev mptun0')
+  })
+
+  it('leaves the offloads alone only when told so', async () => {
+    const { daemon, ended } = await start(await configOf('server'))
+    daemon.end()
+    await ended
+    forgetLines()
+    await start(await configOf('server', { offload: false }))
+    expect(machine.engines.map(({ tun }) => tun.offload)).toEqual([true, false])
+  })
+
+  it('keeps its key and its IPv6 network', async () => {
+    const { daemon, ended } = await start(await configOf('server'))
+    const { addresses } = await status()
+    const store = new Store(dirs.stateDir)
+    const key = store.readKey()
+    daemon.end()
+    await ended
+    forgetLines()
+    await start(await configOf('server'))
+    expect((await status()).addresses).toEqual(addresses)
+    expect(store.readKey()).toEqual(key)
+  })
+
+  it('leaves nothing behind', async () => {
+    const { daemon, ended } = await start(await configOf('server', { nat: true }))
+    daemon.end()
+    expect(await ended).toBeUndefined()
+    expect(machine.engines[0]?.isClosed).toBe(true)
+    expect(existsSync(socket())).toBe(false)
+    expect(machine.calls).toContain('nft delete table inet mptun_mptun0')
+    expect(lines.at(-1)).toContain('daemon.stopped')
+  })
+
+  it('takes away what one that masqueraded left when it was killed, though it does not itself', async () => {
+    const { daemon, ended } = await start(await configOf('server'))
+    expect(machine.calls).toContain('nft delete table inet mptun_mptun0')
+    machine.calls.splice(0)
+    daemon.end()
+    await ended
+    expect(machine.calls.filter((call) => call.startsWith('nft'))).toEqual([])
+  })
+
+  it('ends when it is asked over its socket', async () => {
+    const { ended } = await start(await configOf('server'))
+    await askControl(socket(), { verb: 'down' })
+    expect(await ended).toBeUndefined()
+  })
+
+  it('shows peers that are not there', async () => {
+    const store = new Store(dirs.stateDir)
+    await start(await configOf('server'))
+    store.writePeer('barge', {
+      publicKey: new Uint8Array(32).fill(5),
+      ipv4: Uint8Array.of(10, 77, 0, 2),
+      ipv6: new Uint8Array(16).fill(0xfd),
+      created: 0,
+    })
+    expect((await status()).peers).toMatchObject([
+      { name: 'barge', addresses: ['10.77.0.2', expect.stringMatching(/^fd/)], paths: [] },
+    ])
+  })
+
+  it('takes a mode and refuses uplinks', async () => {
+    await start(await configOf('server'))
+    await set('mode broadcast')
+    await expect(set('weight eth0 3')).rejects.toMatchObject({
+      code: 'MPTUN_E_CONFIG_SETTING',
+      message: expect.stringContaining('uplinks belong to clients'),
+    })
+    await expect(set('primary eth0')).rejects.toThrow(/run this on the client/)
+    await expect(set('mdoe broadcast')).rejects.toThrow(/did you mean "mode"/)
+  })
+
+  it('keeps the old configuration when the new one is wrong', async () => {
+    const config = await configOf('server')
+    let next = () => configOf('server', { mtu: '9000' })
+    await start(config, () => next())
+    await expect(askControl(socket(), { verb: 'reload' })).rejects.toThrow(/--mtu: found "9000"/)
+    next = () => configOf('server', { mtu: '1400', 'probe-interval': '50', listen: ['0.0.0.0:7'] })
+    expect(await askControl(socket(), { verb: 'reload' })).toEqual({
+      restart: ['probe-interval', 'listen'],
+    })
+    expect(machine.calls).toContain('ip link set dev mptun0 mtu 1400 up')
+  })
+
+  it('ends with the error of an engine that fails', async () => {
+    const { ended } = await start(await configOf('server'))
+    const name = new Uint8Array(16)
+    name.set(Buffer.from('read'))
+    machine.engines[0]?.tell({ kind: 'failed', errorNumber: 5, syscall: name })
+    expect(await ended).toMatchObject({
+      code: 'MPTUN_E_SYSTEM_ENGINE',
+      message: expect.stringContaining('read failed with errno 5'),
+    })
+    expect(machine.engines[0]?.isClosed).toBe(true)
+  })
+
+  it('does not start when a cipher is missing, and says so before it makes a device', async () => {
+    const broken = {
+      ...machine,
+      aeads: () => ({ available: 0, preferred: 0, providers: {}, why: 'no EVP' }),
+    }
+    const config = await configOf('server')
+    const daemon = new Daemon({
+      machine: broken,
+      config,
+      readConfig: async () => config,
+      version: '',
+    })
+    await expect(daemon.run()).rejects.toThrow(/no cipher works in this Node: no EVP/)
+    expect(machine.engines).toEqual([])
+    expect(existsSync(socket())).toBe(false)
+  })
+
+  it('does not start with only a cipher that is missing', async () => {
+    const config = await configOf('server', { aead: 'aes-256-gcm' })
+    const lacking = { available: 1, preferred: 0, providers: {}, why: 'no AES' }
+    const daemon = new Daemon({
+      machine: { ...machine, aeads: () => lacking },
+      config,
+      readConfig: async () => config,
+      version: '',
+    })
+    await expect(daemon.run()).rejects.toThrow(/aes-256-gcm does not work in this Node: no AES/)
+  })
+})
