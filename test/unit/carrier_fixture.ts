@@ -13,6 +13,16 @@ import {
 } from '../../src/boundary.js'
 import { encodeCommand } from '../../src/crossing.js'
 import { LIMIT } from '../../src/wire.js'
+import {
+  type CarriedPeer,
+  type Epoch,
+  hex,
+  isSamePlace,
+  NOWHERE,
+  newPath,
+  newPeer,
+  type Path,
+} from './carried_peer_fixture.js'
 
 export interface Sealed {
   readonly type: 'probe' | 'echo' | 'control' | 'data'
@@ -25,47 +35,8 @@ export interface Sealed {
 
 export type Datagram = Uint8Array | Sealed
 
-interface Epoch {
-  readonly localIndex: number
-  readonly remoteIndex: number
-  readonly sendKey: string
-  readonly receiveKey: string
-  readonly isFresh: boolean
-  isConfirmed: boolean
-}
-
-interface Path {
-  endpoint: Endpoint
-  isAllowed: boolean
-  isHeard: boolean
-  isHeardByPeer: boolean
-  isAliveTold: boolean
-  lastHeardUs: number
-  askedUs: number | undefined
-}
-
-export interface CarriedPeer {
-  readonly id: number
-  everything: boolean
-  ipv4: string
-  ipv6: string
-  epochs: Epoch[]
-  sending: Epoch | undefined
-  readonly paths: Map<number, Path>
-  plan: Uint8Array | undefined
-  intervalUs: number
-  keepaliveUs: number
-  silenceUs: number
-  idleAfterUs: number
-  isInitiator: boolean
-  isInUse: boolean
-  lastDataUs: number
-  nextProbeUs: number
-}
-
 const NOTHING = new Uint8Array()
 const IDLE_SILENCE_US = 3_000_000
-const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? NOTHING).toString('hex')
 
 export class Carrier {
   readonly peers = new Map<number, CarriedPeer>()
@@ -362,50 +333,4 @@ export class Carrier {
     const fd = this.ports.get(to.port)
     if (fd !== undefined) this.#send(fd, to, datagram)
   }
-}
-
-const NOWHERE: Endpoint = {
-  port: 0,
-  family: 4,
-  remotePort: 0,
-  remote: new Uint8Array(16),
-  scope: 0,
-  local: new Uint8Array(16),
-}
-
-function newPath(): Path {
-  return {
-    endpoint: NOWHERE,
-    isAllowed: false,
-    isHeard: false,
-    isHeardByPeer: false,
-    isAliveTold: false,
-    lastHeardUs: 0,
-    askedUs: undefined,
-  }
-}
-
-function newPeer(id: number): CarriedPeer {
-  return {
-    id,
-    everything: false,
-    ipv4: '',
-    ipv6: '',
-    epochs: [],
-    sending: undefined,
-    paths: new Map(),
-    plan: undefined,
-    intervalUs: 100_000,
-    keepaliveUs: 20_000_000,
-    silenceUs: 250_000,
-    idleAfterUs: 10_000_000,
-    isInitiator: false,
-    isInUse: false,
-    lastDataUs: 0,
-    nextProbeUs: 0,
-  }
-}
-
-function isSamePlace(a: Endpoint, b: Endpoint): boolean {
-  return a.port === b.port && a.remotePort === b.remotePort && hex(a.remote) === hex(b.remote)
 }
