@@ -2,7 +2,14 @@
 
 import { isIP } from 'node:net'
 import { configError } from '../errors.js'
-import { type Cidr, formatCidr, networkOf, parseAddress, parseCidr } from '../net/address.js'
+import {
+  type Cidr,
+  formatCidr,
+  leadsOutside,
+  networkOf,
+  parseAddress,
+  parseCidr,
+} from '../net/address.js'
 import { sameOctets } from '../octets.js'
 import { suggestion } from './spelling.js'
 
@@ -163,15 +170,22 @@ export const network: Reader<Cidr> = (text) => {
 /** Addresses for the server and its clients. */
 export const pool: Reader<Cidr> = (text) => {
   const cidr = network(text)
-  if (cidr.family === 4 && cidr.prefix >= 8 && cidr.prefix <= 30) return cidr
-  return refuse(text, 'an IPv4 network from /8 to /30 such as 10.77.0.0/24')
+  if (cidr.family === 4 && cidr.prefix >= 8 && cidr.prefix <= 30 && leadsOutside(cidr.address)) {
+    return cidr
+  }
+  return refuse(text, 'an IPv4 network of unicast addresses from /8 to /30 such as 10.77.0.0/24')
 }
 
 /** As pool; unique local addresses (RFC 4193) unless the user has a prefix of its own. */
 export const pool6: Reader<Cidr> = (text) => {
   const cidr = network(text)
-  if (cidr.family === 6 && cidr.prefix >= 48 && cidr.prefix <= 120) return cidr
-  return refuse(text, 'an IPv6 network from /48 to /120 such as fd12:3456:789a::/64')
+  if (cidr.family === 6 && cidr.prefix >= 48 && cidr.prefix <= 120 && leadsOutside(cidr.address)) {
+    return cidr
+  }
+  return refuse(
+    text,
+    'an IPv6 network of unicast addresses from /48 to /120 such as fd12:3456:789a::/64',
+  )
 }
 
 const ROUTE = 'default, or a network such as 192.0.2.0/24 or 2001:db8::/32'

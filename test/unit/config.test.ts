@@ -247,6 +247,11 @@ describe('a refusal', () => {
     [{ pool: 'fd00::/64' }, '--pool: found "fd00::/64", accepted is an IPv4 network'],
     [{ pool: '10.0.0.0/31' }, 'from /8 to /30'],
     [{ pool6: 'fd00::/32' }, 'from /48 to /120'],
+    [
+      { pool: '224.0.0.0/24' },
+      '--pool: found "224.0.0.0/24", accepted is an IPv4 network of unicast',
+    ],
+    [{ pool6: 'fe80::/64' }, '--pool6: found "fe80::/64", accepted is an IPv6 network of unicast'],
     [{ tun: 'a/b' }, '--tun: found "a/b", accepted is the name of a network device'],
     [{ updelay: '1.5' }, 'a whole number of milliseconds'],
   ])('of %j names the option', async (line, part) => {
