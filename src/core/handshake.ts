@@ -22,7 +22,7 @@ export const REFUSAL = {
   length: 'not as long as its type is',
   type: 'not a message that this side takes',
   version: 'another version of the protocol',
-  mac1: 'made without knowledge of our public key',
+  mac1: 'made without knowledge of our public key: by a stranger, or by a client that has joined another server',
   index: 'answers an initiation that is not our latest',
   forged: 'a tag is wrong or a public key is of low order',
   payload: 'authentic, but its values contradict the protocol',
