@@ -213,7 +213,7 @@ function onLine(socket: Socket, most: number, take: (line: string | undefined) =
 }
 
 /** Whether somebody listens there. */
-function isServed(path: string): Promise<boolean> {
+export function isServed(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => {

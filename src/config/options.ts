@@ -35,7 +35,7 @@ export const STATE_DIR: Option = {
   word: 'state-dir',
   roles: BOTH,
   value: 'DIR',
-  doc: `keys, peers and invitations (default ${DEFAULT_STATE_DIR})`,
+  doc: `keys, peers and invitations, of one server and one client (default ${DEFAULT_STATE_DIR})`,
 }
 export const RUN_DIR: Option = {
   word: 'run-dir',

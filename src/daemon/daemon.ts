@@ -1,6 +1,6 @@
 /**
- * One tunnel from start to end. Order of the start: control socket (nobody else has the name), TUN device,
- * engine, role; the end undoes it backwards, whatever was reached.
+ * One tunnel from start to end. Order of the start: control socket (nobody else has the name), state directory,
+ * TUN device, engine, role; the end undoes it backwards, whatever was reached.
  */
 
 import { join } from 'node:path'
@@ -17,6 +17,7 @@ import { clearTun } from '../net/tundevice.js'
 import type { StatusReport } from '../status.js'
 import { Store } from '../store.js'
 import { AEAD } from '../wire.js'
+import { claimState, type Release } from './claim.js'
 import { ClientRole } from './client.js'
 import { sleep } from './clock.js'
 import { lineOf } from './facts.js'
@@ -44,6 +45,7 @@ export class Daemon {
   readonly #startedUs: number
   #config: TunnelConfig
   #control: ControlServer | undefined
+  #release: Release | undefined
   #engine: ClosableEngine | undefined
   #tun = ''
   #role: Role | undefined
@@ -126,6 +128,7 @@ export class Daemon {
     store.prepare()
     const path = controlPath(runDir, name)
     this.#control = await serveControl(path, (request) => this.#handleRequest(request))
+    this.#release = await claimState(stateDir, role)
     this.#role = this.#makeRole(store)
     // Not before everything that can be refused has been looked at.
     const tun = machine.openTun(name, offload)
@@ -255,6 +258,7 @@ export class Daemon {
       () => this.#engine?.close(),
       () => this.#role?.stop(),
       () => (this.#tun === '' ? undefined : clearTun(this.#machine.run, this.#tun)),
+      () => this.#release?.(),
       () => this.#control?.close(),
     ]
     for (const step of steps) {

@@ -1,6 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { askControl } from '../../src/control.js'
+import { claimState } from '../../src/daemon/claim.js'
 import { Daemon } from '../../src/daemon/daemon.js'
 import { Store } from '../../src/store.js'
 import { listed } from './daemon_fixture.js'
@@ -62,6 +64,27 @@ describe('a server', () => {
     await start(await configOf('server'))
     expect((await status()).addresses).toEqual(addresses)
     expect(store.readKey()).toEqual(key)
+  })
+
+  it('has its state directory for itself, also after one that was killed', async () => {
+    const claim = join(dirs.stateDir, 'server.sock')
+    const { daemon, ended } = await start(await configOf('server'))
+    expect(existsSync(claim)).toBe(true)
+    const config = await configOf('server', { tun: 'mptun1', pool: '10.9.0.0/24' })
+    const second = new Daemon({ machine, config, readConfig: async () => config, version: '' })
+    await expect(second.run()).rejects.toMatchObject({
+      code: 'MPTUN_E_CONFIG_STATE_DIR',
+      message: expect.stringMatching(/another server runs with .*--state-dir of its own/),
+    })
+    expect(machine.engines).toHaveLength(1)
+    const release = await claimState(dirs.stateDir, 'client')
+    release()
+    daemon.end()
+    await ended
+    expect(existsSync(claim)).toBe(false)
+    writeFileSync(claim, '')
+    forgetLines()
+    await start(config)
   })
 
   it('leaves nothing behind', async () => {
