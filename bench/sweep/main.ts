@@ -8,8 +8,9 @@
  * --both lets as many streams run the other way at the same time, --joined on the same connections (TCP).
  * Words of --scenario, --cc, --mode and --seed may be several, with commas between them.
  */
-import { parseArgs } from 'node:util'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { Mode } from '#mptun/core/policy.js'
+import { messageOf } from '#mptun/errors.js'
 import { MODE } from '#mptun/wire.js'
 import { allScenarios } from '../bond/scenarios/all.js'
 import type { Scenario } from '../bond/scenarios/scenario.js'
@@ -33,28 +34,38 @@ const KINDS: Readonly<Record<string, Kind>> = {
   'quic-newreno': { transport: 'quic', congestion: 'newreno' },
 }
 
-const { values } = parseArgs({
-  options: {
-    scenario: { type: 'string', default: '' },
-    link: { type: 'string', multiple: true, default: [] },
-    trace: { type: 'string', multiple: true, default: [] },
-    cc: { type: 'string', default: 'cubic' },
-    mode: { type: 'string', default: 'adaptive' },
-    seconds: { type: 'string', default: '30' },
-    from: { type: 'string' },
-    known: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    streams: { type: 'string', default: '1' },
-    ping: { type: 'string', default: '0' },
-    down: { type: 'boolean', default: false },
-    both: { type: 'boolean', default: false },
-    joined: { type: 'boolean', default: false },
-    plain: { type: 'boolean', default: false },
-    course: { type: 'boolean', default: false },
-    watch: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
-})
+const OPTIONS = {
+  scenario: { type: 'string', default: '' },
+  link: { type: 'string', multiple: true, default: [] },
+  trace: { type: 'string', multiple: true, default: [] },
+  cc: { type: 'string', default: 'cubic' },
+  mode: { type: 'string', default: 'adaptive' },
+  seconds: { type: 'string', default: '30' },
+  from: { type: 'string' },
+  known: { type: 'string' },
+  seed: { type: 'string', default: '1' },
+  streams: { type: 'string', default: '1' },
+  ping: { type: 'string', default: '0' },
+  down: { type: 'boolean', default: false },
+  both: { type: 'boolean', default: false },
+  joined: { type: 'boolean', default: false },
+  plain: { type: 'boolean', default: false },
+  course: { type: 'boolean', default: false },
+  watch: { type: 'string' },
+  json: { type: 'boolean', default: false },
+} satisfies ParseArgsConfig['options']
+
+function readOptions() {
+  try {
+    return parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    const accepted = Object.keys(OPTIONS).map((word) => `--${word}`)
+    console.error(`sweep: ${messageOf(error)}; accepted: ${accepted.join(', ')}`)
+    process.exit(2)
+  }
+}
+
+const values = readOptions()
 
 function refuse(option: string, found: string, accepted: string): never {
   console.error(`--${option}: found "${found}", accepted: ${accepted}`)
