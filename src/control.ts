@@ -22,7 +22,7 @@ type Response =
   | { readonly ok: false; readonly code: string; readonly message: string }
 
 /** sockaddr_un has room for 107 octets and a zero (unix(7)). */
-const MOST_PATH_BYTES = 107
+export const MOST_PATH_BYTES = 107
 const MOST_REQUEST_BYTES = 16_384
 /** A status of 1024 peers with 16 paths each. */
 const MOST_RESPONSE_BYTES = 64 << 20
@@ -139,7 +139,8 @@ function unusable(what: string, error: unknown): MptunError {
   )
 }
 
-function listen(server: Server, path: string): Promise<void> {
+/** At a socket for its owner and root alone. MPTUN_E_SYSTEM_CONTROL. */
+export function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(unusable(`listen at ${path}`, error)))
     // bind(2) happens in this call, under a mask that lets nobody else connect before chmod.

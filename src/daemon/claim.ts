@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Role } from '../config/options.js'
-import { isServed } from '../control.js'
+import { isServed, listen, MOST_PATH_BYTES } from '../control.js'
 import { configError } from '../errors.js'
 
 /** Gives it back. */
@@ -16,6 +16,8 @@ export type Release = () => void
 /** MPTUN_E_CONFIG_STATE_DIR when a daemon of this role has it. What a killed one left is no claim. */
 export async function claimState(stateDir: string, role: Role): Promise<Release> {
   const path = join(stateDir, `${role}.sock`)
+  // Of a longer path sockets take the beginning, which may be somebody else's. Nothing is claimed then.
+  if (Buffer.byteLength(path) > MOST_PATH_BYTES) return () => undefined
   if (await isServed(path)) {
     throw configError(
       'STATE_DIR',
@@ -24,19 +26,16 @@ export async function claimState(stateDir: string, role: Role): Promise<Release>
     )
   }
   const server = createServer((socket) => socket.destroy())
-  return new Promise((resolve) => {
-    // On a disk that is read-only, or below a path that is too long for sockets, nothing is claimed.
-    server.on('error', () => resolve(() => undefined))
-    try {
-      rmSync(path, { force: true })
-    } catch {
-      // Nor is it where nothing can be removed: listening fails as well.
-    }
-    server.listen(path, () => {
-      resolve(() => {
-        server.close()
-        rmSync(path, { force: true })
-      })
-    })
-  })
+  server.on('error', () => undefined)
+  try {
+    rmSync(path, { force: true })
+    await listen(server, path)
+  } catch {
+    // Nor is it on a disk that is read-only.
+    return () => undefined
+  }
+  return () => {
+    server.close()
+    rmSync(path, { force: true })
+  }
 }

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { askControl } from '../../src/control.js'
@@ -69,7 +69,7 @@ describe('a server', () => {
   it('has its state directory for itself, also after one that was killed', async () => {
     const claim = join(dirs.stateDir, 'server.sock')
     const { daemon, ended } = await start(await configOf('server'))
-    expect(existsSync(claim)).toBe(true)
+    expect(statSync(claim).mode & 0o777).toBe(0o600)
     const config = await configOf('server', { tun: 'mptun1', pool: '10.9.0.0/24' })
     const second = new Daemon({ machine, config, readConfig: async () => config, version: '' })
     await expect(second.run()).rejects.toMatchObject({
@@ -85,6 +85,17 @@ describe('a server', () => {
     writeFileSync(claim, '')
     forgetLines()
     await start(config)
+  })
+
+  it('claims no state directory whose path is too long for a socket', async () => {
+    const stateDir = join(dirs.stateDir, 'x'.repeat(50), 'y'.repeat(50))
+    mkdirSync(stateDir, { recursive: true })
+    const before = readdirSync(dirs.stateDir, { recursive: true })
+    const release = await claimState(stateDir, 'server')
+    const again = await claimState(stateDir, 'server')
+    expect(readdirSync(dirs.stateDir, { recursive: true })).toEqual(before)
+    release()
+    again()
   })
 
   it('leaves nothing behind', async () => {
