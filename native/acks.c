@@ -96,9 +96,8 @@ static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packe
 
 bool mp_acks_hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
 {
-  return peer->adaptive &&
-         (mp_gather_put(&peer->adaptive->gather, tunnel->pool, packet, tunnel->now_us) ||
-          thin(tunnel, peer, packet));
+  return mp_gather_put(&peer->adaptive->gather, tunnel->pool, packet, tunnel->now_us) ||
+         thin(tunnel, peer, packet);
 }
 
 static struct mp_packet *release(struct mp_adaptive *adaptive, uint64_t now_us)

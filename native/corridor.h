@@ -226,10 +226,20 @@ uint16_t mp_choice_worthwhile(const struct mp_tunnel *tunnel, const struct mp_pe
 
 /* report.c APIs: */
 
-/* Call for every authenticated datagram of a peer whose data asks for feedback. */
-void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
-                     const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
-                     uint64_t sent_us, bool asks);
+/* Call for every authenticated datagram of a peer whose data asks for feedback: nearly all are the next. */
+void mp_report_heard_else(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                          const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
+                          int64_t delay_us, bool asks);
+static inline void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                                   const struct mp_epoch *epoch, uint64_t path_seq,
+                                   uint64_t advanced, uint64_t sent_us, bool asks)
+{
+  const int64_t delay_us = (int64_t)(tunnel->now_us - sent_us);
+  peer->reporting.datagrams++;
+  if (!mp_feedback_heard_next(&peer->reporting.notes[id], epoch->local_index, &epoch->replay[id],
+                              path_seq, advanced, delay_us, tunnel->now_us))
+    mp_report_heard_else(tunnel, peer, id, epoch, path_seq, advanced, delay_us, asks);
+}
 
 /* Whether a report may wait for more to tell. */
 bool mp_report_can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
@@ -352,7 +362,16 @@ void mp_in_hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet);
 
 /* acks.c APIs. Precondition of all but the first: a plan of kind arrival. */
 
-/* Whether the packet, which is about to be delivered, waits instead: then it was taken. */
+/* Whether the packet, which is about to be delivered, may have to wait. Asked of each, and so of data in a
+ * few instructions. */
+static inline bool mp_acks_concerns(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                                    const struct mp_packet *packet)
+{
+  return peer->adaptive && (packet->length <= MP_ACKFILTER_MOST_BYTES ||
+                            !mp_gather_is_idle(&peer->adaptive->gather, tunnel->now_us));
+}
+
+/* Whether it does: then it was taken. */
 bool mp_acks_hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet);
 
 /* Delivers what has waited long enough; or all that waits. */
@@ -377,8 +396,16 @@ void mp_health_data(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* Call when the first keys of a peer come into use: probe everything. */
 void mp_health_session(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* Call for every authenticated datagram on a path. */
-void mp_health_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+/* Call for every authenticated datagram on a path, the first of which comes anew. */
+void mp_health_heard_anew(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+static inline void mp_health_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_path *path = &peer->paths[id];
+  path->last_rx_us = tunnel->now_us;
+  path->asked_us = 0;
+  if (!path->heard)
+    mp_health_heard_anew(tunnel, peer, id);
+}
 
 /* Call with the peer's word, sent at sent_us on its clock, on which paths it hears us. The newest holds,
  * whichever way it came: of a path that is gone the word comes on another. */

@@ -154,7 +154,7 @@ enum mp_gather_advice mp_gather_see(struct mp_gather *gather, const struct mp_ga
 bool mp_gather_put(struct mp_gather *gather, struct mp_pool *pool, struct mp_packet *packet,
                    uint64_t now_us)
 {
-  if (now_us >= gather->until_us && !gather->oldest)
+  if (mp_gather_is_idle(gather, now_us))
     return false;
   uint8_t key[MP_ACK_KEY_BYTES];
   struct mp_ack ack;
@@ -164,7 +164,7 @@ bool mp_gather_put(struct mp_gather *gather, struct mp_pool *pool, struct mp_pac
   const bool is_plain = mp_ack_read(&ack, packet->bytes, packet->length) && ack.is_plain;
   if (!is_plain || gather->waiting >= MOST_WAITING)
     gather->until_us = now_us;
-  if (now_us >= gather->until_us && !gather->oldest)
+  if (mp_gather_is_idle(gather, now_us))
     return false;
   struct mp_packet *kept = mp_pool_keep(pool, packet);
   if (!kept)

@@ -80,6 +80,12 @@ bool mp_gather_put(struct mp_gather *gather, struct mp_pool *pool, struct mp_pac
 /* Gives one that has waited long enough back; NULL: none has. */
 struct mp_packet *mp_gather_take(struct mp_gather *gather, uint64_t now_us);
 
+/* Whether nothing waits, nor would if it came now. */
+static inline bool mp_gather_is_idle(const struct mp_gather *gather, uint64_t now_us)
+{
+  return now_us >= gather->until_us && !gather->oldest;
+}
+
 /* When those that wait have waited long enough; UINT64_MAX: none waits. */
 static inline uint64_t mp_gather_due(const struct mp_gather *gather)
 {

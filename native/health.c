@@ -147,13 +147,9 @@ void mp_health_session(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_health_probe_all(tunnel, peer);
 }
 
-void mp_health_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+void mp_health_heard_anew(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = &peer->paths[id];
-  path->last_rx_us = tunnel->now_us;
-  path->asked_us = 0;
-  if (path->heard)
-    return;
   path->heard = true;
   path->strange = STRANGE_PROBES;
   path->next_strange_us = tunnel->now_us + STRANGE_PROBE_US;

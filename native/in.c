@@ -95,8 +95,9 @@ void mp_in_hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet)
 void mp_in_deliver(void *context, struct mp_packet *packet)
 {
   struct mp_peer *peer = context;
-  if (!mp_acks_hold(peer->tunnel, peer, packet))
-    mp_in_hand_on(peer->tunnel, packet);
+  struct mp_tunnel *tunnel = peer->tunnel;
+  if (!mp_acks_concerns(tunnel, peer, packet) || !mp_acks_hold(tunnel, peer, packet))
+    mp_in_hand_on(tunnel, packet);
 }
 
 void mp_tunnel_write(struct mp_tunnel *tunnel)
@@ -149,13 +150,15 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_
   struct mp_inner inner;
   packet->partial = flow & MP_FLOW_PARTIAL_CHECKSUM;
   packet->repaired = flow & MP_FLOW_REPAIRED;
-  packet->resent = flow & MP_FLOW_RESENT;
-  packet->follows = flow & MP_FLOW_BRIEF && flow & MP_FLOW_UNORDERED;
-  packet->hasty = flow & MP_FLOW_BRIEF && !(flow & MP_FLOW_UNORDERED);
-  if (packet->length > MP_LIMIT_PACKET_BYTES ||
-      !mp_inner_parse(&inner, packet->bytes, packet->length))
-    goto drop_inner_malformed;
+  if (flow & (MP_FLOW_RESENT | MP_FLOW_BRIEF)) {
+    packet->resent = flow & MP_FLOW_RESENT;
+    packet->follows = flow & MP_FLOW_BRIEF && flow & MP_FLOW_UNORDERED;
+    packet->hasty = flow & MP_FLOW_BRIEF && !(flow & MP_FLOW_UNORDERED);
+  }
   const bool known = mp_run_knows(run, peer, packet);
+  if (packet->length > MP_LIMIT_PACKET_BYTES ||
+      (!known && !mp_inner_parse(&inner, packet->bytes, packet->length)))
+    goto drop_inner_malformed;
   if (packet->partial && !(known ? mp_run_checksum(run, packet) : find_checksum(packet, &inner)))
     goto drop_inner_malformed;
   if (!known && !owns_source(tunnel, peer, &inner))

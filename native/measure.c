@@ -2,7 +2,6 @@
 
 #define US_PER_S 1000000u
 #define FLOOR_WINDOW_US (10 * US_PER_S)
-#define HIGH_MARGIN_US 1000
 
 /* An average moved by 1/2^shift of the way to the sample, rounded. */
 static int64_t toward(int64_t average, int64_t sample, unsigned shift)
@@ -90,10 +89,4 @@ void mp_owd_sample(struct mp_owd *owd, uint64_t sent_us, uint64_t now_us)
   owd->latest_us = delay_us;
   sample_floor(owd, now_us);
   sample_disorder(owd, sent_us, now_us);
-}
-
-int64_t mp_owd_high(const struct mp_owd *owd)
-{
-  const int64_t spread_us = 4 * (int64_t)owd->dev_us;
-  return owd->mean_us + (spread_us > HIGH_MARGIN_US ? spread_us : HIGH_MARGIN_US);
 }

@@ -35,6 +35,11 @@ struct mp_owd {
 void mp_owd_sample(struct mp_owd *owd, uint64_t sent_us, uint64_t now_us);
 
 /* A delay that packets of this path rarely exceed: mean + 4 * dev, at least 1 ms above the mean. */
-int64_t mp_owd_high(const struct mp_owd *owd);
+#define MP_OWD_HIGH_MARGIN_US 1000
+static inline int64_t mp_owd_high(const struct mp_owd *owd)
+{
+  const int64_t spread_us = 4 * (int64_t)owd->dev_us;
+  return owd->mean_us + (spread_us > MP_OWD_HIGH_MARGIN_US ? spread_us : MP_OWD_HIGH_MARGIN_US);
+}
 
 #endif

@@ -9,16 +9,14 @@
 
 _Static_assert((WORDS & (WORDS - 1)) == 0 && WORDS > 1, "a number is found by its low bits");
 
-bool mp_replay_check(const struct mp_replay *replay, uint64_t seq)
+bool mp_replay_check_behind(const struct mp_replay *replay, uint64_t seq)
 {
-  if (seq >= replay->next)
-    return seq != UINT64_MAX; /* `next` could not tell it from none */
   if (replay->next - 1 - seq > WINDOW)
     return false;
   return !(replay->words[seq / WORD_BITS % WORDS] >> seq % WORD_BITS & 1);
 }
 
-uint64_t mp_replay_accept(struct mp_replay *replay, uint64_t seq)
+uint64_t mp_replay_accept_any(struct mp_replay *replay, uint64_t seq)
 {
   uint64_t advanced = 0;
   if (seq >= replay->next) {
@@ -54,7 +52,7 @@ uint64_t mp_replay_run(const struct mp_replay *replay, uint64_t seq, uint64_t le
   return length > seq - least + 1 ? seq - least + 1 : length;
 }
 
-uint64_t mp_replay_expand(const struct mp_replay *replay, uint32_t low)
+uint64_t mp_replay_expand_any(const struct mp_replay *replay, uint32_t low)
 {
   return mp_unwrap(replay->next ? replay->next - 1 : 0, low, 32);
 }

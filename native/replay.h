@@ -15,11 +15,26 @@ struct mp_replay {
 
 /* True when `seq` is neither accepted before nor older than the window, which reaches
  * MP_LIMIT_REPLAY_BITS - 64 below the greatest accepted. Changes nothing. */
-bool mp_replay_check(const struct mp_replay *replay, uint64_t seq);
+bool mp_replay_check_behind(const struct mp_replay *replay, uint64_t seq);
+static inline bool mp_replay_check(const struct mp_replay *replay, uint64_t seq)
+{
+  if (seq < replay->next)
+    return mp_replay_check_behind(replay, seq);
+  return seq != UINT64_MAX; /* `next` could not tell it from none */
+}
 
 /* Marks `seq` as accepted. Returns the number of sequences by which the greatest advanced (0: it
- * did not), which is what loss accounting needs. Precondition: mp_replay_check said true. */
-uint64_t mp_replay_accept(struct mp_replay *replay, uint64_t seq);
+ * did not), which is what loss accounting needs. Precondition: mp_replay_check said true. Nearly always
+ * it is the next one, in a word that the window has entered before. */
+uint64_t mp_replay_accept_any(struct mp_replay *replay, uint64_t seq);
+static inline uint64_t mp_replay_accept(struct mp_replay *replay, uint64_t seq)
+{
+  if (seq != replay->next || seq % 64 == 0)
+    return mp_replay_accept_any(replay, seq);
+  replay->words[seq / 64 % (MP_LIMIT_REPLAY_BITS / 64)] |= 1ull << seq % 64;
+  replay->next = seq + 1;
+  return 1;
+}
 
 /* How many sequences in a row, from `seq` downwards to `least`, are all accepted, or all not, as `seq`
  * is. Precondition: least <= seq < next, and least is inside the window. */
@@ -38,6 +53,10 @@ static inline uint64_t mp_replay_oldest(const struct mp_replay *replay)
 }
 
 /* The 64-bit sequence that a datagram's low 32 bits stand for: the one nearest to the greatest. */
-uint64_t mp_replay_expand(const struct mp_replay *replay, uint32_t low);
+uint64_t mp_replay_expand_any(const struct mp_replay *replay, uint32_t low);
+static inline uint64_t mp_replay_expand(const struct mp_replay *replay, uint32_t low)
+{
+  return low == (uint32_t)replay->next ? replay->next : mp_replay_expand_any(replay, low);
+}
 
 #endif

@@ -151,17 +151,12 @@ uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_
   return sent_us < told_us + PATIENT_US ? mp_report_interval_us(peer) : least_interval_us(peer);
 }
 
-void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                     const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
-                     uint64_t sent_us, bool asks)
+void mp_report_heard_else(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                          const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
+                          int64_t delay_us, bool asks)
 {
   struct mp_reporting *reporting = &peer->reporting;
   struct mp_feedback_note *note = &reporting->notes[id];
-  const int64_t delay_us = (int64_t)(tunnel->now_us - sent_us);
-  reporting->datagrams++;
-  if (mp_feedback_heard_next(note, epoch->local_index, &epoch->replay[id], path_seq, advanced,
-                             delay_us, tunnel->now_us))
-    return;
   mp_feedback_heard(note, epoch->local_index, &epoch->replay[id], path_seq, advanced, delay_us,
                     tunnel->now_us, asks);
   if (note->pending)

@@ -155,6 +155,33 @@ static void headers_of_ipv6_may_differ_in_length(void)
   pair_close(&pair);
 }
 
+/* What the peer has sealed need not be sound for what came before it having been so. */
+static void each_length_is_judged(void)
+{
+  const uint8_t versions[] = {4, 6};
+  for (unsigned v = 0; v < sizeof versions; v++) {
+    struct pair pair;
+    pair_open_carrying(&pair, 1);
+    uint8_t packet[IPV6_BYTES], *low = packet + (versions[v] == 4 ? 3 : 5);
+    if (versions[v] == 4)
+      fixture_packet(packet, 2, 1, 0);
+    else
+      write_ipv6(packet, 0);
+    CHECK(versions[v] == 4 || mp_route_add(&pair.server.tunnel->route, 6, packet + 8, 0));
+    const uint8_t sound = *low, lengths[] = {sound, sound, (uint8_t)(sound - 1), (uint8_t)(sound + 1), sound};
+    for (uint8_t i = 0; i < sizeof lengths; i++) {
+      *low = lengths[i];
+      CHECK(mp_out_push(pair.client.tunnel, pair.client.tunnel->peers[0], 0, MP_MSG_DATA, 0, i, packet,
+                        sizeof packet));
+    }
+    fixture_settle(&pair.client);
+    server_reads_a_run(&pair);
+    CHECK_EQ(pair.server.tunnel->counters[MP_COUNTER_DROP_INNER_MALFORMED], 2);
+    CHECK_EQ(pair.server.tunnel->counters[MP_COUNTER_DROP_INNER_SOURCE], 0);
+    pair_close(&pair);
+  }
+}
+
 static void a_run_from_elsewhere_moves_the_path_once(void)
 {
   struct pair pair;
@@ -179,6 +206,7 @@ int main(void)
   RUN(each_checksum_is_found);
   RUN(whole_packets_between_partial_ones_stay_whole);
   RUN(headers_of_ipv6_may_differ_in_length);
+  RUN(each_length_is_judged);
   RUN(a_run_from_elsewhere_moves_the_path_once);
   return test_end();
 }
