@@ -40,7 +40,7 @@ export function decodeEvent(slot: Uint8Array): EngineEvent {
   const value = (slot[0] ?? 0) | ((slot[1] ?? 0) << 8)
   const entry = EVENT_CODECS.get(value)
   if (entry === undefined) throw bugError('EVENT', `there is no event ${value}`)
-  return { ...entry.codec.decode(slot), kind: entry.kind } as unknown as EngineEvent
+  return Object.assign(entry.codec.decode(slot), { kind: entry.kind }) as unknown as EngineEvent
 }
 
 /** Takes events out of a ring by `read`, which fills whole slots and says how many, until none waits. */

@@ -39,6 +39,11 @@ export class Paths {
     return [...this.#paths.keys()]
   }
 
+  /** There is nothing to choose from. */
+  get isAlone(): boolean {
+    return this.#paths.size < 2
+  }
+
   get hasUp(): boolean {
     return [...this.#paths.values()].some(({ life }) => life.state === 'up')
   }

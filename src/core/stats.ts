@@ -132,8 +132,11 @@ export class PathStats {
   readonly #window = new Window<PathSample>()
   #sampledUs = 0
   #fullUs = Number.NEGATIVE_INFINITY
+  /** Of the samples until now; asked for several times after each. */
+  #measured: PathMeasurements | undefined
 
   handleSample(nowUs: number, sample: PathSample): void {
+    this.#measured = undefined
     this.#window.add(nowUs, sample)
     this.#sampledUs = nowUs
     if (isFull(sample)) this.#fullUs = nowUs
@@ -142,10 +145,16 @@ export class PathStats {
   /** The path began anew, and counts from zero again. */
   restart(): void {
     this.#window.restart()
+    this.#measured = undefined
     this.#fullUs = Number.NEGATIVE_INFINITY
   }
 
   measurements(): PathMeasurements | undefined {
+    this.#measured ??= this.#measure()
+    return this.#measured
+  }
+
+  #measure(): PathMeasurements | undefined {
     const span = this.#window.span()
     if (span === undefined) return undefined
     const { now, before, seconds } = span

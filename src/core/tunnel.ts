@@ -148,7 +148,6 @@ export abstract class Tunnel {
   #sampleEveryUs(): number {
     const used = [...this.peers.values()].filter(({ isInUse }) => isInUse)
     if (used.length === 0) return Number.POSITIVE_INFINITY
-    const decides = ({ mode, pathIds }: Peer) => mode === 'adaptive' && pathIds.length > 1
-    return used.some(decides) ? ADAPTIVE_SAMPLE_US : SAMPLE_US
+    return used.some(({ choosesBySamples }) => choosesBySamples) ? ADAPTIVE_SAMPLE_US : SAMPLE_US
   }
 }

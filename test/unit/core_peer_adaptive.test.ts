@@ -103,6 +103,36 @@ describe('the mode adaptive', () => {
     expect(snapshotOf(1).notes).toEqual([])
   })
 
+  it('judges a path from when there is another one', () => {
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0)
+    alive(0)
+    use()
+    const lossy = (i: number) => ({ txData: 1000 * i, lostDatagrams: 500 * i })
+    for (let i = 0; i < 8; i++) sample(0, lossy(i))
+    expect(plans()).toEqual([[0]])
+    know(1)
+    alive(1)
+    expect(plans()).toEqual([[0, 1]])
+    for (let i = 8; i < 16; i++) sample(0, lossy(i), {})
+    expect(plans()).toEqual([[1]])
+    expect(snapshotOf(0).why).toBe('50% of its packets are lost')
+  })
+
+  it('forgets what it knew of paths when one of them is left alone', () => {
+    policy({ mode: 'adaptive' }, {}, {})
+    know(0, 1)
+    alive(0, 1)
+    use()
+    for (let i = 0; i < 6; i++) sample(0, {}, { txSkewUs: 300 * MS })
+    expect(plans().at(-1)).toEqual([0])
+    peer.removePath(0)
+    expect(plans()).toEqual([[1]])
+    know(0)
+    alive(0)
+    expect(plans().at(-1)).toEqual([0, 1])
+  })
+
   it('takes no path in that stops all the time, and says so', () => {
     policy({ mode: 'adaptive' }, {}, {})
     know(0, 1)
