@@ -18,6 +18,8 @@
 #define cut_aim_of(target_us) ((target_us)*3 / 4)
 #define MOST_HASTE 4u
 
+#define JITTER_DEVIATIONS 4u
+
 /* A stall puts the same queue before every packet under way, and it is gone as soon as the link goes
  * on. Waiting 30 ms before a cut brings seven recorded radio links from 83.8 to 85.3 % of what they
  * could carry, the most shaky ones by 5 %, for 4 ms more in the 95th percentile of the delay. */
@@ -245,12 +247,37 @@ static void run_trial(struct mp_window *w, const struct mp_window_report *r)
 
 /* ---- Growth and cuts ---- */
 
+/* What jitter does to one packet says nothing of a queue, if it is within what was seen of it at rest: of
+ * a normal distribution one delay in 1600 is so many mean deviations above the mean. */
+static uint32_t beyond_jitter_us(const struct mp_window *w)
+{
+  const uint64_t jitter_us = JITTER_DEVIATIONS * (uint64_t)w->standing.rest.spread_us;
+  return w->standing.newest_us > jitter_us ? (uint32_t)(w->standing.newest_us - jitter_us) : 0;
+}
+
+/* More than half the target has stood for a round trip. Less than that is a few packets, one of which may
+ * have kept the others waiting: a link of 100 Mbit/s was left with the ten packets that it began with. */
+static bool is_filled(const struct mp_window *w, uint64_t now_us)
+{
+  return w->half_us > 0 && now_us >= w->half_us + round_us(w);
+}
+
+/* Nothing is added while something may be a queue or jitter, and it is over when it is no jitter. Of 40
+ * Mbit/s with 35 ms, jitter of 8 and 100 with 50 ms, jitter of 25 and 1 % loss CUBIC carries 81 Mbit/s from
+ * the third to the 20th second where the first late packet ends it, and 92 so (the means of 12 starts; 44
+ * and 78 at least). */
 static void start_up(struct mp_window *w, const struct mp_window_report *r)
 {
-  if (w->standing.newest_us <= w->target_us && w->standing.queue_us <= w->target_us / 2) {
+  if (w->standing.queue_us <= w->target_us / 2)
+    w->half_us = 0;
+  else if (w->half_us == 0)
+    w->half_us = r->now_us;
+  if (w->standing.newest_us <= w->target_us && w->half_us == 0) {
     mp_window_set(w, w->bytes + r->acked_bytes);
     return;
   }
+  if (beyond_jitter_us(w) <= w->target_us && !is_filled(w, r->now_us))
+    return;
   w->startup = false;
   mp_trial_put_off(&w->trial, r->now_us);
   w->cut.next_us = r->now_us + round_us(w);

@@ -90,7 +90,7 @@ static void forget_moment(struct mp_window *w)
 {
   w->late.bytes = 0;
   mp_delivery_break(&w->delivery);
-  w->saturated_us = w->limited_us = w->calm_us = w->over_us = 0;
+  w->saturated_us = w->limited_us = w->calm_us = w->over_us = w->half_us = 0;
 }
 
 /* What was learnt is trusted the less the older it is. */
