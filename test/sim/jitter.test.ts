@@ -20,6 +20,17 @@ describe('links whose delays jitter', () => {
     expect(goodput / MBIT).toBeGreaterThan(leastMbit)
   })
 
+  it('are opened though the first packets of a load are late', async () => {
+    const early = { seconds: 20, fromSeconds: 3, knownUs: 400_000 }
+    for (const [seed, leastMbit] of [
+      [1, 75],
+      [4, 60],
+    ] as const) {
+      const { goodput } = await run(scenario('lte-starlink'), { ...early, seed })
+      expect(goodput / MBIT).toBeGreaterThan(leastMbit)
+    }
+  })
+
   it('are not put aside for reports that only seem quick', async () => {
     const { paths, goodput } = await run(scenario('jit-20'), { ...STEADY, seed: 4 })
     for (const { suspicions } of paths) expect(suspicions).toBeLessThan(3)
