@@ -254,11 +254,15 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (chosen[0] != MP_CROSSING_NO_PATH)
     tell_again(tunnel, peer, chosen[0]);
   const uint64_t octets = heard_octets(peer);
+  uint16_t untold = 0; /* for want of room */
   for (uint16_t left = reporting->pending; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_path *path = &peer->paths[id];
     const struct mp_feedback_totals totals = {path->rx_bytes, path->rx_datagrams};
+    const uint32_t before = length;
     length = mp_feedback_write(body, length, id, &reporting->notes[id], &totals, tunnel->now_us);
+    if (length == before)
+      untold |= mp_path_bit(id);
   }
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
   const bool cheap = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
@@ -274,7 +278,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   reporting->reported_octets = octets;
   note_traffic(peer);
   reporting->reported_us = tunnel->now_us;
-  reporting->pending = 0;
+  reporting->pending = untold;
   reporting->urgent = false;
   reporting->datagrams = 0;
 }
@@ -322,10 +326,12 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
   uint64_t with_us, alone_us;
   if (!has_reason(tunnel, peer, &with_us, &alone_us))
     return;
-  if (alone_us <= tunnel->now_us)
+  if (alone_us <= tunnel->now_us) {
     send_report(tunnel, peer);
-  else
-    mp_wake_about(tunnel, peer, alone_us);
+    if (!has_reason(tunnel, peer, &with_us, &alone_us))
+      return;
+  }
+  mp_wake_about(tunnel, peer, alone_us);
 }
 
 /* A ping and its answer take three sends so and four without: the report of the ping went ahead of it and of

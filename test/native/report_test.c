@@ -95,6 +95,31 @@ static void acknowledgements_are_told_of_seldom_then(void)
   CHECK(reports_while_full(100) <= 80 * REPORT_BYTES);
 }
 
+static void paths_that_find_no_room_are_told_of_next(void)
+{
+  open_pair(MP_LIMIT_PATHS);
+  send_for(SECOND_US);
+  struct mp_tunnel *tunnel = pair.server.tunnel;
+  struct mp_peer *peer = tunnel->peers[0];
+  struct mp_epoch *epoch = peer->sending;
+  /* Every second datagram is missing: a path has more gaps to tell than an eighth of a report holds. */
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    uint64_t seq = epoch->replay[id].next;
+    for (unsigned i = 0; i < 2 * MP_LIMIT_FEEDBACK_GAPS; i++, seq += 2) {
+      const uint64_t advanced = mp_replay_accept(&epoch->replay[id], seq);
+      mp_report_heard(tunnel, peer, id, epoch, seq, advanced, pair.now_us, true);
+    }
+  }
+  CHECK_EQ(peer->reporting.pending, 0xffff);
+  for (unsigned i = 0; i < 50; i++) {
+    run_until(&pair, pair.now_us + SECOND_US / 1000);
+    for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
+      CHECK_EQ(peer->reporting.notes[id].pending, peer->reporting.pending >> id & 1);
+  }
+  CHECK_EQ(peer->reporting.pending, 0);
+  pair_close(&pair);
+}
+
 static void what_is_missing_makes_haste(void)
 {
   open_pair(1);
@@ -193,6 +218,7 @@ int main(void)
   RUN(two_paths_are_reported_often);
   RUN(what_our_own_data_keeps_waiting_makes_no_report_later);
   RUN(acknowledgements_are_told_of_seldom_then);
+  RUN(paths_that_find_no_room_are_told_of_next);
   RUN(what_is_missing_makes_haste);
   RUN(the_first_after_a_pause_is_reported_at_once);
   RUN(a_report_goes_with_data);
