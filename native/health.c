@@ -9,8 +9,11 @@
  * A path is taken out here, at once, and let in again by TypeScript alone. */
 #include "corridor.h"
 
-/* A path that is lost, or was never heard, is asked more rarely: it costs less and an answer still
- * comes within a second. */
+/* A path that is lost, or was never heard, is asked more rarely: it costs less and an answer still comes
+ * within a second. One that worked is so by and by, which makes the time that it is away longer by a 32nd at
+ * most. Of 20 Mbit/s with 10 ms and 20 with 25 that CUBIC fills, one that is cut for two to seven seconds
+ * carries its share again 0.1 s sooner so (the mean, simulation). */
+#define LOST_PROBE_SHARE 32u
 #define LOST_PROBE_FACTOR 4u
 /* One that does not answer is asked the more rarely the longer that lasts: in a link that stops, all
  * questions wait for it to go on, and the first one tells. On a recorded link that stops for up to six
@@ -167,6 +170,7 @@ void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, 
     return;
   path->allowed = false;
   path->alive_told = false;
+  path->lost_us = tunnel->now_us;
   path->refused = why == MP_PATH_LOST_ERROR;
   if (why != MP_PATH_LOST_UNHEARD) {
     path->heard = false;
@@ -242,6 +246,16 @@ static uint64_t tick_metered_path(struct mp_tunnel *tunnel, struct mp_peer *peer
   return path->next_probe_us;
 }
 
+static uint32_t lost_interval_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                                 const struct mp_path *path)
+{
+  const uint64_t most_us = LOST_PROBE_FACTOR * (uint64_t)peer->probe_us;
+  const uint64_t share_us = (tunnel->now_us - path->lost_us) / LOST_PROBE_SHARE;
+  if (path->lost_us == 0 || share_us > most_us)
+    return (uint32_t)most_us;
+  return share_us > peer->probe_us ? (uint32_t)share_us : peer->probe_us;
+}
+
 static uint64_t tick_used_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = &peer->paths[id];
@@ -250,7 +264,7 @@ static uint64_t tick_used_path(struct mp_tunnel *tunnel, struct mp_peer *peer, u
     fall_silent(tunnel, peer, id);
   uint32_t interval_us = peer->probe_us;
   if (!path->heard || !path->heard_by_peer)
-    interval_us *= LOST_PROBE_FACTOR;
+    interval_us = lost_interval_us(tunnel, peer, path);
   else if (path->seldom && interval_us < LONE_PROBE_US)
     interval_us = LONE_PROBE_US;
   else if (silent_us > interval_us + interval_us / 4)

@@ -125,6 +125,7 @@ struct mp_path {
   bool tx_owd_any;
   uint32_t probe_id;
   uint64_t next_probe_us;
+  uint64_t lost_us;         /* when it last ceased to work; 0: it has not */
   uint8_t strange;          /* so many more, one soon after the other, until its delay is known */
   uint64_t next_strange_us;
   uint64_t asked_us;        /* first probe since we last heard the path; 0: none */

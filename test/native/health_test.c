@@ -1,5 +1,5 @@
 /* How often paths are asked (native/health.c): the only one more rarely than several, which could take over
- * for each other. */
+ * for each other, and a lost one the more rarely the longer it is lost. */
 #include "tunnel_fixture.h"
 
 enum { SECOND_US = 1000000, SILENCE_US = 250000 };
@@ -111,6 +111,32 @@ static void the_only_path_is_lost_when_a_question_stays_unanswered(void)
   pair_close(&pair);
 }
 
+/* By the client, while the other path keeps the tunnel in use. */
+static uint32_t probes_of_a_second(uint8_t path)
+{
+  const uint32_t before = client_path(path)->probe_id;
+  send_for(SECOND_US);
+  return client_path(path)->probe_id - before;
+}
+
+static void a_lost_path_is_asked_the_more_rarely_the_longer_it_is_silent(void)
+{
+  static const struct {
+    uint64_t silent_us;
+    uint32_t least, most;
+  } rows[] = {{SECOND_US, 9, 11}, {8ull * SECOND_US, 3, 5}, {30ull * SECOND_US, 2, 3}};
+  open_used(2);
+  pair.client.cut[1] = pair.server.cut[1] = true;
+  const uint64_t cut_us = pair.now_us;
+  for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    send_for(cut_us + rows[i].silent_us - pair.now_us);
+    CHECK(!client_path(1)->heard);
+    const uint32_t probes = probes_of_a_second(1);
+    CHECK(probes >= rows[i].least && probes <= rows[i].most);
+  }
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
@@ -120,5 +146,6 @@ int main(void)
   RUN(the_only_path_is_asked_as_usual_while_nothing_comes);
   RUN(a_second_path_makes_the_first_worth_asking);
   RUN(the_only_path_is_lost_when_a_question_stays_unanswered);
+  RUN(a_lost_path_is_asked_the_more_rarely_the_longer_it_is_silent);
   return test_end();
 }
