@@ -182,6 +182,12 @@ void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
 #define STANDING_INTERVAL_LEAST_US 300000u
 #define WAITS_MOST_US 500000u
 #define LOSSY_US 1000000u
+/* What carried a short while ago and is away may soon be back, and CUBIC doubles its window in seconds only:
+ * what those paths would take waits for them, within bounds. Of 20 Mbit/s with 10 ms and 20 with 25, which
+ * is cut for two to seven seconds, the second carries 80 % of its share again after 0.3 s so, and after up
+ * to 2 s without (simulation; the kernel's CUBIC: 0.32 and 2.2). */
+#define AWAY_SHORT_US 30000000u
+#define AWAY_MOST_US 100000u
 /* How much may wait: half a second of what the paths carry, so that CoDel has its say before a burst is
  * lost at once, and of a fast bond a quarter of what the packets of all peers may take. Of 1000 and 500
  * Mbit/s with 0.5 % loss on the second CUBIC carries 70 to 89 % of the sum with 4 MiB and 92.5 % so,
@@ -217,6 +223,25 @@ static uint32_t waits_us(const struct mp_queue *queue, uint64_t rate)
   return us < WAITS_MOST_US ? (uint32_t)us : WAITS_MOST_US;
 }
 
+/* The time that the paths which are left take for what those that are away would have under way. */
+static uint32_t away_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
+{
+  uint64_t away_bytes = 0, rate = 0;
+  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const struct mp_lane *lane = &peer->adaptive->lanes[id];
+    const struct mp_window *window = &lane->window;
+    if (!(peer->usable & mp_path_bit(id)) || lane->suspect) {
+      if (tunnel->now_us < mp_window_sent_us(window) + AWAY_SHORT_US)
+        away_bytes += mp_window_rate(window) * mp_window_srtt_us(window) / 1000000;
+    } else if (peer->schedule.carrying & mp_path_bit(id)) {
+      rate += mp_window_rate(window);
+    }
+  }
+  const uint64_t us = rate > 0 ? away_bytes * 1000000 / rate : 0;
+  return us < AWAY_MOST_US ? (uint32_t)us : AWAY_MOST_US;
+}
+
 void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
@@ -239,7 +264,8 @@ void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_queue_tune(adaptive->queue, MP_QUEUE_WIDE,
                 (struct mp_queue_law){
                     at_least(at_least(turn_us / STANDING_SHARE, STANDING_LEAST_US),
-                             (uint32_t)mp_choice_opens_us(tunnel, peer)),
+                             (uint32_t)mp_choice_opens_us(tunnel, peer)) +
+                        away_us(tunnel, peer),
                     at_least(turn_us * STANDING_TURNS, STANDING_INTERVAL_LEAST_US) +
                         waits_us(adaptive->queue, rate)});
   mp_queue_tune(adaptive->queue, MP_QUEUE_NARROW,

@@ -182,6 +182,38 @@ describe.each(
   })
 })
 
+describe('the farther of two links beside CUBIC', () => {
+  /** For which CUBIC has halved its window for the other link alone, and not grown again. */
+  it.each([3050, 4940, 5990])(
+    'carries its share again at once after a cut of %d ms',
+    async (ms) => {
+      const pair = await open(
+        [
+          { mbit: 20, delayMs: 10 },
+          { mbit: 20, delayMs: 25 },
+        ],
+        2_003_000,
+      )
+      pair.stream({ congestion: 'cubic' })
+      const cutFor = (uplink: number) => {
+        pair.cut(uplink)
+        pair.runFor(ms * MS)
+        pair.restore(uplink)
+      }
+      pair.runFor(8 * SECOND)
+      cutFor(0)
+      pair.runFor(6 * SECOND)
+      cutFor(1)
+      pair.runFor(500 * MS)
+      const carried = () => pair.links[1]!.counters('forward').acceptedBytes
+      const before = carried()
+      pair.runFor(300 * MS)
+      expect(((carried() - before) * SECOND) / (300 * MS)).toBeGreaterThanOrEqual(0.8 * 20 * MBIT)
+      pair.close()
+    },
+  )
+})
+
 describe.each(
   Object.entries(SETS).flatMap(([set, links]) =>
     FAILURES.flatMap((failure) =>
