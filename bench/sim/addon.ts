@@ -139,6 +139,8 @@ export interface StreamStats {
   readonly damaged: number
   /** Payload that the application got, in order. */
   readonly deliveredBytes: number
+  /** When it had all that there was to send, since the start; 0: not yet. */
+  readonly finishedUs: number
   readonly retransmits: number
   /** Episodes in which the window was cut for a loss, timeouts not included. */
   readonly recoveries: number

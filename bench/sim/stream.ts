@@ -1,4 +1,4 @@
-/** Streams of TCP and QUIC through a simulated tunnel, each a source that always has more to send, and pings. */
+/** Streams of TCP and QUIC through a simulated tunnel, each a source that has so much to send or always more, and pings. */
 import { addon, ipv4, type PingStats, type StreamStats, type WorldHandle } from './addon.js'
 
 export type { PingStats, StreamStats } from './addon.js'
@@ -29,6 +29,8 @@ export interface StreamOptions {
   readonly transport?: Transport
   readonly congestion?: Congestion
   readonly payloadBytes?: number
+  /** To send in all, made whole packets; without it there is always more. */
+  readonly bytes?: number
   /** Whether the sender hands over super-packets, as a kernel with GSO does; the default. */
   readonly gso?: boolean
   /** Now when absent. */
@@ -55,6 +57,7 @@ export class SimStream {
       transport: TRANSPORTS.indexOf(transport),
       congestion: CONGESTIONS.indexOf(congestion),
       payloadBytes: options.payloadBytes ?? PAYLOAD_BYTES[transport],
+      bytes: options.bytes ?? 0,
       plain: options.gso === false ? 1 : 0,
       startUs: this.#startUs,
     })

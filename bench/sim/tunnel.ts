@@ -172,6 +172,7 @@ export class Pair {
     readonly congestion?: Congestion
     readonly towards?: 'client' | 'server'
     readonly gso?: boolean
+    readonly bytes?: number
     readonly startUs?: number
   }): SimStream {
     const { towards = 'server', ...rest } = options

@@ -1,5 +1,6 @@
 /** Results as lines for people. */
 import type { Result } from './simulate.js'
+import type { Completion } from './transfer.js'
 import type { WayResult } from './way.js'
 
 const MBIT = 125_000
@@ -43,6 +44,12 @@ function wordsOf(way: WayResult): string {
     `link drops ${links.map(({ full }) => full).join(' ')}`,
     `carried ${links.map(({ carried }) => mbit(carried)).join(' ')}`,
   ].join(' | ')
+}
+
+/** When all of a transfer has come. */
+export function completionOf(title: string, { bondUs, bestUs, aloneUs }: Completion): string {
+  const each = aloneUs.map(ms).join(' ')
+  return `${title}: ${ms(bondUs)} ms | ${percent(bondUs / bestUs)} of the best alone | alone ${each}`
 }
 
 /** Goodput of each half second, Mbit/s. */

@@ -6,7 +6,9 @@
  * --watch 100 tells what the first stream and each path have come to, every 100 ms.
  * --known 300 lets the load begin so many ms after the tunnel instead of two seconds.
  * --both lets as many streams run the other way at the same time, --joined on the same connections (TCP).
- * Words of --scenario, --cc, --mode and --seed may be several, with commas between them.
+ * --bytes 100000 tells instead when a download of so much has come over all links and over the best one alone, each
+ * the median of eight starts: of --streams at once the last one, with --warmed two seconds after another of 3 MB.
+ * Words of --scenario, --cc, --mode, --seed and --bytes may be several, with commas between them.
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { Mode } from '#mptun/core/policy.js'
@@ -15,8 +17,9 @@ import { MODE } from '#mptun/wire.js'
 import { allScenarios } from '../bond/scenarios/all.js'
 import type { Scenario } from '../bond/scenarios/scenario.js'
 import type { Congestion, Transport } from '../sim/stream.js'
-import { courseOf, linesOf } from './line.js'
+import { completionOf, courseOf, linesOf } from './line.js'
 import { simulate } from './simulate.js'
+import { complete } from './transfer.js'
 import { watch } from './watch.js'
 
 interface Kind {
@@ -45,6 +48,8 @@ const OPTIONS = {
   known: { type: 'string' },
   seed: { type: 'string', default: '1' },
   streams: { type: 'string', default: '1' },
+  bytes: { type: 'string' },
+  warmed: { type: 'boolean', default: false },
   ping: { type: 'string', default: '0' },
   down: { type: 'boolean', default: false },
   both: { type: 'boolean', default: false },
@@ -108,7 +113,24 @@ const both = values.joined ? 'joined' : values.both ? 'apart' : undefined
 const towards = values.down ? 'client' : 'server'
 const seeds = values.seed.split(',').map((text) => number('seed', text, 0))
 
-for (const scenario of scenarios()) {
+const sizes = values.bytes?.split(',').map((text) => number('bytes', text, 1))
+const { warmed } = values
+
+for (const scenario of sizes ? scenarios() : []) {
+  for (const { name, transport, congestion } of kinds) {
+    for (const bytes of sizes!) {
+      const streams = number('streams', values.streams, 1)
+      const run = { transport, congestion, bytes, streams, warmed }
+      const completion = await complete(scenario, run)
+      const title = `${scenario.id} ${name} ${streams > 1 ? `${streams} of ` : ''}${bytes}`
+      console.log(
+        values.json ? JSON.stringify({ title, ...completion }) : completionOf(title, completion),
+      )
+    }
+  }
+}
+
+for (const scenario of sizes ? [] : scenarios()) {
   for (const mode of modes) {
     for (const { name, transport, congestion } of kinds) {
       for (const seed of seeds) {

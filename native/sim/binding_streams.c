@@ -5,7 +5,8 @@
 napi_value mp_sim_stream_add(napi_env env, napi_callback_info info)
 {
   napi_value values[2];
-  double from_node, to_node, from_port, to_port, dscp, transport, congestion, payload, plain, start;
+  double from_node, to_node, from_port, to_port, dscp, transport, congestion, payload, bytes, plain,
+      start;
   struct mp_stream_config config = {0};
   struct mp_world *world = mp_sim_call(env, info, values, 2);
   if (!world || !mp_sim_optional(env, values[1], "fromNode", UINT32_MAX, &from_node) ||
@@ -18,6 +19,7 @@ napi_value mp_sim_stream_add(napi_env env, napi_callback_info info)
       !mp_sim_optional(env, values[1], "transport", MP_TRANSPORT_QUIC, &transport) ||
       !mp_sim_optional(env, values[1], "congestion", MP_CONGESTION_NEWRENO, &congestion) ||
       !mp_sim_optional(env, values[1], "payloadBytes", MP_LIMIT_PACKET_BYTES, &payload) ||
+      !mp_sim_optional(env, values[1], "bytes", 1e12, &bytes) ||
       !mp_sim_optional(env, values[1], "plain", 1, &plain) ||
       !mp_sim_optional(env, values[1], "startUs", MP_SIM_MOST_US, &start))
     return NULL;
@@ -29,6 +31,7 @@ napi_value mp_sim_stream_add(napi_env env, napi_callback_info info)
   config.transport = (enum mp_transport)transport;
   config.congestion = (enum mp_congestion_kind)congestion;
   config.payload_bytes = (uint32_t)payload;
+  config.bytes = (uint64_t)bytes;
   config.plain = plain > 0;
   config.start_us = (uint64_t)start;
   return mp_sim_answer(env, mp_world_stream_add(world, &config), "streamAdd");
@@ -87,6 +90,7 @@ napi_value mp_sim_stream_stats(napi_env env, napi_callback_info info)
       {"duplicated", (double)stats.duplicated},
       {"damaged", (double)stats.damaged},
       {"deliveredBytes", (double)stats.delivered_bytes},
+      {"finishedUs", (double)stats.finished_us},
       {"retransmits", (double)stats.counts.retransmits},
       {"recoveries", (double)stats.counts.recoveries},
       {"timeouts", (double)stats.counts.timeouts},

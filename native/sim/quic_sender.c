@@ -224,7 +224,8 @@ void mp_quic_sender_expire(struct mp_quic_sender *quic, uint64_t now_us)
 static bool may_send_new(const struct mp_quic_sender *quic)
 {
   const struct mp_scoreboard *board = &quic->base.board;
-  return board->next - board->una < quic->base.window_limit;
+  return board->next - board->una < quic->base.window_limit &&
+         mp_sender_left(&quic->base, quic->next_piece) > 0;
 }
 
 static bool has_data(const struct mp_quic_sender *quic)

@@ -1,4 +1,4 @@
-/* What a simulated sender of TCP and one of QUIC have in common. Both have always more to send. */
+/* What a simulated sender of TCP and one of QUIC have in common. */
 #ifndef MP_SIM_SENDER_H
 #define MP_SIM_SENDER_H
 
@@ -20,6 +20,7 @@ struct mp_sender {
   struct mp_sender_counts counts;
   uint32_t piece_bytes;   /* payload of each */
   uint32_t window_limit;  /* pieces that the receiver has room for */
+  uint64_t supply;        /* pieces that there are to send in all; 0: always more */
   uint64_t paced_ns;      /* nothing leaves before */
   bool window_limited;    /* the congestion window, not the receiver's, is what stops it */
 };
@@ -39,6 +40,12 @@ static inline bool mp_sender_open(struct mp_sender *sender, enum mp_congestion_k
   sender->window_limit = limit < MP_SCOREBOARD_ROOM / 2 ? limit : MP_SCOREBOARD_ROOM / 2;
   mp_congestion_open(&sender->congestion, kind, seed, now_us);
   return mp_scoreboard_open(&sender->board);
+}
+
+/* How many pieces there are behind the first `taken`. */
+static inline uint64_t mp_sender_left(const struct mp_sender *sender, uint64_t taken)
+{
+  return sender->supply > 0 ? sender->supply - taken : UINT64_MAX;
 }
 
 /* Whether pacing lets something leave now. */

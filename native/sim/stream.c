@@ -27,10 +27,12 @@ struct mp_stream *mp_stream_open(const struct mp_stream_config *config)
   const uint32_t fits = (SUPER_BYTES - stream->law->header_bytes) / config->payload_bytes;
   stream->most_pieces = config->plain ? 1 : fits < GSO_SEGMENTS ? fits : GSO_SEGMENTS;
   mp_tally_open(&stream->tally, config->start_us);
-  if (stream->law->open(stream))
-    return stream;
-  mp_stream_close(stream);
-  return NULL;
+  if (!stream->law->open(stream)) {
+    mp_stream_close(stream);
+    return NULL;
+  }
+  stream->sender->supply = (config->bytes + config->payload_bytes - 1) / config->payload_bytes;
+  return stream;
 }
 
 void mp_stream_close(struct mp_stream *stream)
@@ -119,6 +121,8 @@ bool mp_stream_claims(const struct mp_stream *stream, const struct mp_inner_flow
 
 bool mp_stream_delivered(struct mp_stream *stream, uint64_t before, uint64_t next, uint64_t now_us)
 {
+  if (next != before && mp_sender_left(stream->sender, next) == 0)
+    stream->finished_us = now_us;
   return next == before ||
          mp_tally_delivery(&stream->tally, (next - before) * stream->config.payload_bytes, now_us);
 }
@@ -180,6 +184,7 @@ void mp_stream_stats(const struct mp_stream *stream, uint64_t now_us,
       .duplicated = tally->duplicated,
       .damaged = tally->damaged,
       .delivered_bytes = tally->delivered_bytes,
+      .finished_us = stream->finished_us > 0 ? stream->finished_us - stream->config.start_us : 0,
       .reordered = tally->reordered,
       .longest_gap_us = mp_tally_longest_gap_us(tally, now_us),
       .longest_pause_us = mp_tally_longest_pause_us(tally, now_us),

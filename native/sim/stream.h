@@ -1,5 +1,5 @@
-/* A stream through a simulated tunnel: a source of TCP or QUIC that always has more to send, its
- * sink, and what became of everything. Each end makes real packets and reads what is delivered to
+/* A stream through a simulated tunnel: a source of TCP or QUIC that has so much to send, or always more,
+ * its sink, and what became of everything. Each end makes real packets and reads what is delivered to
  * its node. No clock: time is an argument. */
 #ifndef MP_SIM_STREAM_H
 #define MP_SIM_STREAM_H
@@ -24,6 +24,7 @@ struct mp_stream_config {
   enum mp_transport transport;
   enum mp_congestion_kind congestion;
   uint32_t payload_bytes; /* of a full segment or packet */
+  uint64_t bytes;         /* to send in all, made full packets; 0: always more */
   bool plain;             /* no super-packets: each packet reaches the TUN by itself */
   uint64_t start_us;
   uint64_t seed;
@@ -32,6 +33,7 @@ struct mp_stream_config {
 struct mp_stream_stats {
   struct mp_sender_counts counts;
   uint64_t transmissions, arrivals, duplicated, damaged, delivered_bytes;
+  uint64_t finished_us; /* when the last octet was delivered, since the start; 0: not yet */
   uint64_t reordered, longest_gap_us, longest_pause_us;
   uint64_t delay_min_us, delay_p50_us, delay_p99_us, delay_max_us;
   uint32_t srtt_us, min_rtt_us, window;

@@ -13,6 +13,7 @@ struct mp_stream {
   struct mp_stream_config config;
   struct mp_inner_flow ways[MP_STREAM_ENDS]; /* of what each end sends */
   uint16_t ipv4_ids[MP_STREAM_ENDS];
+  uint64_t finished_us;       /* when the last piece was delivered; 0: not yet */
   uint32_t most_pieces;       /* under one header */
   struct mp_tally tally;
   struct mp_stream *back;     /* the other way of the same connection; NULL: none */

@@ -148,7 +148,8 @@ static uint32_t run_size(const struct mp_tcp_sender *tcp, uint32_t most)
 static bool may_send_new(const struct mp_tcp_sender *tcp)
 {
   const struct mp_scoreboard *board = &tcp->base.board;
-  return board->next - board->una < tcp->base.window_limit;
+  return board->next - board->una < tcp->base.window_limit &&
+         mp_sender_left(&tcp->base, board->next) > 0;
 }
 
 static void send(struct mp_tcp_sender *tcp, struct mp_run *run, uint64_t now_us)
@@ -203,7 +204,9 @@ bool mp_tcp_sender_next(struct mp_tcp_sender *tcp, uint32_t most, uint64_t now_u
             (MP_SENT_LOST | MP_SENT_AGAIN | MP_SENT_DELIVERED)) == MP_SENT_LOST)
       run->count++;
   } else if (may_send_new(tcp)) {
-    const uint64_t left = tcp->base.window_limit - (board->next - board->una);
+    const uint64_t allowed = tcp->base.window_limit - (board->next - board->una);
+    const uint64_t supplied = mp_sender_left(&tcp->base, board->next);
+    const uint64_t left = supplied < allowed ? supplied : allowed;
     *run = (struct mp_run){.first = board->next, .count = left < room ? (uint32_t)left : room};
   } else {
     tcp->base.window_limited = false;
