@@ -1,0 +1,49 @@
+/** Downloads that end soon are not slower over all links than over the best of them: medians of eight starts. */
+import { describe, expect, it } from 'vitest'
+import { complete } from '../../bench/sweep/transfer.js'
+import { scenario } from './adaptive_fixture.js'
+
+const MS = 1000
+const KB = 1000
+const SMALL = [10, 30]
+const ALL = [...SMALL, 100, 300, 1000, 3000]
+
+/** What the best link alone takes, and what a start's phase and a packet make. */
+const atMost = (bestUs: number) => 1.05 * bestUs + 2 * MS
+
+interface Case {
+  readonly id: string
+  readonly kB: readonly number[]
+  readonly warmed: boolean
+}
+
+/**
+ * Where nothing is asked, what goes on a slower path comes after the last that went on the quickest, and both are
+ * slower than that one alone: bench/README.md has the figures.
+ */
+const CASES: readonly Case[] = [
+  { id: 'equal', kB: ALL.filter((kB) => kB !== 100), warmed: false },
+  { id: 'equal', kB: ALL, warmed: true },
+  { id: 'unequal', kB: ALL, warmed: false },
+  { id: 'unequal', kB: ALL.filter((kB) => kB !== 300), warmed: true },
+  { id: 'six-3g', kB: ALL.filter((kB) => kB !== 100), warmed: false },
+  { id: 'six-3g', kB: [...SMALL, 100, 300], warmed: true },
+  { id: 'dsl-lte', kB: SMALL, warmed: false },
+  { id: 'dsl-lte', kB: SMALL, warmed: true },
+  { id: 'rtt-120', kB: [...SMALL, 100], warmed: false },
+  { id: 'rtt-120', kB: [...SMALL, 100, 300], warmed: true },
+]
+
+describe('a short download', () => {
+  it.each(CASES)('of $kB kB over $id, warmed: $warmed', async ({ id, kB, warmed }) => {
+    const late: string[] = []
+    for (const congestion of ['cubic', 'bbr'] as const) {
+      for (const size of kB) {
+        const run = { transport: 'tcp', congestion, bytes: size * KB, warmed } as const
+        const { bondUs, bestUs } = await complete(scenario(id), run)
+        if (bondUs > atMost(bestUs)) late.push(`${congestion} ${size}: ${bondUs} of ${bestUs}`)
+      }
+    }
+    expect(late).toEqual([])
+  })
+})
