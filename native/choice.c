@@ -60,6 +60,13 @@ uint16_t mp_choice_wide(const struct mp_peer *peer)
   return paths ? paths : mp_choice_narrow(peer);
 }
 
+/* Until the first report of what was sent there comes back, what its questions took. */
+static uint64_t turn_us_of(const struct mp_peer *peer, uint8_t id)
+{
+  const uint32_t srtt_us = mp_window_srtt_us(&peer->adaptive->lanes[id].window);
+  return srtt_us > 0 ? srtt_us : peer->paths[id].rtt.smoothed_us;
+}
+
 uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
   const uint8_t best = mp_choice_quickest(peer);
@@ -68,8 +75,9 @@ uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer
   const uint64_t turns = is_young ? OPENING_YOUNG_TURNS : OPENING_TURNS;
   uint64_t most_us = 0;
   for (uint16_t left = mp_choice_wide(peer); left; left &= (uint16_t)(left - 1)) {
-    const struct mp_window *window = &peer->adaptive->lanes[__builtin_ctz(left)].window;
-    const uint64_t turn_us = mp_window_srtt_us(window);
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const struct mp_window *window = &peer->adaptive->lanes[id].window;
+    const uint64_t turn_us = turn_us_of(peer, id);
     if (mp_window_starts(window) && tunnel->now_us - mp_window_sent_us(window) < turn_us &&
         turns * turn_us > most_us)
       most_us = turns * turn_us;

@@ -85,6 +85,21 @@ static void what_is_under_way_there_makes_it_later(void)
   close_two();
 }
 
+/* The window has no round trip of its own before the first report of what was sent. */
+static void a_path_opens_from_its_first_packet_on(void)
+{
+  open_two();
+  peer->schedule.carrying = BOTH;
+  mp_rtt_sample(&peer->paths[FAR].rtt, 2 * FAR_US);
+  CHECK_EQ(mp_choice_opens_us(tunnel, peer), 0);
+  mp_window_sent(&peer->adaptive->lanes[FAR].window, PING_BYTES, PING_BYTES, tunnel->now_us);
+  tunnel->now_us += FAR_US;
+  CHECK(mp_choice_opens_us(tunnel, peer) >= 2 * FAR_US);
+  tunnel->now_us += 2 * FAR_US;
+  CHECK_EQ(mp_choice_opens_us(tunnel, peer), 0);
+  close_two();
+}
+
 static void nothing_known_comes_last(void)
 {
   open_two();
@@ -97,6 +112,7 @@ int main(void)
 {
   RUN(a_path_that_little_was_asked_of_stays_the_quickest);
   RUN(what_is_under_way_there_makes_it_later);
+  RUN(a_path_opens_from_its_first_packet_on);
   RUN(nothing_known_comes_last);
   return test_end();
 }
