@@ -75,6 +75,7 @@ struct mp_window {
   uint64_t calm_us;              /* since when next to nothing has been waiting */
   uint64_t over_us;              /* since when more than the target has */
   uint64_t half_us;              /* of startup: since when more than half of it has */
+  uint64_t started_us;           /* when startup ended */
   uint64_t hold_us;              /* until when growth is slow */
 
   struct { /* the running round trip */
