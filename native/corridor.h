@@ -224,6 +224,12 @@ int64_t mp_choice_near_us(const struct mp_peer *peer);
 uint16_t mp_choice_worthwhile(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                               uint16_t paths, uint16_t able);
 
+/* young.c APIs: */
+
+/* Those of the able ones, out of all these paths, that are worth the next packet of a flow. */
+uint16_t mp_young_paths(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                        const struct mp_adaptive_flow *flow, uint16_t paths, uint16_t able);
+
 /* report.c APIs: */
 
 /* Call for every authenticated datagram of a peer whose data asks for feedback: nearly all are the next. */

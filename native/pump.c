@@ -341,6 +341,18 @@ static void fly_run(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queu
            mp_queue_take(queue, class, tunnel->now_us, packets));
 }
 
+/* Those of the able paths that a wide packet may take, the one whose turn it is. */
+static uint16_t worthwhile(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint16_t paths,
+                           uint16_t able)
+{
+  const struct mp_adaptive *adaptive = peer->adaptive;
+  const uint16_t some = mp_choice_worthwhile(tunnel, peer, paths, able);
+  if ((paths & (paths - 1)) == 0 || !some)
+    return some;
+  const uint16_t bucket = mp_queue_turn(adaptive->queue, MP_QUEUE_WIDE);
+  return mp_young_paths(tunnel, peer, mp_adaptive_flow(adaptive, bucket), paths, some);
+}
+
 static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
@@ -353,7 +365,7 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   }
   uint16_t able = ready(tunnel, peer, paths, 0);
   if (class == MP_QUEUE_WIDE)
-    able = mp_choice_worthwhile(tunnel, peer, paths, able);
+    able = worthwhile(tunnel, peer, paths, able);
   struct mp_queued packet;
   if (!able || !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
     return false;

@@ -292,11 +292,10 @@ static bool passes(struct mp_queue *queue, struct bucket *bucket, uint64_t now_u
 
 /* RFC 8290 section 4.2. A new bucket that ran empty goes once through the old ones before it can be
  * new again: otherwise it could keep them waiting forever, with a packet at a time. */
-bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t now_us,
-                   struct mp_queued *packet)
+static inline uint16_t turn_of(struct mp_queue *queue, enum mp_queue_class class)
 {
   const uint16_t new = ring_of(class, NEW), old = ring_of(class, OLD);
-  while (queue->lanes[class].bytes > 0) {
+  for (;;) {
     const bool is_new = queue->turns[new].next != new;
     const uint16_t at = queue->turns[is_new ? new : old].next;
     struct bucket *bucket = bucket_of(queue, at);
@@ -304,15 +303,29 @@ bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t n
       bucket->deficit += queue->quantum_bytes;
       line_up(queue, bucket, at, OLD);
     } else if (bucket->head) {
-      const uint32_t bytes = pop(queue, bucket, packet);
-      if (passes(queue, bucket, now_us, packet)) {
-        bucket->deficit -= (int32_t)bytes;
-        return true;
-      }
+      return at;
     } else if (is_new) {
       line_up(queue, bucket, at, OLD);
     } else {
       rest(queue, bucket, at);
+    }
+  }
+}
+
+uint16_t mp_queue_turn(struct mp_queue *queue, enum mp_queue_class class)
+{
+  return turn_of(queue, class);
+}
+
+bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t now_us,
+                   struct mp_queued *packet)
+{
+  while (queue->lanes[class].bytes > 0) {
+    struct bucket *bucket = bucket_of(queue, turn_of(queue, class));
+    const uint32_t bytes = pop(queue, bucket, packet);
+    if (passes(queue, bucket, now_us, packet)) {
+      bucket->deficit -= (int32_t)bytes;
+      return true;
     }
   }
   return false;

@@ -67,6 +67,10 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
 bool mp_queue_take(struct mp_queue *queue, enum mp_queue_class class, uint64_t now_us,
                    struct mp_queued *packet);
 
+/* The bucket whose turn it is in a class where something waits: the next packet is of it, unless CoDel takes
+ * all that it has. */
+uint16_t mp_queue_turn(struct mp_queue *queue, enum mp_queue_class class);
+
 /* Adds to what was just taken, now, up to `most` packets of the same turn that would be taken next
  * anyway, as far as they are of the same load, of the same length and not marked. */
 void mp_queue_take_more(struct mp_queue *queue, struct mp_queued *packets, uint32_t most,

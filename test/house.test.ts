@@ -149,6 +149,7 @@ describe('who includes whom in C', () => {
       'far',
       'pump',
       'choice',
+      'young',
       'again',
       'report',
       'reported',

@@ -18,20 +18,20 @@ interface Case {
 }
 
 /**
- * Where nothing is asked, what goes on a slower path comes after the last that went on the quickest, and both are
- * slower than that one alone: bench/README.md has the figures.
+ * Of six fresh links nobody knows yet which are slow: ten packets take 60 ms on one of 2 Mbit/s, and 100 kB over all
+ * a quarter longer than over the best. BBR, which has seen the far path, takes a seventh longer for 3 MB.
  */
 const CASES: readonly Case[] = [
-  { id: 'equal', kB: ALL.filter((kB) => kB !== 100), warmed: false },
+  { id: 'equal', kB: ALL, warmed: false },
   { id: 'equal', kB: ALL, warmed: true },
   { id: 'unequal', kB: ALL, warmed: false },
-  { id: 'unequal', kB: ALL.filter((kB) => kB !== 300), warmed: true },
+  { id: 'unequal', kB: ALL, warmed: true },
   { id: 'six-3g', kB: ALL.filter((kB) => kB !== 100), warmed: false },
-  { id: 'six-3g', kB: [...SMALL, 100, 300], warmed: true },
-  { id: 'dsl-lte', kB: SMALL, warmed: false },
-  { id: 'dsl-lte', kB: SMALL, warmed: true },
-  { id: 'rtt-120', kB: [...SMALL, 100], warmed: false },
-  { id: 'rtt-120', kB: [...SMALL, 100, 300], warmed: true },
+  { id: 'six-3g', kB: ALL, warmed: true },
+  { id: 'dsl-lte', kB: ALL, warmed: false },
+  { id: 'dsl-lte', kB: ALL, warmed: true },
+  { id: 'rtt-120', kB: ALL, warmed: false },
+  { id: 'rtt-120', kB: [...SMALL, 100, 300, 1000], warmed: true },
 ]
 
 describe('a short download', () => {
