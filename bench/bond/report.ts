@@ -24,11 +24,12 @@ import { messageOf } from '#mptun/errors.js'
 import { run } from '../lab/namespaces.js'
 import { repositoryPath } from '../lab/repository.js'
 import { describeMachine, type Machine, machineSentence } from '../reporting/machine.js'
-import { asMarkdown, asText } from '../reporting/table.js'
+import { asText } from '../reporting/table.js'
 import { addResults, assertComparable } from './added.js'
 import { drawBars } from './bars.js'
 import { judge } from './claims.js'
 import { drawCourse } from './course.js'
+import { asPage } from './page.js'
 import { ProgressTable } from './progress.js'
 import type { Results } from './results.js'
 import { planSteps, runSteps, type Settings } from './runner.js'
@@ -112,26 +113,6 @@ function write(results: Results, folder: string): void {
 function asJson({ rows, ...rest }: Results): string {
   const head = JSON.stringify(rest, undefined, 1).slice(0, -2)
   return `${head},\n "rows": [\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n ]\n}\n`
-}
-
-function asPage(results: Results): string {
-  const { rounds, seconds } = results.settings
-  return [
-    `Measured by \`npm run bench:bond\` on ${machineSentence(results.machine)}: both ends, the emulated links and the traffic share these cores.`,
-    `${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`} of at least ${seconds} s; CUBIC counts from its eighth second on, BBR from its third.`,
-    'MPTCP has the links to itself, without the headers of a tunnel: it may carry more than their sum through one. Ping and datagrams beside it take the first link.',
-    '',
-    ...judge(results).map(
-      ({ sentence, isMet }) => `- ${sentence}${isMet ? '' : ': **short of it**'}.`,
-    ),
-    ...scenarioTables(results).flatMap((table) => [
-      '',
-      `### ${table.title}`,
-      '',
-      asMarkdown(table),
-    ]),
-    '',
-  ].join('\n')
 }
 
 async function main(): Promise<number> {
