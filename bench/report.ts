@@ -19,12 +19,13 @@ import { parseArgs } from 'node:util'
 import { messageOf } from '#mptun/errors.js'
 import { run } from './lab/namespaces.js'
 import { repositoryPath } from './lab/repository.js'
+import { replaceFragment } from './reporting/fragment.js'
 import { describeMachine, machineSentence } from './reporting/machine.js'
 import { asText } from './reporting/table.js'
 import { drawChart } from './throughput/chart.js'
 import { judge } from './throughput/claims.js'
 import type { Contestant } from './throughput/contestants/contestant.js'
-import { renderFragment, renderShortFragment, replaceFragment } from './throughput/fragment.js'
+import { COMMAND, renderFragment, renderShortFragment } from './throughput/fragment.js'
 import { ProgressLines } from './throughput/progress.js'
 import type { Failure, Results, Row } from './throughput/results.js'
 import { runSuite } from './throughput/runner.js'
@@ -138,7 +139,7 @@ function write(results: Results, isWhole: boolean): void {
 }
 
 function writePage(path: string, fragment: string): void {
-  writeFileSync(path, replaceFragment(readFileSync(path, 'utf8'), fragment))
+  writeFileSync(path, replaceFragment(readFileSync(path, 'utf8'), COMMAND, fragment))
   console.log(`written: ${path}`)
 }
 

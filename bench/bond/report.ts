@@ -14,7 +14,8 @@
  *   npm run bench:bond -- --add --only table        puts these rows into the results that are kept
  *   npm run bench:bond -- --list                    the scenarios
  *
- * A whole run writes bench/results/, one with --add puts its rows there, any other writes build/bench/. Exit codes: 0 done, 1 refused, 2 something
+ * A whole run writes bench/results/ and the figures in bench/README.md and README.md, one with --add puts
+ * its rows there, any other writes build/bench/. Exit codes: 0 done, 1 refused, 2 something
  * could not be measured.
  */
 
@@ -23,12 +24,14 @@ import { join } from 'node:path'
 import { messageOf } from '#mptun/errors.js'
 import { run } from '../lab/namespaces.js'
 import { repositoryPath } from '../lab/repository.js'
+import { replaceFragment } from '../reporting/fragment.js'
 import { describeMachine, type Machine, machineSentence } from '../reporting/machine.js'
 import { asText } from '../reporting/table.js'
 import { addResults, assertComparable } from './added.js'
 import { drawBars } from './bars.js'
 import { judge } from './claims.js'
 import { drawCourse } from './course.js'
+import { COMMAND, renderShortTable, renderTable } from './fragment.js'
 import { asPage } from './page.js'
 import { ProgressTable } from './progress.js'
 import type { Results } from './results.js'
@@ -107,6 +110,14 @@ function write(results: Results, folder: string): void {
   ])
   for (const [name, text] of files) writeFileSync(join(folder, name), text)
   console.log(`\nwritten to ${folder}: ${[...files.keys()].join(', ')}`)
+  if (folder !== KEPT) return
+  writePage(repositoryPath('README.md'), renderShortTable(results))
+  writePage(repositoryPath('bench', 'README.md'), renderTable(results))
+}
+
+function writePage(path: string, table: string): void {
+  writeFileSync(path, replaceFragment(readFileSync(path, 'utf8'), COMMAND, table))
+  console.log(`written: ${path}`)
 }
 
 /** A line for each row: a reader of differences sees which were measured anew. */

@@ -1,7 +1,4 @@
-/**
- * The benchmark's words in bench/README.md, and the few of them in README.md: made from the results, put
- * between two marks, never written by hand.
- */
+/** The benchmark's words in bench/README.md, and the few of them in README.md. */
 
 import { machineSentence } from '../reporting/machine.js'
 import { asMarkdown } from '../reporting/table.js'
@@ -9,8 +6,8 @@ import { judge } from './claims.js'
 import type { Results } from './results.js'
 import { besideTable, summaryTable } from './tables.js'
 
-const BEGIN = '<!-- figures of npm run bench: begin -->'
-const END = '<!-- figures of npm run bench: end -->'
+/** Between whose marks they stand. */
+export const COMMAND = 'bench'
 
 /** Relative to bench/. */
 export const CHART_PATH = 'results/throughput.svg'
@@ -55,20 +52,4 @@ function placeOf({ machine }: Results): string {
 function notMeasured({ failures }: Results): string[] {
   const list = failures.map((each) => `${each.contestant}, ${each.case}, round ${each.round}`)
   return list.length === 0 ? [] : [`- Could not be measured: ${list.join('; ')}.`]
-}
-
-/** What stands between the marks; undefined without marks. */
-export function readFragment(text: string): string | undefined {
-  const begin = text.indexOf(BEGIN)
-  const end = text.indexOf(END)
-  return begin < 0 || end < begin ? undefined : text.slice(begin + BEGIN.length, end).trim()
-}
-
-/** The text with another fragment between its marks. */
-export function replaceFragment(text: string, fragment: string): string {
-  if (readFragment(text) === undefined) {
-    throw new Error(`the text has no lines ${BEGIN} and ${END}; put them where the figures belong`)
-  }
-  const before = text.slice(0, text.indexOf(BEGIN) + BEGIN.length)
-  return `${before}\n${fragment}\n${text.slice(text.indexOf(END))}`
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { readFragment, replaceFragment } from '../reporting/fragment.js'
 import { median } from '../reporting/median.js'
 import { asMarkdown, asText } from '../reporting/table.js'
 import { drawChart } from './chart.js'
 import { judge } from './claims.js'
-import { readFragment, renderFragment, replaceFragment } from './fragment.js'
+import { COMMAND, renderFragment } from './fragment.js'
 import type { ContestantInfo, Results } from './results.js'
 import { medianSample, type Sample } from './sample.js'
 import { chooseSuites, performersOf } from './suites.js'
@@ -117,12 +118,13 @@ describe('a report', () => {
   it('stands between the marks of a text', () => {
     const text = replaceFragment(
       'a\n<!-- figures of npm run bench: begin -->\nold\n<!-- figures of npm run bench: end -->\nb',
+      COMMAND,
       renderFragment(RESULTS),
     )
-    expect(readFragment(text)).toBe(renderFragment(RESULTS))
+    expect(readFragment(text, COMMAND)).toBe(renderFragment(RESULTS))
     expect(text.startsWith('a\n')).toBe(true)
     expect(text.endsWith('\nb')).toBe(true)
-    expect(() => replaceFragment('a', 'b')).toThrow(/put them where the figures belong/)
+    expect(() => replaceFragment('a', COMMAND, 'b')).toThrow(/put them where the figures belong/)
   })
 })
 
