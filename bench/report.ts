@@ -13,13 +13,13 @@
  * build/bench/. Exit codes: 0 done, 1 refused, 2 something could not be measured.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf } from '#mptun/errors.js'
 import { run } from './lab/namespaces.js'
 import { repositoryPath } from './lab/repository.js'
-import { replaceFragment } from './reporting/fragment.js'
+import { writeFragment } from './reporting/fragment.js'
 import { describeMachine, machineSentence } from './reporting/machine.js'
 import { asText } from './reporting/table.js'
 import { drawChart } from './throughput/chart.js'
@@ -134,13 +134,8 @@ function write(results: Results, isWhole: boolean): void {
   )
   console.log(`\nwritten: ${folder}/throughput.json, .svg`)
   if (!isWhole) return
-  writePage(repositoryPath('bench', 'README.md'), renderFragment(results))
-  writePage(repositoryPath('README.md'), renderShortFragment(results))
-}
-
-function writePage(path: string, fragment: string): void {
-  writeFileSync(path, replaceFragment(readFileSync(path, 'utf8'), COMMAND, fragment))
-  console.log(`written: ${path}`)
+  writeFragment(['bench', 'README.md'], COMMAND, renderFragment(results))
+  writeFragment(['README.md'], COMMAND, renderShortFragment(results))
 }
 
 async function main(): Promise<number> {

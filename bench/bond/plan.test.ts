@@ -125,4 +125,17 @@ describe('what the command line asks for', () => {
     expect(readSettings(['--quick']).isWhole).toBe(false)
     expect(readSettings(['--only', 'table']).isWhole).toBe(false)
   })
+
+  it("is not kept of somebody's own traces", () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mptun-trace-'))
+    try {
+      const traces = ['--trace', join(folder, 'lone')]
+      writeFileSync(traces[1]!, '1\n2\n')
+      expect(readSettings(['--add']).isAdded).toBe(true)
+      expect(readSettings(traces).isWhole).toBe(false)
+      expect(() => readSettings(['--add', ...traces])).toThrow(/^--add: found with --trace/)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
 })

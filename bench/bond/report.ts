@@ -24,7 +24,7 @@ import { join } from 'node:path'
 import { messageOf } from '#mptun/errors.js'
 import { run } from '../lab/namespaces.js'
 import { repositoryPath } from '../lab/repository.js'
-import { replaceFragment } from '../reporting/fragment.js'
+import { writeFragment } from '../reporting/fragment.js'
 import { describeMachine, type Machine, machineSentence } from '../reporting/machine.js'
 import { asText } from '../reporting/table.js'
 import { addResults, assertComparable } from './added.js'
@@ -111,13 +111,8 @@ function write(results: Results, folder: string): void {
   for (const [name, text] of files) writeFileSync(join(folder, name), text)
   console.log(`\nwritten to ${folder}: ${[...files.keys()].join(', ')}`)
   if (folder !== KEPT) return
-  writePage(repositoryPath('README.md'), renderShortTable(results))
-  writePage(repositoryPath('bench', 'README.md'), renderTable(results))
-}
-
-function writePage(path: string, table: string): void {
-  writeFileSync(path, replaceFragment(readFileSync(path, 'utf8'), COMMAND, table))
-  console.log(`written: ${path}`)
+  writeFragment(['README.md'], COMMAND, renderShortTable(results))
+  writeFragment(['bench', 'README.md'], COMMAND, renderTable(results))
 }
 
 /** A line for each row: a reader of differences sees which were measured anew. */

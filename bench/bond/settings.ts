@@ -49,7 +49,7 @@ export function readSettings(args: readonly string[]): Wish {
       seconds: readNumber('seconds', values.seconds ?? (quick ? '12' : '16'), 2, 600),
     },
     isList: values.list,
-    isWhole: !quick && only === undefined && modes === undefined && cc === undefined,
+    isWhole: !quick && [only, modes, cc, values.trace].every((each) => each === undefined),
     isAdded: values.add,
   }
 }

@@ -1,5 +1,8 @@
 /** Figures in the pages of the repository: made from results, put between two marks, never written by hand. */
 
+import { readFileSync, writeFileSync } from 'node:fs'
+import { repositoryPath } from '../lab/repository.js'
+
 const markOf = (command: string, word: 'begin' | 'end') =>
   `<!-- figures of npm run ${command}: ${word} -->`
 
@@ -19,4 +22,11 @@ export function replaceFragment(text: string, command: string, fragment: string)
   }
   const before = text.slice(0, text.indexOf(begin) + begin.length)
   return `${before}\n${fragment}\n${text.slice(text.indexOf(end))}`
+}
+
+/** Puts it into a page of the repository, and says so. */
+export function writeFragment(page: readonly string[], command: string, fragment: string): void {
+  const path = repositoryPath(...page)
+  writeFileSync(path, replaceFragment(readFileSync(path, 'utf8'), command, fragment))
+  console.log(`written: ${path}`)
 }
