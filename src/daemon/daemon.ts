@@ -149,9 +149,10 @@ export class Daemon {
   #makeRole(store: Store): Role {
     const { runDir, tun } = this.#config
     const core = this.#coreOptions(store)
-    const around = { machine: this.#machine, store, log: this.#log, tun, core }
+    const natMemoPath = join(runDir, `${tun}.forward`)
+    const around = { machine: this.#machine, store, log: this.#log, tun, core, natMemoPath }
     return this.#config.role === 'server'
-      ? new ServerRole({ ...around, natMemoPath: join(runDir, `${tun}.forward`) }, this.#config)
+      ? new ServerRole(around, this.#config)
       : new ClientRole(around, this.#config)
   }
 

@@ -20,6 +20,8 @@ export interface Surroundings {
   /** Name of the TUN device as it is. */
   readonly tun: string
   readonly core: CoreOptions
+  /** Where masquerading keeps what it has to put back. */
+  readonly natMemoPath: string
 }
 
 /** What a role adds to the report of its daemon. */

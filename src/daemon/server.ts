@@ -19,12 +19,12 @@ import {
 } from '../net/address.js'
 import { findOverlaps } from '../net/clashes.js'
 import { listDevices } from '../net/devices.js'
-import { Nat } from '../net/nat.js'
 import { addressTun, innerCidrs, raiseTun } from '../net/tundevice.js'
 import { StoreRegistry } from '../registry.js'
 import type { PeerReport } from '../status.js'
 import { keyShared } from './facts.js'
 import type { Loop } from './loop.js'
+import { Masquerading } from './masquerading.js'
 import { PeerMtus } from './peermtus.js'
 import { reportPeer } from './report.js'
 import { policyOf, type Role, type RoleReport, type Surroundings } from './role.js'
@@ -32,27 +32,20 @@ import { policyOf, type Role, type RoleReport, type Surroundings } from './role.
 /** It is told every minute while it lasts. */
 const SHARED_US = 120_000_000
 
-export interface ServerSurroundings extends Surroundings {
-  /** Where masquerading keeps what it has to put back. */
-  readonly natMemoPath: string
-}
-
 export class ServerRole implements Role {
   readonly core: Server
-  readonly #around: ServerSurroundings
+  readonly #around: Surroundings
   readonly #registry: StoreRegistry
   readonly #listening: string[] = []
-  readonly #nat: Nat
-  /** As it was at the start; a reload does not change it. */
-  readonly #masquerades: boolean
+  readonly #masquerading: Masquerading
   readonly #peerMtus: PeerMtus
   /** By name: of peers whose key two machines have. */
   readonly #shared = new Map<string, { readonly untilUs: number; readonly warning: string }>()
   #config: ServerConfig
   #loop: Loop | undefined
 
-  constructor(around: ServerSurroundings, config: ServerConfig) {
-    const { machine, store, log, tun } = around
+  constructor(around: Surroundings, config: ServerConfig) {
+    const { machine, store, log } = around
     this.#around = around
     this.#config = config
     const ipv6 = config.pool6 ?? store.readPool6() ?? store.keepPool6(ownPool6(machine.randomBytes))
@@ -74,13 +67,7 @@ export class ServerRole implements Role {
       deviceMtuBytes: () => this.#mtuBytes,
       addressesOf: (name) => this.#octets(name),
     })
-    this.#masquerades = config.nat
-    this.#nat = new Nat({
-      run: machine.run,
-      tun,
-      pools: [pools.ipv4, pools.ipv6],
-      memoPath: around.natMemoPath,
-    })
+    this.#masquerading = new Masquerading(around, config.nat, [pools.ipv4, pools.ipv6])
   }
 
   async start(loop: Loop): Promise<void> {
@@ -98,14 +85,7 @@ export class ServerRole implements Role {
     const { faults } = await addressTun(machine.run, { name: tun, addresses, routes: [] })
     for (const why of faults) log.write('addresses.failed', { why })
     log.write('addresses.set', { device: tun, addresses: addresses.map(formatCidr).join(',') })
-    if (!this.#masquerades) {
-      // Of a daemon that was killed and is not to masquerade any more.
-      await this.#nat.remove()
-      return
-    }
-    const missing = await this.#nat.install()
-    log.write('nat.installed', { device: tun })
-    for (const why of missing) log.write('nat.incomplete', { why })
+    await this.#masquerading.start()
   }
 
   /** Sessions and paths are the core's own affair; the device has its addresses from the start. */
@@ -167,7 +147,7 @@ export class ServerRole implements Role {
 
   async stop(): Promise<void> {
     await this.#peerMtus.idle()
-    if (this.#masquerades) await this.#nat.remove()
+    await this.#masquerading.stop()
   }
 
   #warningOf(nowUs: number, name: string): string {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 /** A client whose uplinks come into the tunnel's networks and leave them while it runs. */
 
 import { setImmediate as turn } from 'node:timers/promises'
@@ -49,7 +50,14 @@ beforeEach(async () => {
     wallUs: clock.wallUs,
   })
   role = new ClientRole(
-    { machine, store, log, tun: 'mptun0', core: coreOptions('client') },
+    {
+      machine,
+      store,
+      log,
+      tun: 'mptun0',
+      core: coreOptions('client'),
+      natMemoPath: join(dirs.runDir, 'mptun0.forward'),
+    },
     await resolveConfig('client', given),
   )
   loop = new Loop({
