@@ -22,7 +22,7 @@ const EVENTS = {
     doc: 'the new configuration is wrong; the old one stays',
   },
   'listen.opened': { level: 'info', doc: 'clients can reach the server here' },
-  'nat.installed': { level: 'info', doc: 'the pools are masqueraded' },
+  'nat.installed': { level: 'info', doc: 'clients, or the machines behind one, are masqueraded' },
   'nat.incomplete': {
     level: 'warning',
     doc: 'the pools are masqueraded, but something is missing',

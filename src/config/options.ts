@@ -72,8 +72,8 @@ export const OPTIONS: readonly Option[] = [
   },
   {
     word: 'nat',
-    roles: SERVER,
-    doc: 'masquerade the pools to the outside: an nftables table of its own, and net.ipv4.ip_forward while it runs',
+    roles: BOTH,
+    doc: "masquerade, on a server clients to the outside, on a client the machines behind it into the tunnel: an nftables table of the daemon's own, and net.ipv4.ip_forward while it runs",
   },
   {
     word: 'uplink',

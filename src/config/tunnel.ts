@@ -40,6 +40,7 @@ interface CommonConfig {
   readonly logFormat: 'text' | 'json'
   readonly probeIntervalUs: number
   readonly keepaliveUs: number
+  readonly nat: boolean
   readonly policy: PolicyConfig
 }
 
@@ -50,7 +51,6 @@ export interface ServerConfig extends CommonConfig {
   readonly pool: Cidr
   /** Nothing: the one that the state directory keeps. */
   readonly pool6: Cidr | undefined
-  readonly nat: boolean
 }
 
 export interface ClientConfig extends CommonConfig {
@@ -92,6 +92,7 @@ function commonConfig(raw: Raw): CommonConfig {
     logFormat: raw['log-format'] ?? 'text',
     probeIntervalUs: raw['probe-interval'] ?? TIMER.probeUs.value,
     keepaliveUs: raw.keepalive ?? TIMER.keepaliveUs.value,
+    nat: raw.nat ?? false,
     policy: {
       mode: raw.mode,
       hash: raw['xmit-hash-policy'],
@@ -110,7 +111,6 @@ function serverConfig(raw: Raw): ServerConfig {
     listen: raw.listen ?? [],
     pool: raw.pool ?? pool(DEFAULT_POOL),
     pool6: raw.pool6,
-    nat: raw.nat ?? false,
   }
 }
 

@@ -15,6 +15,7 @@ import { listDevices, listGateways } from '../net/devices.js'
 import { addressTun, dropRoutes, innerCidrs, raiseTun } from '../net/tundevice.js'
 import type { ServerRecord } from '../store.js'
 import type { Loop } from './loop.js'
+import { Masquerading } from './masquerading.js'
 import { reportPeer } from './report.js'
 import { Resolver } from './resolver.js'
 import { Jobs, policyOf, type Role, type RoleReport, type Surroundings } from './role.js'
@@ -36,6 +37,7 @@ export class ClientRole implements Role {
   readonly #around: Surroundings
   readonly #wanted = new Map<string, UplinkConfig>()
   readonly #jobs: Jobs
+  readonly #masquerading: Masquerading
   readonly #sockets: Sockets
   readonly #resolver: Resolver
   #config: ClientConfig
@@ -77,6 +79,7 @@ export class ClientRole implements Role {
     this.#jobs = new Jobs((error) =>
       around.log.write('addresses.failed', { why: messageOf(error) }),
     )
+    this.#masquerading = new Masquerading(around, config.nat)
     this.#sockets = new Sockets(around, this.core, this.#jobs)
     this.#resolver = new Resolver({
       around,
@@ -94,6 +97,7 @@ export class ClientRole implements Role {
     this.#resolver.start(loop)
     await this.#sockets.look()
     loop.wake()
+    await this.#masquerading.start()
   }
 
   handleFact(nowUs: number, fact: Fact): void {
@@ -210,6 +214,7 @@ export class ClientRole implements Role {
   async stop(): Promise<void> {
     this.#keepUsage()
     await this.#jobs.idle()
+    await this.#masquerading.stop()
   }
 
   /** Nothing to write when nothing is metered. A full disk stops no tunnel. */

@@ -282,8 +282,9 @@ const FIXED = [
   'logFormat',
   'probeIntervalUs',
   'keepaliveUs',
+  'nat',
 ] as const
-const FIXED_SERVER = ['listen', 'pool', 'pool6', 'nat'] as const
+const FIXED_SERVER = ['listen', 'pool', 'pool6'] as const
 const WORD: Readonly<Record<string, string>> = {
   stateDir: 'state-dir',
   runDir: 'run-dir',

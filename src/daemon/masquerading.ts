@@ -10,7 +10,8 @@ export class Masquerading {
   readonly #isWanted: boolean
   readonly #nat: Nat
 
-  constructor(around: Surroundings, isWanted: boolean, pools: readonly Cidr[]) {
+  /** @param pools of a server. */
+  constructor(around: Surroundings, isWanted: boolean, pools?: readonly Cidr[]) {
     const { machine, tun, natMemoPath: memoPath } = around
     this.#around = around
     this.#isWanted = isWanted

@@ -1,6 +1,6 @@
 /**
- * Masquerading of the pools to the outside: one nftables table, named after the tunnel, and IPv4 forwarding.
- * Both are put back at the end; what a killed daemon left is replaced at the next start.
+ * Masquerading, by a server of its pools to the outside and by a client of its own network into the tunnel: one nftables
+ * table, named after the tunnel, and IPv4 forwarding. Both are put back at the end; what a killed daemon left is replaced at the next start.
  */
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,8 @@ import type { Run } from './program.js'
 export interface NatOptions {
   readonly run: Run
   readonly tun: string
-  readonly pools: readonly Cidr[]
+  /** What is masqueraded on its way out; left out: whatever goes into the tunnel. */
+  readonly pools?: readonly Cidr[] | undefined
   /** Where the earlier value of ip_forward is kept, for the case that we are killed. */
   readonly memoPath: string
   /** /proc/sys/net, or a directory that plays its part. */
@@ -68,10 +69,9 @@ export class Nat {
     const table = tableName(tun)
     const device = JSON.stringify(tun)
     const clamp = 'tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu'
-    const masquerade = pools.map(
-      (pool) =>
-        `${pool.family === 4 ? 'ip' : 'ip6'} saddr ${formatCidr(pool)} oifname != ${device} masquerade`,
-    )
+    const outside = (pool: Cidr) =>
+      `${pool.family === 4 ? 'ip' : 'ip6'} saddr ${formatCidr(pool)} oifname != ${device} masquerade`
+    const masquerade = pools?.map(outside) ?? [`oifname ${device} masquerade`]
     return `add table inet ${table}
 delete table inet ${table}
 table inet ${table} {

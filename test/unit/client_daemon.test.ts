@@ -56,6 +56,18 @@ describe('a client', () => {
     expect(machine.engines).toEqual([])
   })
 
+  it('masquerades the machines behind it when it is told to, and takes that back', async () => {
+    joined()
+    const { daemon, ended } = await start(await configOf('client', { uplink: ['eth0'], nat: true }))
+    const isTable = (call: string) => call.includes('oifname "mptun0" masquerade')
+    expect(machine.calls.filter(isTable)).toHaveLength(1)
+    expect(lines.join('')).toContain('nat.installed device=mptun0')
+    machine.calls.splice(0)
+    daemon.end()
+    expect(await ended).toBeUndefined()
+    expect(machine.calls).toContain('nft delete table inet mptun_mptun0')
+  })
+
   it('keeps what metered uplinks have used, and knows it at the next start', async () => {
     const store = joined()
     machine.devices = [listed('wwan0', 3, '192.0.2.6')]

@@ -306,6 +306,15 @@ describe('masquerading', () => {
     expect(forward()).toBe('0')
   })
 
+  it('masquerades on a client whatever goes into the tunnel', async () => {
+    const { run, calls } = scripted({})
+    const sysctls = { memoPath: join(dir, 'memo'), sysctlDir: dir }
+    await new Nat({ run, tun: 'tun.1', ...sysctls }).install()
+    expect(calls[0]).toContain('\n    oifname "tun.1" masquerade\n')
+    expect(calls[0]).not.toContain('saddr')
+    expect(forward()).toBe('1')
+  })
+
   it('puts forwarding back also after a daemon that was killed', async () => {
     const { run } = scripted({})
     await natOf(run).install()
