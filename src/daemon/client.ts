@@ -16,6 +16,7 @@ import { addressTun, dropRoutes, innerCidrs, raiseTun } from '../net/tundevice.j
 import type { ServerRecord } from '../store.js'
 import type { Loop } from './loop.js'
 import { Masquerading } from './masquerading.js'
+import { tellObstacles } from './obstacles.js'
 import { reportPeer } from './report.js'
 import { Resolver } from './resolver.js'
 import { Jobs, policyOf, type Role, type RoleReport, type Surroundings } from './role.js'
@@ -200,14 +201,22 @@ export class ClientRole implements Role {
     this.#loop?.wake()
   }
 
-  report(nowUs: number): RoleReport {
+  async report(nowUs: number): Promise<RoleReport> {
+    const { machine } = this.#around
+    const { peers } = this.core.snapshot()
+    const told = peers.map((peer) => reportPeer(nowUs, peer, [], this.#warning))
+    // What cannot be found out is not told; the rest is.
+    const looked = tellObstacles(machine, told, {
+      servers: this.#resolver.endpoints,
+      familiesOf: (name) => this.#sockets.familiesOf(name),
+    }).catch(() => told)
     return {
       mtuBytes: this.core.mtuBytes,
       addresses: this.#fitting(this.#inner === undefined ? [] : innerCidrs(this.#inner)).map(
         formatCidr,
       ),
       endpoints: this.#resolver.texts(),
-      peers: this.core.snapshot().peers.map((peer) => reportPeer(nowUs, peer, [], this.#warning)),
+      peers: await looked,
     }
   }
 

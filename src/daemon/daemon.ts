@@ -230,7 +230,7 @@ export class Daemon {
       tun: this.#tun,
       uptimeS: Math.floor((nowUs - this.#startedUs) / 1e6),
       sealing: reportSealing(this.#machine.aeads()),
-      ...role.report(nowUs),
+      ...(await role.report(nowUs)),
       ...reportCounts(role.core.snapshot()),
     }
   }

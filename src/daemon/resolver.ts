@@ -24,7 +24,8 @@ export interface ResolverOptions {
 export class Resolver {
   readonly #options: ResolverOptions
   #loop: Loop | undefined
-  #endpoints: readonly ServerEndpoint[] = []
+  /** As they were found last. */
+  endpoints: readonly ServerEndpoint[] = []
   #retryUs = FIRST_RETRY_US
 
   constructor(options: ResolverOptions) {
@@ -39,7 +40,7 @@ export class Resolver {
   /** Names and the addresses that were found for them, without repetition. */
   texts(): string[] {
     const names = this.#options.names().map(({ host, port }) => formatEndpoint(host, port))
-    return [...new Set([...names, ...textsOf(this.#endpoints)])]
+    return [...new Set([...names, ...textsOf(this.endpoints)])]
   }
 
   /** A name server may take seconds to answer: returns at once. */
@@ -73,8 +74,8 @@ export class Resolver {
     }
     const at = textsOf(endpoints).join()
     // What was known before is better than nothing.
-    if (endpoints.length === 0 || at === textsOf(this.#endpoints).join()) return
-    this.#endpoints = endpoints
+    if (endpoints.length === 0 || at === textsOf(this.endpoints).join()) return
+    this.endpoints = endpoints
     log.write('server.resolved', { at })
     this.#options.onFound(nowUs, endpoints)
     this.#loop?.wake()

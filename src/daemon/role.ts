@@ -38,7 +38,7 @@ export interface Role {
   refresh(): void
   /** Applies what can be changed while it runs. */
   reload(config: TunnelConfig): Promise<void>
-  report(nowUs: number): RoleReport
+  report(nowUs: number): Promise<RoleReport>
   /** Called once, after the engine has closed. Never throws. */
   stop(): Promise<void>
 }

@@ -126,7 +126,7 @@ export class ServerRole implements Role {
     this.refresh()
   }
 
-  report(nowUs: number): RoleReport {
+  async report(nowUs: number): Promise<RoleReport> {
     const live = this.core
       .snapshot()
       .peers.map((peer) =>

@@ -39,6 +39,11 @@ export class Sockets {
     this.#uplinks.remove(name)
   }
 
+  /** Families of the sockets that the uplink has. */
+  familiesOf(name: string): readonly Family[] {
+    return this.#uplinks.openFamilies(name)
+  }
+
   /** Looks when the kernel has told all that belongs to a change. */
   lookSoon(nowUs: number): void {
     this.#plan(nowUs + SETTLE_US)

@@ -9,6 +9,7 @@ import {
   type Cidr,
   type Family,
   familyOf,
+  formatAddress,
   leadsOutside,
   networkOf,
   parseAddress,
@@ -78,16 +79,24 @@ export async function listGateways(run: Run): Promise<Gateway[]> {
   return parseGateways(await run('ip', words))
 }
 
+/** Names of the devices over which some route of some table leads there. MPTUN_E_SYSTEM_PROGRAM when iproute2 is missing. */
+export async function listWays(run: Run, address: Uint8Array): Promise<ReadonlySet<string>> {
+  const family = `-${familyOf(address)}`
+  const words = ['-json', family, 'route', 'show', 'table', 'all', 'match', formatAddress(address)]
+  const hops = parseHops(await run('ip', words))
+  return new Set(hops.flatMap(({ dev }) => dev ?? []))
+}
+
 /** Reads what `ip -json route show` prints. */
 export function parseGateways(text: string): Gateway[] {
-  const hops = parseListing(ROUTES, 'route', text).flatMap(({ nexthops, ...own }) => [
-    own,
-    ...nexthops,
-  ])
-  return hops.flatMap(({ gateway = '', dev }) => {
+  return parseHops(text).flatMap(({ gateway = '', dev }) => {
     const address = parseAddress(gateway)
     return address === undefined || dev === undefined ? [] : [{ device: dev, address }]
   })
+}
+
+function parseHops(text: string) {
+  return parseListing(ROUTES, 'route', text).flatMap(({ nexthops, ...own }) => [own, ...nexthops])
 }
 
 /** Reads what `ip -json address show` prints. */

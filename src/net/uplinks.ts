@@ -35,6 +35,11 @@ export class Uplinks {
     return [...this.#watched].flatMap(([name, watched]) => change(name, watched, devices.get(name)))
   }
 
+  /** Families of its sockets. */
+  openFamilies(name: string): readonly Family[] {
+    return [...(this.#watched.get(name)?.open.keys() ?? [])]
+  }
+
   /** A socket could not be opened: tried again at the next update. */
   handleRefused(name: string, family: Family): void {
     this.#watched.get(name)?.open.delete(family)

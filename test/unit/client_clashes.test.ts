@@ -110,10 +110,10 @@ describe("an uplink in the tunnel's network", () => {
     await set('add-uplink wwan0')
     expect(given()).toEqual([IPV6])
     expect(lines.join('')).toContain('would cut off 10.77.0.9, which the uplink wwan0 needs')
-    expect(role.report(0).addresses).toEqual(['fd77::2/64'])
+    expect((await role.report(0)).addresses).toEqual(['fd77::2/64'])
     await set('remove-uplink wwan0')
     expect(given()).toEqual([IPV4, IPV6])
-    expect(role.report(0).addresses).toEqual(['10.77.0.2/24', 'fd77::2/64'])
+    expect((await role.report(0)).addresses).toEqual(['10.77.0.2/24', 'fd77::2/64'])
   })
 
   it('is seen when it comes there later, and when it goes', async () => {

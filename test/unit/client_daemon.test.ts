@@ -169,6 +169,24 @@ describe('a client', () => {
     await eventually(() => expect(machine.sockets).toEqual(['4 wwan0', '4 wwan0']))
   })
 
+  it('says what of this machine is in the way of an uplink that gets no answer', async () => {
+    joined()
+    const strict = new Set<string>()
+    machine.devices = [listed('eth0', 2, '192.0.2.5'), listed('wwan0', 7, '192.0.2.6')]
+    machine.routes = [{ dst: 'default', nexthops: [{ gateway: '192.0.2.1', dev: 'eth0' }] }]
+    replaceMachine({ ...machine, isStrictlyFiltered: (name) => strict.has(name) })
+    await start(await client('eth0', 'wwan0'))
+    await eventually(async () =>
+      expect(await why('wwan0')).toMatch(
+        /^no answer .*; no route leads over wwan0 to 198\.51\.100\.1: .* dev wwan0 /,
+      ),
+    )
+    expect(machine.calls).toContain('ip -json -4 route show table all match 198.51.100.1')
+    expect(await why('eth0')).toBe('no answer from the other side yet')
+    strict.add('eth0')
+    expect(await why('eth0')).toContain('strict reverse path filtering may drop')
+  })
+
   it('tries a socket again that was refused', async () => {
     joined()
     machine.devices = [listed('eth0', 2, '192.0.2.5')]

@@ -116,7 +116,7 @@ export function testMachine(): TestMachine {
       machine.calls.push([program, ...args].join(' '))
       if (args[0] !== '-json') return ''
       if (args.includes('exact')) return '[]'
-      if (args[1] === 'route') return JSON.stringify(machine.routes)
+      if (args.includes('route')) return JSON.stringify(machine.routes)
       return JSON.stringify(args.includes('dev') ? [{ addr_info: [] }] : machine.devices)
     },
     lookup: async () => ['198.51.100.1'],
