@@ -1,5 +1,5 @@
 /** The MTU inside the tunnel: what passes every path of a peer whole. */
-import { FEATURE } from '../wire.js'
+import { FEATURE, LIMIT } from '../wire.js'
 import type { Context } from './context.js'
 import {
   type Family,
@@ -36,7 +36,10 @@ export class InnerMtu {
     this.#peer = peer
   }
 
-  /** Undefined until some path has shown what it passes. */
+  /**
+   * Undefined until some path has shown what it passes. One that does not even pass the least MTU counts for nothing:
+   * with it as well a full packet would go there in two fragments.
+   */
   get bytes(): number | undefined {
     const known = [...this.#paths.values()].flatMap(({ bytes }) => bytes ?? [])
     return known.length === 0 ? undefined : Math.min(...known)
@@ -44,9 +47,15 @@ export class InnerMtu {
 
   /** A sentence for people about a path that passes less than such paths usually do. */
   told(path: number): string | undefined {
-    const { bytes, family = 4 } = this.#paths.get(path) ?? {}
+    const probed = this.#paths.get(path)
+    if (probed === undefined) return undefined
+    const { bytes, family, search } = probed
+    if (bytes === undefined) {
+      if (!search.isSettled) return undefined
+      return `has passed no inner packet of ${LIMIT.leastMtu.value} octets whole: full ones go in fragments there, if at all`
+    }
     const usual = innerBytes(LARGEST_PATH_MTU_BYTES - HEADER_BYTES[family])
-    if (bytes === undefined || bytes >= usual) return undefined
+    if (bytes >= usual) return undefined
     return `passes inner packets of up to ${bytes} octets whole`
   }
 

@@ -43,6 +43,17 @@ it('is that of the narrowest path', async () => {
   ])
 })
 
+it('is not made less by a path that fragments full packets in any case, which is told', async () => {
+  await open({ mtuBytes: 1492 }, { mtuBytes: 1300 })
+  pair!.runFor(10 * SECOND)
+  expect(mtus(pair!)).toMatchObject({ client: 1432 })
+  const notes = pair!.client.core.snapshot().peers[0]!.paths.map((path) => path.notes)
+  expect(notes).toEqual([
+    ['passes inner packets of up to 1432 octets whole'],
+    [expect.stringContaining('has passed no inner packet of 1280 octets whole')],
+  ])
+})
+
 it.each([1, 2, 3])('is found through losses, seed %d', async (seed) => {
   const link = { ...LINK, loss: 0.05 }
   pair = await Pair.open({ seed, uplinks: [{ link, mtuBytes: 1460 }], warmUpUs: 10 * SECOND })
