@@ -5,6 +5,7 @@ import { DEFAULT_POLICY } from '../core/policy.js'
 import { AEAD, LIMIT } from '../wire.js'
 import { BONDING_REFUSED, HASHES, MODES, RESELECTS, wordOf } from './bonding.js'
 import { suggestion } from './spelling.js'
+import { UPLINK_KEYS } from './uplink.js'
 
 export type Role = 'server' | 'client'
 
@@ -179,6 +180,11 @@ export function findOption(role: Role, key: string): Option | string {
   if (option !== undefined) return `"${key}" belongs to a ${option.roles[0]}, this is a ${role}`
   const reason = BONDING_REFUSED[word]
   if (reason !== undefined) return `the bonding driver's ${key} has no meaning here: ${reason}`
+  if (UPLINK_KEYS.includes(word)) {
+    return role === 'client'
+      ? `"${key}" is said of an uplink; put it into the table [[uplink]] that has its name`
+      : `"${key}" belongs to an uplink of a client, this is a server`
+  }
   const words = optionsOf(role).map((each) => each.word)
   return `unknown key "${key}"${suggestion(word, words)}; accepted are ${words.join(', ')}`
 }

@@ -3,10 +3,11 @@
 import * as v from 'valibot'
 import { configError } from '../errors.js'
 import { AEAD, LIMIT } from '../wire.js'
-import { mode, primaryReselect, xmitHash } from './bonding.js'
+import { mode, primaryReselect, wordOf, xmitHash } from './bonding.js'
 import type { GivenOptions } from './file.js'
+import { OPTIONS } from './options.js'
 import { suggestion } from './spelling.js'
-import { INTENTS, TRAITS, uplink } from './uplink.js'
+import { INTENTS, named, UPLINK_KEYS, uplink } from './uplink.js'
 import {
   choice,
   deviceName,
@@ -62,22 +63,30 @@ function describe(value: unknown): string {
   return typeof value === 'object' ? 'a table' : String(value)
 }
 
-const UPLINK_KEYS = ['name', ...Object.keys(TRAITS), 'intent', 'standby', 'metered']
-
 /** A table [[uplink]] as the words of the command line. */
 function uplinkWords(value: unknown): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return scalar(value)
-  const words: string[] = []
-  for (const [key, inner] of Object.entries(value)) {
-    if (!UPLINK_KEYS.includes(key)) {
-      const hint = suggestion(key, UPLINK_KEYS)
-      throw new Unacceptable(`unknown key "${key}"${hint}; accepted are ${UPLINK_KEYS.join(', ')}`)
-    }
-    if (key === 'name') continue
-    if (key === 'standby' || key === 'metered') words.push(...(onOff(inner) ? [key] : []))
-    else words.push(key === 'intent' ? intentWord(scalar(inner)) : `${key}=${scalar(inner)}`)
+  if (!('name' in value)) throw new Unacceptable('it has no name; give one, such as name = "eth0"')
+  const words = Object.entries(value).flatMap(([key, inner]) => {
+    if (!UPLINK_KEYS.includes(key)) throw new Unacceptable(unknownKey(key))
+    if (key === 'name') return []
+    return named(key, (found: unknown) => uplinkWord(key, found), inner)
+  })
+  return [named('name', scalar, value.name), ...words].join(',')
+}
+
+function uplinkWord(key: string, value: unknown): string[] {
+  if (key === 'standby' || key === 'metered') return onOff(value) ? [key] : []
+  return [key === 'intent' ? intentWord(scalar(value)) : `${key}=${scalar(value)}`]
+}
+
+/** In TOML whatever stands below the head of a table is the table's. */
+function unknownKey(key: string): string {
+  if (OPTIONS.some(({ word }) => word === wordOf(key))) {
+    return `"${key}" is said of the tunnel, not of an uplink; put it above the first [[uplink]]`
   }
-  return [scalar((value as { name?: unknown }).name), ...words].join(',')
+  const hint = suggestion(key, UPLINK_KEYS)
+  return `unknown key "${key}"${hint}; accepted are ${UPLINK_KEYS.join(', ')}`
 }
 
 /** Among the words of an uplink an intent stands by itself. */

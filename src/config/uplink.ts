@@ -107,6 +107,15 @@ const SWITCHES: Readonly<Record<string, Partial<UplinkTraits>>> = {
   ...Object.fromEntries(INTENTS.map((intent) => [intent, { intent }])),
 }
 
+/** What the table [[uplink]] of the file takes. */
+export const UPLINK_KEYS: readonly string[] = [
+  'name',
+  ...Object.keys(TRAITS),
+  'intent',
+  'standby',
+  'metered',
+]
+
 /** What may stand behind the name of an uplink. */
 const TRAIT_FORMS: readonly string[] = [
   ...Object.entries(TRAITS).map(([word, { shape }]) => `${word}=${shape}`),
@@ -144,9 +153,10 @@ function nameOf(word: string): string {
   return INTENTS.includes(key as Intent) ? 'intent' : key
 }
 
-function named<T>(name: string, reader: Reader<T>, text: string): T {
+/** Reads a value; a refusal says of what it is. */
+export function named<F, T>(name: string, reader: (found: F) => T, found: F): T {
   try {
-    return reader(text)
+    return reader(found)
   } catch (error) {
     if (error instanceof Unacceptable) throw new Unacceptable(`${name}: ${error.message}`)
     throw error

@@ -218,6 +218,16 @@ describe('a refusal', () => {
       '[[uplink]]\nname = "a"\n[[uplink]]\nname = "b"\nwieght = 3',
       'c.toml:3: uplink[1]: unknown key',
     ],
+    ['[[uplink]]\nweight = 2', 'c.toml:1: uplink[0]: it has no name; give one, such as name ='],
+    ['[[uplink]]\nname = "a"\nstandby = "no"', 'uplink[0]: standby: found "no", accepted is true'],
+    [
+      '[[uplink]]\nname = "a"\nroute = "default"',
+      'uplink[0]: "route" is said of the tunnel, not of an uplink; put it above the first [[uplink]]',
+    ],
+    [
+      'uplink = "a"\nbudget-day = "1GB"',
+      'c.toml:2: "budget-day" is said of an uplink; put it into the table [[uplink]]',
+    ],
     ['uplink = ["a", "a"]', 'MPTUN_E_CONFIG_UPLINK c.toml:1: uplink[1]: a is given twice'],
     ['uplink = ["a", "mptun0"]', "c.toml:1: uplink[1]: mptun0 is the tunnel's own device"],
     ['uplink = "a"\nroute = ["10.0.0.0"]', 'accepted is default, or a network such as'],
