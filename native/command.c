@@ -170,15 +170,26 @@ static bool datagram_send(struct mp_tunnel *tunnel, const struct mp_cmd_datagram
   return true;
 }
 
-static uint8_t quickest_path(const struct mp_peer *peer)
+/* One that answers comes first, whatever its round trip: of one that never did that is 0. */
+static bool is_better(const struct mp_path *path, const struct mp_path *than)
+{
+  const int works = path->heard + path->heard_by_peer;
+  const int than_works = than->heard + than->heard_by_peer;
+  if (works != than_works)
+    return works > than_works;
+  if (path->rtt.smoothed_us == 0 || than->rtt.smoothed_us == 0)
+    return path->rtt.smoothed_us > than->rtt.smoothed_us;
+  return path->rtt.smoothed_us < than->rtt.smoothed_us;
+}
+
+static uint8_t best_path(const struct mp_peer *peer)
 {
   uint8_t best = MP_CROSSING_NO_PATH;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     const struct mp_path *path = &peer->paths[id];
     if (!path->exists || (peer->usable && !(peer->usable & mp_path_bit(id))))
       continue;
-    if (best == MP_CROSSING_NO_PATH ||
-        path->rtt.smoothed_us < peer->paths[best].rtt.smoothed_us)
+    if (best == MP_CROSSING_NO_PATH || is_better(path, &peer->paths[best]))
       best = id;
   }
   return best;
@@ -190,7 +201,7 @@ static bool control_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t
   if (!payload || length > MP_LIMIT_CONTROL_BYTES)
     return false;
   if (path >= MP_LIMIT_PATHS)
-    path = quickest_path(peer);
+    path = best_path(peer);
   if (path != MP_CROSSING_NO_PATH)
     mp_out_push(tunnel, peer, path, MP_MSG_CONTROL, 0, 0, payload, length);
   return true;
