@@ -83,14 +83,21 @@ describe('the mode adaptive', () => {
     later(250 * MS)
   }
   const use = () => peer.handleEvent(nowUs, { kind: 'peerUse', peer: ID, inUse: 1 })
-
-  it('leaves a path out of bulk that is far behind, and says so', () => {
+  const useTwo = () => {
     policy({ mode: 'adaptive' }, {}, {})
     know(0, 1)
     alive(0, 1)
     use()
-    expect(plans().at(-1)).toEqual([0, 1])
+  }
+  /** The second of two paths becomes too slow for bulk. */
+  const fallBehind = () => {
     for (let i = 0; i < 6; i++) sample(0, {}, { txSkewUs: 300 * MS })
+  }
+
+  it('leaves a path out of bulk that is far behind, and says so', () => {
+    useTwo()
+    expect(plans().at(-1)).toEqual([0, 1])
+    fallBehind()
     expect(plans()).toEqual([[0]])
     expect(snapshotOf(1)).toMatchObject({
       state: 'up',
@@ -120,11 +127,8 @@ describe('the mode adaptive', () => {
   })
 
   it('forgets what it knew of paths when one of them is left alone', () => {
-    policy({ mode: 'adaptive' }, {}, {})
-    know(0, 1)
-    alive(0, 1)
-    use()
-    for (let i = 0; i < 6; i++) sample(0, {}, { txSkewUs: 300 * MS })
+    useTwo()
+    fallBehind()
     expect(plans().at(-1)).toEqual([0])
     peer.removePath(0)
     expect(plans()).toEqual([[1]])
@@ -134,10 +138,7 @@ describe('the mode adaptive', () => {
   })
 
   it('takes no path in that stops all the time, and says so', () => {
-    policy({ mode: 'adaptive' }, {}, {})
-    know(0, 1)
-    alive(0, 1)
-    use()
+    useTwo()
     for (let i = 0; i < 3; i++) sample(0, {}, { suspicions: 4 * i })
     expect(plans().at(-1)).toEqual([0])
     expect(snapshotOf(1)).toMatchObject({
@@ -165,11 +166,8 @@ describe('the mode adaptive', () => {
   })
 
   it('forgets what it knew with the session, and with the mode', () => {
-    policy({ mode: 'adaptive' }, {}, {})
-    know(0, 1)
-    alive(0, 1)
-    use()
-    for (let i = 0; i < 6; i++) sample(0, {}, { txSkewUs: 300 * MS })
+    useTwo()
+    fallBehind()
     expect(plans().at(-1)).toEqual([0])
     policy({ mode: 'balance-rr' }, {}, {})
     expect(plans()).toEqual([[0, 1]])
