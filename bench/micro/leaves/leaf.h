@@ -22,7 +22,8 @@ struct leaf {
 #define LEAF_PACKET_BYTES 1400u
 
 extern const struct leaf classify_leaves[], order_leaves[], queue_leaves[], offload_leaves[],
-    corridor_leaves[], way_leaves[], sealing_leaves[]; /* each ends with one without a name */
+    corridor_leaves[], way_leaves[], clients_leaves[],
+    sealing_leaves[]; /* each ends with one without a name */
 
 /* packet.c APIs: */
 

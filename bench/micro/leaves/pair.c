@@ -33,9 +33,9 @@ static struct mp_seal_context *open_sealing(bool for_sealing)
 }
 
 /* One key for both directions: nothing is secret here. */
-static void seal_anew(struct mp_tunnel *tunnel)
+static void seal_anew(struct mp_peer *peer)
 {
-  struct mp_epoch *const *slot = tunnel->peers[0]->epochs;
+  struct mp_epoch *const *slot = peer->epochs;
   while (!*slot)
     slot++;
   struct mp_epoch *epoch = *slot;
@@ -59,13 +59,19 @@ static unsigned take_packets(void *context, struct mp_packet *const *taken, unsi
   return count;
 }
 
-void leaf_pair_open(struct pair *pair, uint8_t paths)
+void leaf_pair_cut(struct pair *pair)
 {
-  pair_open_carrying(pair, paths);
   struct mp_tunnel *tunnels[] = {pair->client.tunnel, pair->server.tunnel};
   for (unsigned i = 0; i < 2; i++) {
     tunnels[i]->ports.udp_send = take_datagrams;
     tunnels[i]->ports.tun_write = take_packets;
-    seal_anew(tunnels[i]);
+    for (unsigned j = 0; j < tunnels[i]->peer_count; j++)
+      seal_anew(tunnels[i]->peers[tunnels[i]->peer_ids[j]]);
   }
+}
+
+void leaf_pair_open(struct pair *pair, uint8_t paths)
+{
+  pair_open_carrying(pair, paths);
+  leaf_pair_cut(pair);
 }
