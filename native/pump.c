@@ -12,7 +12,7 @@
 /* Of a path that is slower by more it is not known by how much. */
 #define FOLLOWS_MOST_US 250000
 /* What a path carries within so long goes there together, where that is more than a packet: below 480
- * Mbit/s a path is chosen for each. */
+ * Mbit/s a path is chosen for each. The only path takes what it has room for. */
 #define RUN_US 50u
 
 /* ---- Sending ---- */
@@ -322,10 +322,11 @@ static uint32_t followers(struct mp_tunnel *tunnel, const struct mp_peer *peer, 
 
 /* Sends a packet from the queue on a path, and those behind it that go together. */
 static void fly_run(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class,
-                    uint8_t id, struct mp_queued *packets)
+                    uint8_t id, bool is_only, struct mp_queued *packets)
 {
   struct mp_queue *queue = peer->adaptive->queue;
-  uint64_t left = mp_choice_capacity(&peer->adaptive->lanes[id].window) * RUN_US / 1000000;
+  uint64_t left = is_only ? UINT32_MAX
+                          : mp_choice_capacity(&peer->adaptive->lanes[id].window) * RUN_US / 1000000;
   bool goes_on;
   do {
     const uint32_t bytes = mp_segments_length(&packets->load->segments, packets->index);
@@ -358,11 +359,10 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   struct mp_adaptive *adaptive = peer->adaptive;
   if (!mp_queue_waits(adaptive->queue, class))
     return false;
-  uint16_t paths = mp_choice_wide(peer);
-  if (class == MP_QUEUE_NARROW) {
-    const uint8_t best = mp_choice_quickest_of(tunnel, peer, mp_choice_narrow(peer));
-    paths = best == MP_CROSSING_NO_PATH ? 0 : mp_path_bit(best);
-  }
+  uint16_t paths = class == MP_QUEUE_NARROW ? mp_choice_narrow(peer) : mp_choice_wide(peer);
+  const bool is_only = (paths & (paths - 1)) == 0;
+  if (class == MP_QUEUE_NARROW && !is_only)
+    paths = mp_path_bit(mp_choice_quickest_of(tunnel, peer, paths));
   uint16_t able = ready(tunnel, peer, paths, 0);
   if (class == MP_QUEUE_WIDE)
     able = worthwhile(tunnel, peer, paths, able);
@@ -379,7 +379,7 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
     id = mp_choice_slowest(tunnel, peer, able, mp_choice_near_us(peer));
   if (id == MP_CROSSING_NO_PATH)
     id = mp_choice_quickest_of(tunnel, peer, able);
-  fly_run(tunnel, peer, class, id, &packet);
+  fly_run(tunnel, peer, class, id, is_only, &packet);
   return true;
 }
 
