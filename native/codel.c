@@ -4,6 +4,12 @@
  * section 5.5. */
 #define MEMORY_INTERVALS 16
 
+/* A sender that heeds a signal lets the queue drain of more than this share of what it was: CUBIC of 3/10
+ * of its window, NewReno of half, of which what is under way is no part of the queue. */
+#define HEEDED_SHARE 8u
+/* Signals of no use are never rarer than one in half as many intervals. */
+#define UNHEEDED_MOST 64u
+
 /* Intervals after which patience compares the next with the one before: a queue that grows for a second
  * has its greatest least wait in the fifth, and its sender may make bursts. Of 8 Mbit/s over two links of
  * 6, of which each is cut for a second every ten, 3 to 6 packets in eight cuts are dropped with three, and
@@ -46,6 +52,7 @@ static void begin(struct mp_codel *codel, uint32_t interval_us, uint64_t now_us)
   codel->last_count = codel->count;
   codel->next_us = now_us + control_law(interval_us, codel->count);
   codel->signalling = true;
+  codel->unheeded = 0;
 }
 
 /* A queue stands: whether this packet is to be a signal. */
@@ -67,6 +74,34 @@ bool mp_codel_above(struct mp_codel *codel, uint32_t interval_us, uint64_t now_u
   if (codel->first_above_us == 0)
     codel->first_above_us = now_us + interval_us;
   return now_us >= codel->first_above_us && signal(codel, interval_us, now_us);
+}
+
+/* The last signal has brought nothing, and it is not time for another all the same. */
+static bool is_spared(struct mp_codel *codel, uint32_t waited_ms)
+{
+  if (waited_ms * HEEDED_SHARE < codel->most_ms * (HEEDED_SHARE - 1)) {
+    codel->unheeded = 0;
+    return false;
+  }
+  const unsigned intervals = codel->unheeded + 1u;
+  codel->unheeded = (intervals < UNHEEDED_MOST ? intervals : UNHEEDED_MOST / 2) & 0x7f;
+  return intervals == 1 || (intervals & (intervals - 1)) != 0;
+}
+
+bool mp_codel_above_sparingly(struct mp_codel *codel, uint32_t interval_us, uint64_t waited_us,
+                              uint64_t now_us)
+{
+  const uint16_t waited_ms = waited_us / 1000 < UINT16_MAX ? (uint16_t)(waited_us / 1000) : UINT16_MAX;
+  if (waited_ms > codel->most_ms)
+    codel->most_ms = waited_ms;
+  if (codel->signalling && now_us >= codel->next_us && is_spared(codel, waited_ms)) {
+    codel->next_us = now_us + interval_us;
+    return false;
+  }
+  if (!mp_codel_above(codel, interval_us, now_us))
+    return false;
+  codel->most_ms = waited_ms;
+  return true;
 }
 
 /* Looks at the end of each interval at how the least wait went on. */

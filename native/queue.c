@@ -263,15 +263,18 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
     shed(queue);
 }
 
-/* Whether CoDel takes a packet of this load, the last that was handed out, for a signal. */
+/* Whether CoDel takes a packet of this load, the last that was handed out, for a signal. Where flows are
+ * narrow its interval is as short as the round trip of a path, and an answer may take longer. */
 static bool is_signal(struct mp_queue *queue, struct bucket *bucket, const struct mp_load *load,
                       uint64_t now_us)
 {
   const struct mp_queue_law *law = &queue->lanes[bucket->class].law;
   const uint64_t waited_us = now_us > load->since_us ? now_us - load->since_us : 0;
-  return load->patient ? mp_codel_judge_patiently(&bucket->codel, &PATIENT, LATE_US, waited_us,
-                                                  bucket->bytes, now_us)
-                       : mp_codel_judge(&bucket->codel, law, waited_us, bucket->bytes, now_us);
+  if (load->patient)
+    return mp_codel_judge_patiently(&bucket->codel, &PATIENT, LATE_US, waited_us, bucket->bytes, now_us);
+  if (bucket->class == MP_QUEUE_WIDE && !load->ecn_capable)
+    return mp_codel_judge_sparingly(&bucket->codel, law, waited_us, bucket->bytes, now_us);
+  return mp_codel_judge(&bucket->codel, law, waited_us, bucket->bytes, now_us);
 }
 
 /* Whether a packet that was handed out may go; otherwise it is dropped. */

@@ -120,6 +120,79 @@ static void what_little_is_left_behind_is_no_standing_queue(void)
   CHECK(mp_codel_judge(&codel, &law, SECOND, MP_CODEL_MTU_BYTES + 1, 11 * SECOND));
 }
 
+/* Judges sparingly a packet every STEP_US. What waits is `waited_us`, and `heeded_us` less from 50 ms after
+ * each signal on. */
+static unsigned sparing_signals(struct mp_codel *codel, uint64_t waited_us, uint64_t heeded_us,
+                                uint64_t from_us, uint64_t to_us, uint64_t *at_us, unsigned most)
+{
+  unsigned count = 0;
+  uint64_t drains_us = UINT64_MAX;
+  for (uint64_t now_us = from_us; now_us < to_us; now_us += STEP_US) {
+    if (now_us >= drains_us) {
+      waited_us -= heeded_us;
+      drains_us = UINT64_MAX;
+    }
+    if (!mp_codel_judge_sparingly(codel, &law, waited_us, ENOUGH, now_us))
+      continue;
+    if (count < most)
+      at_us[count] = now_us;
+    count++;
+    drains_us = now_us + 50 * MS;
+  }
+  return count;
+}
+
+static void signals_of_no_use_become_rare(void)
+{
+  enum { MOST = 8 };
+  uint64_t at_us[MOST] = {0};
+  struct mp_codel codel = {0};
+  REQUIRE(sparing_signals(&codel, 110 * MS, 0, SECOND, 20 * SECOND, at_us, MOST) >= MOST);
+  CHECK_EQ(at_us[0], SECOND + law.interval_us);
+  CHECK_EQ(at_us[1], at_us[0] + 2 * law.interval_us);
+  for (unsigned n = 2; n <= 5; n++) {
+    const uint64_t gap_us = at_us[n] - at_us[n - 1];
+    CHECK(gap_us > ((1ull << (n - 1)) - 1) * law.interval_us);
+    CHECK(gap_us <= (1ull << (n - 1)) * law.interval_us);
+  }
+}
+
+/* Not for ever: a sender may begin to heed them. */
+static void signals_of_no_use_go_on(void)
+{
+  struct mp_codel codel = {0};
+  (void)sparing_signals(&codel, 110 * MS, 0, SECOND, 60 * SECOND, NULL, 0);
+  for (uint64_t minute = 1; minute < 10; minute++) {
+    const uint64_t from_us = minute * 60 * SECOND;
+    CHECK(sparing_signals(&codel, 110 * MS, 0, from_us, from_us + 60 * SECOND, NULL, 0) >= 10);
+  }
+}
+
+static void signals_that_are_heeded_follow_the_law(void)
+{
+  enum { MOST = 4 };
+  uint64_t at_us[MOST] = {0};
+  struct mp_codel codel = {0};
+  /* By more than an eighth each. */
+  REQUIRE(sparing_signals(&codel, 110 * MS, 14 * MS, SECOND, 2 * SECOND, at_us, MOST) >= MOST);
+  double expected_us = (double)(SECOND + law.interval_us);
+  for (unsigned n = 0; n < MOST; n++) {
+    CHECK(fabs((double)at_us[n] - expected_us) <= STEP_US + 2.0 * n);
+    expected_us += (double)law.interval_us / sqrt(n + 1);
+  }
+}
+
+/* Slow start: what waits has doubled by the time the answer comes. */
+static void what_has_grown_before_it_drains_was_heeded(void)
+{
+  struct mp_codel codel = {0};
+  REQUIRE(sparing_signals(&codel, 110 * MS, 0, SECOND, 1101 * MS, NULL, 0) == 1);
+  CHECK_EQ(sparing_signals(&codel, 220 * MS, 0, 1101 * MS, 1150 * MS, NULL, 0), 0);
+  uint64_t at_us = 0;
+  REQUIRE(sparing_signals(&codel, 154 * MS, 0, 1150 * MS, 1250 * MS, &at_us, 1) == 1);
+  CHECK_EQ(at_us, 1200 * MS);
+}
+
 /* Signals of a patient law, while the wait goes evenly from one length to another. */
 static unsigned patient_signals(struct mp_codel *codel, uint64_t wait_us, uint64_t last_wait_us,
                                 uint64_t from_us, uint64_t to_us)
@@ -191,6 +264,10 @@ int main(void)
   RUN(the_rate_is_remembered_for_sixteen_intervals);
   RUN(the_memory_can_shrink);
   RUN(what_little_is_left_behind_is_no_standing_queue);
+  RUN(signals_of_no_use_become_rare);
+  RUN(signals_of_no_use_go_on);
+  RUN(signals_that_are_heeded_follow_the_law);
+  RUN(what_has_grown_before_it_drains_was_heeded);
   RUN(patience_leaves_alone_what_drains);
   RUN(patience_ends_with_what_stands);
   RUN(patience_ends_with_what_is_late_anyway);

@@ -37,6 +37,20 @@ static void codel_drops_more_and_more_while_the_queue_stands(void)
   CHECK(queue_finish());
 }
 
+/* Its sender goes on as before: what it loses is of no use. A mark costs it nothing. */
+static void codel_drops_less_of_a_wide_flow_that_does_not_heed_it(void)
+{
+  uint64_t signals[2];
+  for (int is_marking = 0; is_marking < 2; is_marking++) {
+    queue_start();
+    mp_queue_limit(queue, 100u << 20);
+    signals[is_marking] = congest(MP_QUEUE_WIDE, is_marking, SECOND, 7 * SECOND);
+    CHECK(queue_finish());
+  }
+  CHECK(signals[0] >= 3 && signals[0] <= 6); /* in twenty intervals */
+  CHECK(signals[1] >= 40);
+}
+
 static void codel_marks_where_it_may(void)
 {
   uint64_t dropped = 0;
@@ -222,6 +236,7 @@ static void moving_keeps_the_order_and_what_codel_knows(void)
 int main(void)
 {
   RUN(codel_drops_more_and_more_while_the_queue_stands);
+  RUN(codel_drops_less_of_a_wide_flow_that_does_not_heed_it);
   RUN(codel_marks_where_it_may);
   RUN(codel_leaves_a_short_queue_alone);
   RUN(each_class_has_its_law);

@@ -182,6 +182,30 @@ describe.each(
   })
 })
 
+describe('BBR beside a flow, when the quicker of two links is cut', () => {
+  /** It goes on as before for ten round trips, whatever it loses; each loss holds up what is behind it. */
+  it('gets nine tenths of what is left in the next second', async () => {
+    const [quick, slow] = [
+      { mbit: 20, delayMs: 10 },
+      { mbit: 20, delayMs: 25 },
+    ]
+    const shares: number[] = []
+    for (const warmUpUs of [2 * SECOND, ...OTHER_STARTS_US]) {
+      const pair = await open([quick, slow], warmUpUs)
+      const stream = pair.stream({ congestion: 'bbr' })
+      pair.flow(FLOW)
+      pair.runFor(8 * SECOND)
+      const before = stream.stats().deliveredBytes
+      pair.cut(0)
+      pair.runFor(SECOND)
+      const most = (slow.mbit - FLOW_MBIT) * MBIT * (PAYLOAD_BYTES / WIRE_BYTES)
+      shares.push((stream.stats().deliveredBytes - before) / most)
+      pair.close()
+    }
+    expect(middle(shares)).toBeGreaterThanOrEqual(0.9)
+  })
+})
+
 describe('the farther of two links beside CUBIC', () => {
   /** For which CUBIC has halved its window for the other link alone, and not grown again. */
   it.each([3050, 4940, 5990])(
