@@ -9,7 +9,7 @@
  * behind.c    what has been overtaken on its path for too long
  * haste.c     flows that would rather miss a packet than wait for it
  * far.c       paths out of a flow's reach, by stretch.c (its round trip) and gather.c (its acknowledgements)
- * acks.c      acknowledgements that wait on their way in, see gather.h and ackfilter.h
+ * acks.c      acknowledgements that wait on their way in, see gather.h, ackfilter.h and luck.h
  * report.c    feedback, written for the peer
  * reported.c  feedback, read from it
  * doubt.c     paths without progress
@@ -24,7 +24,8 @@
  * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c,
  *             losses.c and trial.c make of them
  * pacer.c     how fast it may go
- * ackfilter.c whose acknowledgements are thinned; gather.c whose are gathered; ack.c reads them
+ * ackfilter.c whose acknowledgements are thinned; gather.c whose are gathered; luck.c which came too soon;
+ *             ack.c reads them
  *
  * scheduling: a flow is thin until it has shown otherwise. When it has been so for a while its packets
  * are delivered on arrival, but for TCP's: their receiver could do nothing with them before the missing
@@ -42,6 +43,7 @@
 #include "gather.h"
 #include "haste.h"
 #include "load.h"
+#include "luck.h"
 #include "queue.h"
 #include "sparse.h"
 #include "stretch.h"
@@ -66,6 +68,7 @@ struct mp_adaptive_flow {
   bool bulky;             /* has shown that it is not thin */
   uint8_t path;           /* of its last narrow packet */
   struct mp_haste haste;
+  struct mp_luck_flow sent; /* of TCP: when */
 };
 
 /* A path as the scheduler sees it. */
@@ -131,6 +134,7 @@ struct mp_adaptive {
   struct mp_stretch stretch;
   struct mp_gather gather;
   struct mp_ackfilter acks;
+  struct mp_luck luck;
   struct mp_lane lanes[MP_LIMIT_PATHS];
   struct mp_sparse flows;      /* struct mp_adaptive_flow, of each bucket that sent something */
   struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */

@@ -208,7 +208,8 @@ enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint
 }
 
 /* A packet of TCP with so many octets of data. */
-static void note_sequence(struct mp_adaptive_flow *flow, const struct mp_load *load, uint32_t octets)
+static void note_sequence(struct mp_adaptive_flow *flow, const struct mp_load *load, uint32_t octets,
+                          uint64_t now_us)
 {
   const uint32_t ip_header = load->bytes[0] >> 4 == 4 ? (load->bytes[0] & 15u) * 4u : 40u;
   if (load->length < ip_header + TCP_DATA_OFFSET)
@@ -218,6 +219,7 @@ static void note_sequence(struct mp_adaptive_flow *flow, const struct mp_load *l
   const uint32_t to = from + octets;
   if (!flow->bulky || (int32_t)(to - flow->sent_to) > 0)
     flow->sent_to = to;
+  mp_luck_sent(&flow->sent, to, now_us);
 }
 
 bool mp_class_is_level(const struct mp_adaptive_flow *flow, uint64_t now_us)
@@ -241,7 +243,7 @@ void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t
     flow->recent_octets += octets;
     flow->recent_packets += load->segments.count;
     if (mp_class_protocol(load->bytes) == MP_PROTOCOL_TCP)
-      note_sequence(flow, load, octets);
+      note_sequence(flow, load, octets, now_us);
     if (flow->recent_octets > BULKY_OCTETS || flow->recent_packets > BULKY_PACKETS)
       flow->bulky = true;
   }

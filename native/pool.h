@@ -18,6 +18,7 @@ struct mp_packet {
   uint8_t *bytes;         /* the inner packet */
   uint32_t length;
   uint64_t sent_us;       /* sender's clock, unwrapped */
+  uint64_t due_us;        /* of one that waits as in luck.h */
   uint8_t path;           /* path it came on */
   bool loan;              /* `bytes` are the present batch's, the struct is the caller's */
   bool partial;           /* the transport checksum is partial, see offload.h */

@@ -163,8 +163,10 @@ uint64_t mp_window_pto_us(const struct mp_window *w)
 void mp_window_rest(struct mp_window *w, int64_t delay_us, uint64_t asked_us, uint64_t now_us)
 {
   const bool is_before = w->load.before_us < asked_us && asked_us < w->load.from_us;
-  if (is_before || w->load.to_us < asked_us)
-    mp_standing_rest(&w->standing, delay_us, asked_us, now_us);
+  if (!is_before && w->load.to_us >= asked_us)
+    return;
+  mp_standing_rest(&w->standing, delay_us, asked_us, now_us);
+  mp_rest_note(&w->turns, (int64_t)(now_us - asked_us), 0, asked_us);
 }
 
 void mp_window_suspect(struct mp_window *w, uint64_t now_us)

@@ -60,6 +60,7 @@ struct mp_window {
   struct mp_lowest rtts;
   uint32_t min_rtt_us;
   struct mp_standing standing;
+  struct mp_rest turns; /* round trips of probes that nothing of ours was before */
   struct mp_delivery delivery;
 
   struct { /* of reports, because of a queue on their way */

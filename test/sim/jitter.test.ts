@@ -56,6 +56,14 @@ describe('links whose delays jitter', () => {
     expect(middle).toBeGreaterThan(leastMbit)
   })
 
+  it('leave BBR a round trip that it can fill from the start, however lucky a packet is', async () => {
+    const soon = { congestion: 'bbr', seconds: 10, fromSeconds: 3 } as const
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const { goodput } = await run(scenario('jit-20'), { ...soon, seed })
+      expect(goodput / MBIT).toBeGreaterThan(70)
+    }
+  })
+
   /** BBR lives by the round trip of its first packet: of 24 starts 7 are not lucky enough. */
   it.each([
     ['cubic', 0],

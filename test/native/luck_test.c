@@ -1,0 +1,96 @@
+/* Acknowledgements that came too soon (native/luck.h): when their data was sent; in which order they wait. */
+#include "luck.h"
+
+#include "test.h"
+
+#define S 1000000u
+#define MS 1000u
+#define SEGMENT 1448u
+
+static void it_knows_when_what_was_sent(void)
+{
+  struct mp_luck_flow flow = {0};
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT), 0);
+  for (uint32_t i = 1; i <= 10; i++)
+    mp_luck_sent(&flow, i * SEGMENT, S + i * 10 * MS);
+  for (uint32_t i = 1; i <= 10; i++)
+    CHECK_EQ(mp_luck_sent_us(&flow, i * SEGMENT), S + i * 10 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, 3 * SEGMENT - 1), S + 30 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, 11 * SEGMENT), 0);
+}
+
+static void what_goes_together_counts_as_its_last(void)
+{
+  struct mp_luck_flow flow = {0};
+  for (uint32_t i = 1; i <= 3; i++)
+    mp_luck_sent(&flow, i * SEGMENT, S + i * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT), S + 3 * MS);
+}
+
+static void it_forgets_what_was_sent_long_ago(void)
+{
+  struct mp_luck_flow flow = {0};
+  for (uint32_t i = 1; i <= 2 * MP_LUCK_MARKS; i++)
+    mp_luck_sent(&flow, i * SEGMENT, S + i * 10 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT), 0);
+  CHECK_EQ(mp_luck_sent_us(&flow, 2 * MP_LUCK_MARKS * SEGMENT), S + 2 * MP_LUCK_MARKS * 10 * MS);
+}
+
+static void numbers_wrap(void)
+{
+  struct mp_luck_flow flow = {0};
+  mp_luck_sent(&flow, UINT32_MAX - 10, S);
+  mp_luck_sent(&flow, SEGMENT, S + 10 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, UINT32_MAX - 10), S);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT), S + 10 * MS);
+}
+
+static void what_is_sent_again_keeps_its_time(void)
+{
+  struct mp_luck_flow flow = {0};
+  mp_luck_sent(&flow, 2 * SEGMENT, S);
+  mp_luck_sent(&flow, SEGMENT, S + 300 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT), S);
+}
+
+static void another_connection_begins_anew(void)
+{
+  struct mp_luck_flow flow = {0};
+  mp_luck_sent(&flow, 1000 * SEGMENT, S);
+  mp_luck_sent(&flow, SEGMENT, 3 * S);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT), 3 * S);
+  CHECK_EQ(mp_luck_sent_us(&flow, 1000 * SEGMENT), 0);
+}
+
+static void those_that_wait_come_when_they_are_due(void)
+{
+  struct mp_luck luck = {0};
+  struct mp_pool pool;
+  mp_pool_open(&pool, 16);
+  struct mp_packet *packets[3];
+  static const uint64_t due_ms[3] = {30, 10, 30};
+  for (unsigned i = 0; i < 3; i++) {
+    packets[i] = mp_pool_take(&pool);
+    CHECK(mp_luck_put(&luck, &pool, packets[i], due_ms[i] * MS));
+  }
+  CHECK_EQ(mp_luck_due(&luck), 10 * MS);
+  CHECK(!mp_luck_take(&luck, 9 * MS));
+  CHECK(mp_luck_take(&luck, 10 * MS) == packets[1]);
+  CHECK(!mp_luck_take(&luck, 10 * MS));
+  CHECK(mp_luck_take(&luck, 30 * MS) == packets[0]);
+  CHECK(mp_luck_take(&luck, 30 * MS) == packets[2]);
+  CHECK_EQ(mp_luck_due(&luck), UINT64_MAX);
+  mp_pool_close(&pool);
+}
+
+int main(void)
+{
+  RUN(it_knows_when_what_was_sent);
+  RUN(what_goes_together_counts_as_its_last);
+  RUN(it_forgets_what_was_sent_long_ago);
+  RUN(numbers_wrap);
+  RUN(what_is_sent_again_keeps_its_time);
+  RUN(another_connection_begins_anew);
+  RUN(those_that_wait_come_when_they_are_due);
+  return test_end();
+}
