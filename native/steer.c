@@ -187,6 +187,7 @@ static struct mp_trial_sight sight_of(const struct mp_window *w, const struct mp
       .delay_us = r->delay_us,
       .queue_us = w->standing.queue_us,
       .slack_us = w->target_us + 2 * w->standing.noise_us,
+      .is_saturated = w->saturated_us > 0,
       .srtt_us = w->rtt.smoothed_us,
       .round_us = round_us(w),
       .best = is_tiny ? UINT64_MAX : mp_delivery_best(&w->delivery, r->now_us),

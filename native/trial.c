@@ -89,8 +89,14 @@ static bool has_followed(uint64_t rate, uint64_t before, uint64_t best)
   return rate >= before / 4 * 5 || (rate >= before / 10 * 11 && rate >= best / 20 * 19);
 }
 
+/* What arrives is the path's rate only while the window is what limits. Measured when a sender makes a pause,
+ * it is less than the path does, and as soon as the sender goes on it seems to follow: what then waits is
+ * taken for the path's own. Of 20 Mbit/s with 10 ms and 20 with 25 that BBR fills both ways, 5.2 % of the
+ * pings take more than 27 ms above the round trip at rest without this, and 2.6 so (simulation). */
 static enum mp_trial_verdict run_raised(struct mp_trial *trial, const struct mp_trial_sight *sight)
 {
+  if (trial->step == MP_TRIAL_BEFORE && !sight->is_saturated)
+    return end(trial, false, sight->now_us);
   const bool is_full = sight->queue_us > trial->queue_us + sight->slack_us;
   if (sight->now_us < trial->ends_us && !is_full)
     return MP_TRIAL_GOES_ON;

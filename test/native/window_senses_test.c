@@ -1,10 +1,11 @@
 /* What the window judges by: the standing delay, the delivery rate, whose doing losses are
- * (native/standing.h, delivery.h, losses.h). */
+ * (native/standing.h, delivery.h, losses.h, trial.h). */
 #include "delivery.h"
 #include "losses.h"
 #include "random.h"
 #include "standing.h"
 #include "test.h"
+#include "trial.h"
 
 #define MS 1000u
 #define S 1000000u
@@ -234,6 +235,40 @@ static void few_packets_are_no_evidence(void)
   CHECK_EQ(judge(&(struct mp_losses){0}, 30, 10), MP_LOSSES_HEAVY);
 }
 
+/* ---- A trial ---- */
+
+/* Reports for so long, between which so much arrives; of a step the last verdict. */
+static enum mp_trial_verdict report(struct mp_trial *trial, struct mp_trial_sight *sight, uint64_t rate,
+                                    uint64_t for_us)
+{
+  enum mp_trial_verdict verdict = MP_TRIAL_GOES_ON;
+  for (uint64_t us = 0; us < for_us && verdict == MP_TRIAL_GOES_ON; us += 5 * MS) {
+    sight->now_us += 5 * MS;
+    sight->arrived_us += 5 * MS;
+    sight->received_bytes += rate / 200;
+    verdict = mp_trial_run(trial, sight);
+  }
+  return verdict;
+}
+
+static void a_sender_that_pauses_makes_no_path_slow(void)
+{
+  const struct mp_trial_sight seen = {
+      .now_us = S, .queue_us = 20 * MS, .slack_us = 10 * MS, .is_saturated = true, .srtt_us = 40 * MS,
+      .round_us = 45 * MS, .best = 2500000};
+  struct mp_trial_sight sight = seen;
+  struct mp_trial trial = {0};
+  mp_trial_raise(&trial, &sight);
+  CHECK_EQ(report(&trial, &sight, 1500000, S), MP_TRIAL_RAISE);
+  CHECK_EQ(report(&trial, &sight, 2500000, S), MP_TRIAL_SUCCEEDED);
+  sight = seen;
+  mp_trial_raise(&trial, &sight);
+  CHECK_EQ(report(&trial, &sight, 2000000, 50 * MS), MP_TRIAL_GOES_ON);
+  sight.is_saturated = false;
+  CHECK_EQ(report(&trial, &sight, 1000000, S), MP_TRIAL_FAILED);
+  CHECK(!mp_trial_was_in_vain(&trial));
+}
+
 int main(void)
 {
   RUN(a_delay_stands_once_all_of_the_window_has_it);
@@ -250,5 +285,6 @@ int main(void)
   RUN(losses_that_stay_when_less_is_sent_are_chance);
   RUN(losses_that_end_when_less_is_sent_were_ours);
   RUN(few_packets_are_no_evidence);
+  RUN(a_sender_that_pauses_makes_no_path_slow);
   return test_end();
 }
