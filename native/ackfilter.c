@@ -162,6 +162,14 @@ bool mp_ackfilter_take(struct mp_ackfilter *filter, struct mp_pool *pool, struct
   return true;
 }
 
+bool mp_ackfilter_paces(const struct mp_ackfilter *filter, const uint8_t key[MP_ACK_KEY_BYTES])
+{
+  for (unsigned i = 0; i < MP_ACKFILTER_STREAMS; i++)
+    if (memcmp(filter->streams[i].key, key, MP_ACK_KEY_BYTES) == 0)
+      return filter->streams[i].paced >= MOST_STRIKES;
+  return false;
+}
+
 void mp_ackfilter_end(struct mp_ackfilter *filter, uint64_t now_us)
 {
   for (unsigned i = 0; i < MP_ACKFILTER_STREAMS; i++) {

@@ -64,6 +64,9 @@ struct mp_ackfilter_sight {
   uint32_t sent_to; /* the sequence number after the last octet of it */
 };
 
+/* Whether who is acknowledged so was seen to pace what he sends. */
+bool mp_ackfilter_paces(const struct mp_ackfilter *filter, const uint8_t key[MP_ACK_KEY_BYTES]);
+
 /* Shows an acknowledgement that is about to be handed to the host. True: it waits, and what it makes
  * superfluous is given back. False: to be handed on. */
 bool mp_ackfilter_take(struct mp_ackfilter *filter, struct mp_pool *pool, struct mp_packet *packet,

@@ -133,7 +133,16 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
     flow->wide_us = now_us;
 }
 
-/* A young flow may have the far path before it measures. */
+/* Who does not fills its paths by itself, and pauses for longer when one is cut while its
+ * acknowledgements are gathered. */
+static bool paces(const struct mp_adaptive *adaptive, const struct mp_load *load)
+{
+  uint8_t key[MP_ACK_KEY_BYTES];
+  return mp_ack_key(key, load->bytes, load->length, true) && mp_ackfilter_paces(&adaptive->acks, key);
+}
+
+/* A young flow may have the far path before it measures; and what is near enough to be taken anyway
+ * (mp_choice_near_us) may be farther than what two of its round trips fill. */
 static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t best, bool backlogged,
                    uint64_t now_us)
 {
@@ -146,9 +155,12 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
   if (!mp_gather_asks(&adaptive->gather, flow->recent_octets, age_us, mp_window_rate(window)) ||
       mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || mp_class_octets(load) == 0)
     return;
-  if (adaptive->gather.reaches && !mp_stretch_is(stretch, MP_STRETCH_REACHES, adaptive->gather.bucket))
+  const uint32_t beyond_us = farther_us(peer, best);
+  const bool is_used = beyond_us == 0 && flow->wide_us && paces(adaptive, load);
+  const uint32_t far_us = is_used ? (uint32_t)reached_us(peer, best) : beyond_us;
+  if (!is_used && adaptive->gather.reaches && adaptive->gather.bucket == bucket &&
+      !mp_stretch_is(stretch, MP_STRETCH_REACHES, bucket))
     mp_gather_stop(&adaptive->gather, now_us);
-  const uint32_t far_us = farther_us(peer, best);
   const struct mp_gather_sight sight = {
       .now_us = now_us,
       .bucket = bucket,
@@ -159,6 +171,7 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
       .rate = mp_window_rate(window),
       .rtt_us = mp_window_min_rtt_us(window),
       .farther_us = adaptive->gather.is_on || mp_stretch_is_free(stretch, now_us) ? far_us : 0,
+      .is_used = is_used,
       .packet = load->bytes,
       .length = load->length,
   };

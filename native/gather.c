@@ -23,6 +23,8 @@
  * with 8 ms a path of 30 with 40 falls short by 24 ms: 288 Mbit/s from the eighth to the 30th second without
  * this, 269 with it; beside 10 with 10 one of 3 with 60 by 30: 11.4 and 11.5. */
 #define LEAST_SHORT_US 40000u
+/* Of a path that a flow takes anyway: less is what runs of packets add to a round trip. */
+#define LEAST_USED_SHORT_US 5000u
 /* A slot of BBR's is five round trips (bbr_extra_acked_win_rtts), and the one before counts as well. Of
  * the links of gather.h it gets 73 Mbit/s with six between two times, 72 with five and 71 with seven, which
  * is as good (the means of 30 starts, 1.4 either way). A queue makes a round trip longer. */
@@ -32,6 +34,8 @@
 /* By then it must send an eighth more: with a fifteenth in each eight round trips, of 40 ms, it sends a third
  * more. */
 #define JUDGE_US (4u * US_PER_S)
+/* Whose flow sends nothing for so long, or is of no interest any more, makes room for another. */
+#define QUIET_US US_PER_S
 #define PAUSE_US (60u * US_PER_S)
 
 /* What a receiver that acknowledges each second packet sends of 200 Mbit/s meanwhile. */
@@ -86,8 +90,9 @@ static void hold(struct mp_gather *gather, const struct mp_gather_sight *sight)
 
 static enum mp_gather_advice begin(struct mp_gather *gather, const struct mp_gather_sight *sight)
 {
+  const uint32_t least_us = sight->is_used ? LEAST_USED_SHORT_US : LEAST_SHORT_US;
   const bool fills = is_nearly(gather->slot.rate, sight->rate) && !sight->is_backlogged &&
-                     short_us(sight) >= LEAST_SHORT_US && short_us(sight) <= MOST_SHORT_US &&
+                     short_us(sight) >= least_us && short_us(sight) <= MOST_SHORT_US &&
                      sight->age_us < YOUNG_US;
   if (!fills) {
     gather->since_us = 0;
@@ -109,20 +114,20 @@ static enum mp_gather_advice begin(struct mp_gather *gather, const struct mp_gat
 /* Not before it may keep more under way: else it sends half of what it did until then, and after ten round
  * trips BBR has forgotten that it was more. Of the links of gather.h it gets 71 Mbit/s the other way round,
  * and 73 so (the same 30 starts: 2.0 more on the mean, 1.2 either way). */
-static enum mp_gather_advice reach(struct mp_gather *gather, uint64_t now_us)
+static enum mp_gather_advice reach(struct mp_gather *gather, const struct mp_gather_sight *sight)
 {
-  if (now_us < gather->until_us)
+  if (sight->now_us < gather->until_us)
     return MP_GATHER_AS_IT_IS;
   gather->reaches = true;
-  gather->judge_us = now_us + JUDGE_US;
-  return MP_GATHER_REACH;
+  gather->judge_us = sight->is_used ? 0 : sight->now_us + JUDGE_US;
+  return sight->is_used ? MP_GATHER_AS_IT_IS : MP_GATHER_REACH;
 }
 
 enum mp_gather_advice mp_gather_see(struct mp_gather *gather, const struct mp_gather_sight *sight)
 {
   const uint64_t now_us = sight->now_us;
-  if (gather->is_on && !gather->reaches && now_us >= gather->next_us)
-    mp_gather_stop(gather, now_us); /* it sent nothing meanwhile */
+  if (gather->is_on && now_us - gather->seen_us >= QUIET_US)
+    mp_gather_stop(gather, now_us);
   if (gather->bucket != sight->bucket) {
     if (gather->is_on || now_us < gather->next_us)
       return MP_GATHER_AS_IT_IS;
@@ -131,10 +136,11 @@ enum mp_gather_advice mp_gather_see(struct mp_gather *gather, const struct mp_ga
     gather->slot.since_us = now_us;
   }
   count(gather, sight);
+  gather->seen_us = now_us;
   if (!gather->is_on)
     return now_us < gather->next_us ? MP_GATHER_AS_IT_IS : begin(gather, sight);
   if (!gather->reaches)
-    return reach(gather, now_us);
+    return reach(gather, sight);
   if (gather->judge_us > 0 && now_us >= gather->judge_us && !sight->is_backlogged) {
     gather->judge_us = 0;
     if (sight->recent_octets < gather->rate / 8 * 9) {

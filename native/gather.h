@@ -13,6 +13,10 @@
  * ms and 50 with 120 it gets 74 Mbit/s from the third to the 16th second so, and 58 without (the means of
  * 30 starts; 68 and 43 at least). A flow that gains nothing by it is left alone.
  *
+ * A path that falls short by little is taken by itself, but not filled: of 20 Mbit/s with 10 ms and 20
+ * with 40 BBR gets 35.5 Mbit/s from the third to the 16th second when they are gathered for it, and 34.2
+ * without (the means of six starts).
+ *
  * Nothing but acknowledgements waits: what brings data, or tells of a gap, takes all that waits with it. One
  * flow of a peer at a time. A leaf, O(1) a packet. */
 #ifndef MP_GATHER_H
@@ -33,6 +37,7 @@ struct mp_gather {
   uint64_t since_us;    /* on: since when; else since when it has filled the quickest path; 0: not */
   uint64_t judge_us;    /* on: when it must have gained; 0: it has */
   uint64_t next_us;     /* on: when its acknowledgements are gathered again; else none begins before */
+  uint64_t seen_us;     /* on: when its flow last sent */
   struct {
     uint64_t since_us, octets, rate;
   } slot;
@@ -52,7 +57,8 @@ struct mp_gather_sight {
   bool is_backlogged;     /* the flow sends more than leaves */
   uint64_t rate;          /* of the quickest path, bytes a second; 0: unknown */
   uint32_t rtt_us;        /* of the quickest path */
-  uint32_t farther_us;    /* than that: the nearest path that is out of reach; 0: none */
+  uint32_t farther_us;    /* than that: the path that it should take, or takes; 0: none */
+  bool is_used;           /* it takes that one by itself */
   const uint8_t *packet;
   uint32_t length;
 };

@@ -211,6 +211,30 @@ static void one_round_trip_gets_few_however_long(void)
   close_filter();
 }
 
+/* Whether who sends to flow `of` was seen to pace. */
+static bool paces(uint16_t of)
+{
+  struct segment segment;
+  struct mp_ack ack;
+  write_ack(&segment, 4, of, number, 0x10, STAMPED);
+  CHECK(mp_ack_read(&ack, segment.packet.bytes, segment.packet.length));
+  return mp_ackfilter_paces(&filter, ack.key);
+}
+
+static void a_paced_flow_is_told_from_others(void)
+{
+  open_filter();
+  grow_to(80);
+  CHECK(!paces(1));
+  close_filter();
+  open_filter();
+  is_paced = true;
+  grow_to(80);
+  CHECK(paces(1));
+  CHECK(!paces(2));
+  close_filter();
+}
+
 static void a_paced_flow_gets_all(void)
 {
   open_filter();
@@ -346,6 +370,7 @@ int main(void)
   RUN(a_small_flow_gets_all);
   RUN(a_flow_that_does_not_grow_gets_all);
   RUN(one_round_trip_gets_few_however_long);
+  RUN(a_paced_flow_is_told_from_others);
   RUN(a_paced_flow_gets_all);
   RUN(after_a_pause_it_begins_anew);
   RUN(at_the_end_all_pass);

@@ -143,6 +143,7 @@ static void is_old(struct world *world) { world->sight.age_us = 9 * S; }
 static void waits_anyway(struct world *world) { world->sight.is_backlogged = true; }
 static void is_too_far(struct world *world) { world->sight.farther_us = 3 * FAR_US; }
 static void is_near_enough(struct world *world) { world->sight.farther_us = RTT_US + 30 * MS; }
+static void takes_it_by_itself(struct world *world) { world->sight.is_used = true; }
 static void has_no_other(struct world *world) { world->sight.farther_us = 0; }
 
 static void others_do_not(void)
@@ -152,6 +153,7 @@ static void others_do_not(void)
   CHECK_EQ_INT(reached_by(waits_anyway), 0);
   CHECK_EQ_INT(reached_by(is_too_far), 0);
   CHECK_EQ_INT(reached_by(is_near_enough), 0);
+  CHECK_EQ_INT(reached_by(takes_it_by_itself), 0);
   CHECK_EQ_INT(reached_by(has_no_other), 0);
 }
 
@@ -256,6 +258,37 @@ static void who_gains_stays(void)
   mp_pool_close(&world.pool);
 }
 
+static void who_takes_the_path_by_itself_goes_on(void)
+{
+  struct world world;
+  open_world(&world);
+  takes_it_by_itself(&world);
+  world.sight.farther_us = RTT_US + 10 * MS;
+  go(&world, 8 * S);
+  CHECK_EQ_INT(world.left, 0);
+  CHECK(world.gather.is_on);
+  const uint64_t until_us = world.gather.until_us;
+  go(&world, 2 * S);
+  CHECK(world.gather.until_us > until_us);
+  mp_pool_close(&world.pool);
+}
+
+static void another_flow_begins_when_the_first_is_quiet(void)
+{
+  struct world world;
+  open_world(&world);
+  takes_it_by_itself(&world);
+  go(&world, S);
+  CHECK(world.gather.is_on);
+  world.sight.bucket++;
+  go(&world, 500 * MS);
+  CHECK(world.gather.bucket != world.sight.bucket);
+  go(&world, 1500 * MS);
+  CHECK_EQ(world.gather.bucket, world.sight.bucket);
+  CHECK(world.gather.is_on);
+  mp_pool_close(&world.pool);
+}
+
 static void it_matters_to_few(void)
 {
   const struct mp_gather none = {0}, on = {.is_on = true};
@@ -310,6 +343,8 @@ int main(void)
   RUN(who_has_more_to_say_takes_all_along);
   RUN(who_gains_nothing_leaves_and_does_not_come_back);
   RUN(who_gains_stays);
+  RUN(who_takes_the_path_by_itself_goes_on);
+  RUN(another_flow_begins_when_the_first_is_quiet);
   RUN(it_matters_to_few);
   RUN(what_waits_goes_at_the_end);
   RUN(no_more_wait_than_there_is_room_for);
