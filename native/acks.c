@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "inner.h"
 
 /* Slow start has found what the paths carry: something has waited for so long. Of 50 Mbit/s with 20 ms and

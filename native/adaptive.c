@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "le.h"
 
 bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer)

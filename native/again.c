@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "le.h"
 
 #define CAPACITY_LEAST 16u

@@ -4,7 +4,7 @@
  * worst of twelve seeds carries 60 Mbit/s of CUBIC's without this, and 86 so (from the third second on,
  * simulation). */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* RFC 9002, section 6.1.2: kTimeThreshold, and in place of kGranularity what a report of an urgent matter
  * waits (report.c): that it came after all takes so much longer than that it did not. */

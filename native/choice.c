@@ -1,6 +1,6 @@
 /* Which path a packet takes: where it arrives first, of those that the plan allows and that work. */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 #define WORTHWHILE_TURNS 3
 #define STARTUP_TURNS 2

@@ -1,6 +1,6 @@
 /* What a flow is, by what it sends: thin, narrow or wide. */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* A flow that is not thin from here on: it sends more in a second than a person types or
  * says. Below it nothing is worth holding back for the sake of order (scheduling: thin). */

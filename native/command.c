@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* Faster probing than this is a slip of the unit, not a wish. */
 #define LEAST_PROBE_US 1000u

@@ -2,7 +2,7 @@
  * another, and the path carries nothing until it is heard of: cheap, and taken back as cheaply. That
  * is no judgement on its health, which has other clocks (health.c). */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* A suspect path is asked so often, or once a round trip when that is longer. */
 #define ASK_US 50000u

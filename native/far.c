@@ -1,7 +1,7 @@
 /* Paths out of a flow's reach: what stretch.h and gather.h need to know of it and of them, and what they
  * make of it. */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* Of a normal distribution one delay in 1600 is so many mean deviations above the mean. */
 #define FULL_DEVIATIONS 4u

@@ -7,7 +7,7 @@
  *          lost      silent too long, or unheard by the peer, or refused by the kernel
  *
  * A path is taken out here, at once, and let in again by TypeScript alone. */
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* A path that is lost, or was never heard, is asked more rarely: it costs less and an answer still comes
  * within a second. One that worked is so by and by, which makes the time that it is away longer by a 32nd at

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "inner.h"
 #include "le.h"
 #include "run.h"

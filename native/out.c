@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "adaptive_corridor.h"
 #include "checksum.h"
-#include "corridor.h"
 #include "inner.h"
 #include "le.h"
 #include "segment.h"

@@ -1,6 +1,6 @@
 /* Probes and echoes: asking a path, answering, and what either says. When to ask, and what silence
  * means, is decided in health.c. */
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "le.h"
 
 /* Longer than usual by so much is no round trip. Taken for one, it makes the usual one seconds, and at the

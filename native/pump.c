@@ -1,8 +1,8 @@
 /* From the queue onto the paths: what goes again first, then narrow flows on the quickest path, then
  * wide ones on any path with room. */
 #include "adaptive.h"
+#include "adaptive_corridor.h"
 #include "checksum.h"
-#include "corridor.h"
 #include "le.h"
 
 /* A thin packet may go beyond the window by so much: it must not wait behind bulk. */

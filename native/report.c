@@ -1,6 +1,6 @@
 /* Feedback, written: for the peer, when its data asks for it. */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* Between reports while data flows: a quarter of the least round trip, within these. */
 #define INTERVAL_LEAST_US 5000u

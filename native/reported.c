@@ -1,7 +1,7 @@
 /* Feedback, read: what the peer says of the packets that it got, and what follows for the paths they
  * took. */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "le.h"
 
 /* Without a report on the quickest path for so long, none is to be expected there: one in four goes on a

@@ -1,4 +1,5 @@
 /* Answers a statsRequest: one event a path, a peer and a counter that is not zero. */
+#include "adaptive.h"
 #include "corridor.h"
 
 /* One-way delays are known but for the difference of two clocks, which cancels out between paths of

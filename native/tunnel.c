@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 #define DEFAULT_PROBE_US 100000u
 #define DEFAULT_KEEPALIVE_US 20000000u

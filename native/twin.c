@@ -1,7 +1,7 @@
 /* Copies of thin packets: on the second quickest path as well while the quickest is in doubt. They cost
  * little, and whoever waits for one of them waits for the better of two paths. */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* A path is in doubt when one packet in a hundred comes so much later than half of them, or is lost more
  * often than one in so many; a single loss is none. Of a normal distribution that one is 2.9 mean

@@ -7,7 +7,7 @@
  * there for sure, and a far path that brings a packet after all that has come on nearer ones is of no use
  * to it. */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 
 /* Later by a tenth of its age is what a flow may come to be: whoever is done at any time is no more than
  * that slower with the far path than without. Of 10 Mbit/s with 10 ms and 3 with 60 CUBIC is done with 100

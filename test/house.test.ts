@@ -145,6 +145,7 @@ describe('who includes whom in C', () => {
     ...[
       'stats',
       'adaptive',
+      'adaptive_corridor',
       'class',
       'far',
       'pump',

@@ -1,6 +1,6 @@
 /* Packets that are to be sent again (native/again.c): what they hold, where nothing more fits. */
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "tunnel_fixture.h"
 
 static struct pair pair;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "adaptive.h"
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "test.h"
 
 enum {

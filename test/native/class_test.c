@@ -1,7 +1,7 @@
 /* Which packets of a connection are a flow of their own (native/class.c). */
 #include <stdlib.h>
 
-#include "corridor.h"
+#include "adaptive_corridor.h"
 #include "test.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* When a report is due (native/report.c): soon where another path could take over or something is missing,
  * and where neither is so, when it says much; and what follows from the first request for one. */
-#include "adaptive.h"
+#include "adaptive_corridor.h"
 #include "tunnel_fixture.h"
 
 enum {

@@ -1,5 +1,6 @@
 /* The whole way by mode: super-packets of one TCP stream of 4.5 Gbit/s, out at one end, in at the
  * other, and what comes back for it. Both ends are counted. */
+#include "adaptive.h"
 #include "leaf.h"
 #include "pair.h"
 

@@ -1,0 +1,297 @@
+/* What the files of the mode adaptive call of each other, and the tunnel library of them. Nobody else
+ * includes it. */
+#ifndef MP_ADAPTIVE_CORRIDOR_H
+#define MP_ADAPTIVE_CORRIDOR_H
+
+#include "adaptive.h"
+#include "corridor.h"
+
+/* adaptive.c APIs: */
+
+/* Brings up what a plan of kind arrival needs, and the plan's table. False when memory is gone. */
+bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* The peer began anew: nothing that was under way can be reported. */
+void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Another plan, or the end: what waits goes at once, what is under way is not followed any more. */
+void mp_adaptive_stop(struct mp_tunnel *tunnel, struct mp_peer *peer);
+void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* A packet from the TUN, which mp_segments_open has found sound. */
+void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_slice *packet,
+                     const struct mp_segments *segments, uint16_t bucket, bool partial);
+
+/* Puts what has been held back for long enough into the queue. */
+void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Call when the paths were measured anew: how much may wait in the queue, and for how long. */
+void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* class.c APIs: */
+
+#define MP_PROTOCOL_TCP 6
+
+static inline uint8_t mp_class_protocol(const uint8_t *packet)
+{
+  return packet[0] >> 4 == 4 ? packet[9] : packet[6];
+}
+
+/* Octets that a packet brings its receiver: of TCP without the header, so that a stream of
+ * acknowledgements stays thin however fast it is. */
+uint32_t mp_class_octets(const struct mp_load *load);
+
+/* The bucket of a load whose connection has this one: another for what only acknowledges. */
+uint16_t mp_class_bucket(const struct mp_load *load, uint16_t bucket);
+
+/* Call for each load of a flow that came from the TUN: counts it, and marks it unordered where nobody
+ * needs its order. */
+void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t now_us);
+
+/* The class of a packet that has to wait, which is its flow's. Decides that anew. */
+enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint64_t now_us);
+
+/* Whether the flow is wide and so old that it fills the slowest path first. */
+bool mp_class_is_level(const struct mp_adaptive_flow *flow, uint64_t now_us);
+
+/* The same as it was decided last. */
+static inline enum mp_queue_class mp_class_now(const struct mp_peer *peer, uint16_t bucket)
+{
+  return mp_adaptive_flow(peer->adaptive, bucket)->wide_us ? MP_QUEUE_WIDE : MP_QUEUE_NARROW;
+}
+
+/* far.c APIs: */
+
+/* Call for each packet of a flow that has to wait; `best` is the quickest path. Decides whether the flow
+ * takes paths that are out of its reach, which makes it wide or narrow. */
+void mp_far_see(struct mp_peer *peer, const struct mp_load *load, uint8_t best, bool is_backlogged,
+                uint64_t now_us);
+
+/* pump.c APIs: */
+
+/* Sends what windows and pacing allow. Call at the end of a turn that has changed any of it. */
+void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Sends a whole load on the quickest path at once, ahead of all that waits. False when there is none
+ * that could take it; else the reference is gone. */
+bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load *load);
+
+/* Sends a copy of what is under way on the same path, at once. */
+void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                  const struct mp_flown *what);
+
+/* Sends a packet that waited when the plan became another, without a record. */
+void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                        const struct mp_queued *packet);
+
+/* again.c APIs: */
+
+/* Whose record of what is under way (flight.h) calls the two below. */
+struct mp_place {
+  struct mp_tunnel *tunnel;
+  struct mp_peer *peer;
+  uint8_t path;
+};
+
+/* A packet sent in this place is lost: it goes again unless it is too old. Takes its reference. */
+void mp_again_lost(void *place, const struct mp_flown *what);
+
+/* A packet that is under way there, under this serial of its record, goes on another path as well, if
+ * it has not come by then. Takes its reference. */
+void mp_again_offer(void *place, uint64_t serial, const struct mp_flown *what);
+
+/* The kernel did not take a datagram: what was in it goes again. */
+void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                     const struct mp_datagram *datagram);
+
+/* choice.c APIs: */
+
+/* Paths that thin and narrow packets may take, and those for wide ones: the plan's, or when none of
+ * them works, what does. */
+uint16_t mp_choice_narrow(const struct mp_peer *peer);
+uint16_t mp_choice_wide(const struct mp_peer *peer);
+
+/* How long wide flows may wait without being the cause: a path that they take doubles its window each round
+ * trip, and may come to as much as all others. 0: none does. */
+uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
+
+/* Bytes a second that a path would carry, as far as is known. */
+uint64_t mp_choice_capacity(const struct mp_window *window);
+
+/* One-way delay of an empty path: what a stream has of it, and what a lucky packet; and the path where
+ * the first is least or MP_CROSSING_NO_PATH. */
+int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t path);
+int64_t mp_choice_least_us(const struct mp_peer *peer, uint8_t path);
+uint8_t mp_choice_quickest(const struct mp_peer *peer);
+
+/* When a packet sent on this path now would arrive, on the clock difference, and the path of those
+ * where that is soonest. */
+int64_t mp_choice_arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t path);
+uint8_t mp_choice_quickest_of(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                              uint16_t paths);
+
+/* The slowest of the paths that would send a packet on without a queue, for a flow that is as late as
+ * that anyway; of those that are farther than the quickest by no more than reach_us. */
+uint8_t mp_choice_slowest(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                          uint16_t paths, int64_t reach_us);
+
+/* How much farther than the quickest a path may be for a flow whose round trip is not stretched. */
+int64_t mp_choice_near_us(const struct mp_peer *peer);
+
+/* Those of the able ones, out of all these paths, that are worth a wide packet. */
+uint16_t mp_choice_worthwhile(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                              uint16_t paths, uint16_t able);
+
+/* young.c APIs: */
+
+/* Those of the able ones, out of all these paths, that are worth the next packet of a flow. */
+uint16_t mp_young_paths(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                        const struct mp_adaptive_flow *flow, uint16_t paths, uint16_t able);
+
+/* report.c APIs: */
+
+/* Call for every authenticated datagram of a peer whose data asks for feedback: nearly all are the next. */
+void mp_report_heard_else(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                          const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
+                          int64_t delay_us, bool asks);
+static inline void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
+                                   const struct mp_epoch *epoch, uint64_t path_seq,
+                                   uint64_t advanced, uint64_t sent_us, bool asks)
+{
+  const int64_t delay_us = (int64_t)(tunnel->now_us - sent_us);
+  peer->reporting.datagrams++;
+  if (!mp_feedback_heard_next(&peer->reporting.notes[id], epoch->local_index, &epoch->replay[id],
+                              path_seq, advanced, delay_us, tunnel->now_us))
+    mp_report_heard_else(tunnel, peer, id, epoch, path_seq, advanced, delay_us, asks);
+}
+
+/* Whether a report may wait for more to tell. */
+bool mp_report_can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
+
+/* Sends feedback when it is due. */
+void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* The same, of what has just arrived. A report that says little is left to a tick that is due at once: the
+ * packets are written before it, and their answers read, which take it along. */
+void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Sends what there is to tell. */
+void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* The same, with data that goes to the peer now: a report that would come soon comes along. */
+void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* The longest time between reports while data flows: both ends compute it from the same round trips. */
+uint32_t mp_report_interval_us(const struct mp_peer *peer);
+
+/* How long the peer may hold back the report of what was sent then, when its last one came at told_us:
+ * after a pause it does not wait for more. */
+uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_t told_us);
+
+/* When nothing sent on the path is reported for so long, the peer sends all of it again: what it
+ * measures is near what we do. */
+uint32_t mp_report_pto_us(const struct mp_path *path);
+
+/* A round trip of the best path, and what a report may wait and the threads be late on top. */
+uint32_t mp_report_turn_us(const struct mp_peer *peer);
+
+/* Call when the round trips were measured anew, or the peer begins to repair: how long to wait for what is
+ * sent again. */
+void mp_report_repair(struct mp_peer *peer);
+
+/* Whether the peer does not wait as long for what is lost as sending it again twice takes. */
+bool mp_report_is_hurried(const struct mp_peer *peer);
+
+/* reported.c APIs: */
+
+/* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
+#define MP_REPORTED_DISORDER 3u
+
+/* Takes feedback in. False when its body is malformed. */
+bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                    const struct mp_packet *packet);
+
+/* A delay as feedback or an echo tells it, made comparable with others of the peer. */
+int64_t mp_reported_delay(struct mp_adaptive *adaptive, uint32_t delay_us);
+
+/* An echo came on the path, of a probe of then: what the delay is when nothing of ours waits. */
+void mp_reported_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                    uint64_t asked_us);
+
+/* twin.c APIs: */
+
+/* Call for each path of a report: what it settled. */
+void mp_twin_settled(struct mp_lane *lane, uint64_t acked_bytes, uint64_t lost_bytes,
+                     uint32_t lost, uint64_t now_us);
+
+/* The path that a copy of a thin packet takes which went on `first`, and its price paid; or
+ * MP_CROSSING_NO_PATH: none is wanted, or it would cost too much. */
+uint8_t mp_twin_path(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t first,
+                     uint32_t bytes);
+
+/* doubt.c APIs: */
+
+/* Of one path, the newest that has come: its serial in the record of what is under way, and, where
+ * that is known, how long it took, on the clock difference. */
+struct mp_doubt_report {
+  uint64_t serial;
+  bool delay_any;
+  int64_t delay_us;
+  uint64_t reach_us; /* when it was sent, plus the time until the report was written */
+};
+
+/* The path is of no use for now: what is under way on it goes on others, as far as no report says that
+ * it has come. */
+void mp_doubt_leave(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
+/* The same, of a path that the peer does not hear us on any more; it said so at this time of its clock. */
+void mp_doubt_unheard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint64_t told_us);
+
+/* The same, for good: no report is waited for. */
+void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
+/* Call when an answer on the path shows that it has worked in both directions since asked_us. */
+void mp_doubt_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                    uint64_t asked_us);
+
+/* Call for each path of a report, when what it settles is settled. `newest` is its serial. */
+void mp_doubt_reported(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                       const struct mp_doubt_report *report);
+
+/* Call at the end of a report, which its sender wrote at told_us on its own clock. */
+void mp_doubt_compare(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t told_us);
+
+/* When nothing sent on the path is reported for so long, it is doubted. */
+uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t path);
+
+/* Looks for paths without progress; returns when it wants to be run again. */
+uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* behind.c APIs: */
+
+/* Looks for packets that were overtaken on their path for too long; returns when it wants to be run
+ * again. Call at the end of a report too. */
+uint64_t mp_behind_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* acks.c APIs. Precondition of all but the first: a plan of kind arrival. */
+
+/* Whether the packet, which is about to be delivered, may have to wait. Asked of each, and so of data in a
+ * few instructions. */
+static inline bool mp_acks_concerns(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                                    const struct mp_packet *packet)
+{
+  return peer->adaptive && (packet->length <= MP_ACKFILTER_MOST_BYTES ||
+                            !mp_gather_is_idle(&peer->adaptive->gather, tunnel->now_us));
+}
+
+/* Whether it does: then it was taken. */
+bool mp_acks_hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet);
+
+/* Delivers what has waited long enough; or all that waits. */
+void mp_acks_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
+void mp_acks_end(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* Gives back what waits. */
+void mp_acks_close(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+#endif
