@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "box.h"
 #include "leaf.h"
 #include "pair.h"
 
@@ -20,16 +21,6 @@ enum {
   TURNS = 10,
   WARM_UP = 5,
   KNOWN_US = 4000000, /* the only path is probed more rarely from then on */
-  BOX_SLOTS = 1024,
-};
-
-/* What one end has sent, to arrive at the next step. */
-struct box {
-  unsigned count;
-  struct {
-    uint32_t length;
-    uint8_t bytes[MP_DATAGRAM_BYTES];
-  } slots[BOX_SLOTS];
 };
 
 static struct pair pair;
@@ -40,50 +31,22 @@ static struct mp_load *room; /* read into, as the engine does */
 static uint32_t sent[DOWNLOADS];
 static unsigned turn; /* whose download is next */
 
-static void post(struct box *box, struct mp_outbox *outbox)
-{
-  for (unsigned i = 0; i < outbox->count; i++, box->count++) {
-    struct mp_datagram *datagram = &outbox->datagrams[i];
-    datagram->error = 0;
-    if (box->count == BOX_SLOTS)
-      abort();
-    box->slots[box->count].length = datagram->length;
-    memcpy(box->slots[box->count].bytes, datagram->bytes, datagram->length);
-  }
-}
-
 static void post_to_client(void *context, struct mp_outbox *outbox)
 {
   (void)context;
-  post(&to_client[filled], outbox);
+  box_post(&to_client[filled], outbox);
 }
 
 static void post_to_server(void *context, struct mp_outbox *outbox)
 {
   (void)context;
-  post(&to_server[filled], outbox);
-}
-
-static void settle(struct end *end)
-{
-  if (mp_tunnel_send(end->tunnel, &end->outbox))
-    abort();
-  mp_tunnel_write(end->tunnel);
+  box_post(&to_server[filled], outbox);
 }
 
 static void arrive(struct box *box, struct end *at)
 {
-  static struct mp_arrival arrivals[BOX_SLOTS];
-  for (unsigned i = 0; i < box->count; i++)
-    arrivals[i] = (struct mp_arrival){.bytes = box->slots[i].bytes,
-                                      .length = box->slots[i].length,
-                                      .segment_bytes = box->slots[i].length,
-                                      .from = fixture_endpoint(at->other, 0)};
-  if (box->count == 0)
-    return;
-  mp_tunnel_on_udp(at->tunnel, &at->outbox, arrivals, box->count, pair.now_us);
-  settle(at);
-  box->count = 0;
+  if (box_arrive(box, at, false, pair.now_us))
+    box_settle(at);
 }
 
 static void address(uint8_t *packet, uint8_t from_net, uint8_t to_net, unsigned client)
@@ -109,7 +72,7 @@ static void read_burst(unsigned download)
                                              .checksum = 16},
                                  .room = &room};
   mp_tunnel_on_tun(pair.server.tunnel, &pair.server.outbox, &burst, 1, pair.now_us);
-  settle(&pair.server);
+  box_settle(&pair.server);
 }
 
 /* Of all that the download has sent. */
@@ -127,14 +90,14 @@ static void read_ack(unsigned download)
                                .length = sizeof packet,
                                .offload = {.partial = true, .transport = 20, .checksum = 16}};
   mp_tunnel_on_tun(pair.client.tunnel, &pair.client.outbox, &ack, 1, pair.now_us);
-  settle(&pair.client);
+  box_settle(&pair.client);
 }
 
 /* As the engine wakes: for what has come, and for what is due. */
 static void tick(struct end *end)
 {
   mp_tunnel_on_tick(end->tunnel, &end->outbox, pair.now_us);
-  settle(end);
+  box_settle(end);
 }
 
 static void tick_until(uint64_t until_us)

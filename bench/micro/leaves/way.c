@@ -1,6 +1,7 @@
 /* The whole way by mode: super-packets of one TCP stream of 4.5 Gbit/s, out at one end, in at the
  * other, and what comes back for it. Both ends are counted. */
 #include "adaptive.h"
+#include "box.h"
 #include "leaf.h"
 #include "pair.h"
 
@@ -13,18 +14,6 @@ enum {
   READS = 100,
   WARM_UP = 3,
   STEP_US = 100, /* also what a datagram takes */
-  ARRIVAL_MOST_BYTES = 65000,
-  BOX_SLOTS = 4096,
-};
-
-/* What one end has sent, to arrive at the next step. */
-struct box {
-  struct end *to;
-  unsigned count;
-  uint8_t path[BOX_SLOTS];
-  uint32_t length[BOX_SLOTS];
-  uint32_t bytes;
-  uint8_t octets[BOX_SLOTS * MP_DATAGRAM_BYTES];
 };
 
 static struct pair pair;
@@ -33,61 +22,23 @@ static unsigned filled;
 static struct mp_load *rooms[SUPERS]; /* read into, as the engine does */
 static uint32_t number;
 
-static void post(struct box *box, struct mp_outbox *outbox)
-{
-  for (unsigned i = 0; i < outbox->count; i++) {
-    struct mp_datagram *datagram = &outbox->datagrams[i];
-    datagram->error = 0;
-    if (box->count == BOX_SLOTS)
-      abort();
-    memcpy(box->octets + box->bytes, datagram->bytes, datagram->length);
-    box->bytes += datagram->length;
-    box->path[box->count] = datagram->path;
-    box->length[box->count++] = datagram->length;
-  }
-}
-
 static void post_out(void *context, struct mp_outbox *outbox)
 {
   (void)context;
-  post(&out[filled], outbox);
+  box_post(&out[filled], outbox);
 }
 
 static void post_back(void *context, struct mp_outbox *outbox)
 {
   (void)context;
-  post(&back[filled], outbox);
+  box_post(&back[filled], outbox);
 }
 
-static void settle(struct end *end)
-{
-  if (mp_tunnel_send(end->tunnel, &end->outbox))
-    abort();
-  mp_tunnel_write(end->tunnel);
-}
-
-/* Joined as the kernel would: what is alike and came on one path. */
 static void arrive(struct box *box, struct end *at)
 {
-  static struct mp_arrival arrivals[BOX_SLOTS];
-  unsigned count = 0;
-  uint8_t *bytes = box->octets;
-  for (unsigned i = 0; i < box->count; bytes += box->length[i++]) {
-    struct mp_arrival *last = count ? &arrivals[count - 1] : NULL;
-    if (last && last->from.port == box->path[i] && last->segment_bytes == box->length[i] &&
-        last->length + box->length[i] <= ARRIVAL_MOST_BYTES)
-      last->length += box->length[i];
-    else
-      arrivals[count++] = (struct mp_arrival){.bytes = bytes,
-                                              .length = box->length[i],
-                                              .segment_bytes = box->length[i],
-                                              .from = fixture_endpoint(at->other, box->path[i])};
-  }
-  if (count > 0)
-    mp_tunnel_on_udp(at->tunnel, &at->outbox, arrivals, count, pair.now_us);
+  box_arrive(box, at, true, pair.now_us);
   mp_tunnel_on_tick(at->tunnel, &at->outbox, pair.now_us);
-  settle(at);
-  box->count = box->bytes = 0;
+  box_settle(at);
 }
 
 static void read_supers(void)
@@ -105,7 +56,7 @@ static void read_supers(void)
                                   .room = &rooms[i]};
   }
   mp_tunnel_on_tun(pair.client.tunnel, &pair.client.outbox, supers, SUPERS, pair.now_us);
-  settle(&pair.client);
+  box_settle(&pair.client);
 }
 
 static unsigned go(void)
