@@ -301,17 +301,6 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   return true;
 }
 
-/* Of narrow flows first, and of wide ones one after each: somebody waits for the first of theirs too. Of 20
- * Mbit/s with 10 ms twice, one cut under CUBIC beside 500 packets a second, CUBIC pauses for 43 ms so and for
- * 48 where it comes last (the medians of 9 starts), and they for 40 in either case (simulation). */
-static bool pump_lost(struct mp_tunnel *tunnel, struct mp_peer *peer)
-{
-  if (!pump_again(tunnel, peer, MP_QUEUE_NARROW))
-    return false;
-  (void)pump_again(tunnel, peer, MP_QUEUE_WIDE);
-  return true;
-}
-
 static uint32_t least(uint64_t a, uint64_t b) { return (uint32_t)(a < b ? a : b); }
 
 /* How many packets of so many octets may go on a path at once behind one of them, when `left_bytes` are
@@ -402,7 +391,7 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
   adaptive->pump_us = UINT64_MAX;
   adaptive->wanted = false;
   mp_adaptive_release(tunnel, peer);
-  while (pump_lost(tunnel, peer) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
+  while (pump_again(tunnel, peer, MP_QUEUE_NARROW) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
          pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
   }
   if (!mp_queue_waits(adaptive->queue, MP_QUEUE_WIDE))
