@@ -25,7 +25,7 @@ const EVENTS = {
   'nat.installed': { level: 'info', doc: 'clients, or the machines behind one, are masqueraded' },
   'nat.incomplete': {
     level: 'warning',
-    doc: 'the pools are masqueraded, but something is missing',
+    doc: 'what is to be masqueraded is, but something is missing',
   },
   'pool.moved': {
     level: 'warning',
