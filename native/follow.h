@@ -17,7 +17,8 @@
 struct mp_follower {
   struct mp_packet *packet;
   struct mp_gap gap; /* before it */
-  uint64_t due_us;   /* when not to wait any longer, our clock */
+  uint64_t since_us; /* when it came, our clock */
+  uint64_t due_us;   /* when to look again whether to wait any longer */
   uint32_t flow_seq;
   uint16_t bucket;
 };

@@ -56,6 +56,7 @@ static bool follows(struct mp_unordered *unordered, uint16_t bucket, uint32_t fl
   return mp_follow_put(&unordered->follow, &(struct mp_follower){
       .packet = kept,
       .gap = gap,
+      .since_us = now_us,
       .due_us = mp_gap_due(&gap, now_us, paths) + GRACE_US,
       .flow_seq = flow_seq,
       .bucket = bucket,
@@ -102,7 +103,10 @@ void mp_unordered_settle(struct mp_unordered *unordered,
     return;
   const struct mp_gap_horizon horizon = mp_gap_heard_horizon_of(paths);
   for (unsigned i = 0; i < unordered->follow.count;) {
-    const struct mp_follower *each = &unordered->follow.waiting[i];
+    struct mp_follower *each = &unordered->follow.waiting[i];
+    /* Where the slower path's queue grows, what is missing is later than was to be expected. */
+    if (each->due_us <= until_us)
+      each->due_us = mp_gap_due(&each->gap, each->since_us, paths) + GRACE_US;
     if (!mp_gap_is_lost(&each->gap, &horizon) && each->due_us > until_us) {
       i++;
       continue;

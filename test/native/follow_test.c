@@ -102,6 +102,23 @@ static void when_nothing_comes_the_delay_of_the_slow_path_is_waited_for(void)
   close_reorder();
 }
 
+static void a_queue_that_grows_on_the_slow_path_is_waited_for(void)
+{
+  open_after_first();
+  arrive_on(QUICK, 2, 20, true);
+  const uint64_t due_us = S + (20 + 40) * MS + SLACK_US + GRACE_US;
+  paths[SLOW].owd_high_us = 70 * MS;
+  mp_reorder_advance(reorder, paths, due_us);
+  CHECK_EQ(delivered_count, 0);
+  CHECK_EQ(mp_reorder_deadline(reorder), due_us + 30 * MS);
+  paths[SLOW].owd_high_us = S; /* yet not for ever */
+  mp_reorder_advance(reorder, paths, due_us + 30 * MS);
+  CHECK(mp_reorder_deadline(reorder) < 3 * S);
+  mp_reorder_advance(reorder, paths, mp_reorder_deadline(reorder));
+  EXPECT(2);
+  close_reorder();
+}
+
 static void silence_proves_nothing(void)
 {
   open_after_first();
@@ -172,6 +189,7 @@ int main(void)
   RUN(other_buckets_do_not_wait);
   RUN(a_proof_lets_pass_in_order);
   RUN(when_nothing_comes_the_delay_of_the_slow_path_is_waited_for);
+  RUN(a_queue_that_grows_on_the_slow_path_is_waited_for);
   RUN(silence_proves_nothing);
   RUN(a_path_that_carried_nothing_is_not_waited_for);
   RUN(copies_are_dropped_when_their_turn_comes);
