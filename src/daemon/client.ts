@@ -162,6 +162,7 @@ export class ClientRole implements Role {
         this.#sockets.lookNow(nowUs)
         this.#lookAgain(nowUs)
         break
+        this.#refuseUplink(setting.uplink.name)
       case 'remove-uplink':
         this.#expectUplink(setting.name)
         if (this.#wanted.size === 1) {
@@ -276,6 +277,15 @@ export class ClientRole implements Role {
     const nowUs = this.#around.machine.clock.nowUs()
     this.core.setPolicy(nowUs, { ...DEFAULT_POLICY, ...policyOf(policy) }, policy.primary)
   }
+  /** What is not said of an uplink that is added is the default: of one that there is, that would undo what was said before. */
+  #refuseUplink(name: string): void {
+    if (!this.#wanted.has(name)) return
+    throw configError(
+      'SETTING',
+      `${name} is an uplink already; mptun set uplink ${name} TRAIT... changes how it is used`,
+    )
+  }
+
 
   #names(): readonly HostPort[] {
     return this.#config.server === undefined ? this.#server.endpoints : [this.#config.server]

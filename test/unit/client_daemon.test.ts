@@ -224,8 +224,12 @@ describe('a client', () => {
     machine.clock.advance(1)
     await eventually(() => expect(machine.sockets).toEqual(['4 eth0', '4 wwan0']))
     await set('uplink wwan0 standby')
-    const path = (await status()).peers[0]?.paths.find(({ label }) => label === 'wwan0')
-    expect(path).toMatchObject({ weight: 2, intent: 'standby' })
+    const path = async () => (await status()).peers[0]?.paths.find(({ label }) => label === 'wwan0')
+    expect(await path()).toMatchObject({ weight: 2, intent: 'standby' })
+    await expect(set('add-uplink wwan0')).rejects.toThrow(
+      /wwan0 is an uplink already; mptun set uplink wwan0 TRAIT/,
+    )
+    expect(await path()).toMatchObject({ weight: 2, intent: 'standby' })
     await set('remove-uplink wwan0')
     expect((await status()).peers[0]?.paths.map(({ label }) => label)).toEqual(['eth0'])
     await expect(set('remove-uplink eth0')).rejects.toThrow(/is the last uplink/)
