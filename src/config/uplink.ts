@@ -1,11 +1,12 @@
 /** `NAME[,weight=N][,tier=N][,metered]...`: one way out, as the command line, the file and `mptun set` spell it. */
 
 import type { Intent } from '../core/policy.js'
-import { DEFAULT_UPLINK, type UplinkTraits } from '../core/uplink.js'
+import { DEFAULT_UPLINK, OVER_BUDGET, type UplinkTraits } from '../core/uplink.js'
 import { INTENT, LIMIT } from '../wire.js'
 import { suggestion } from './spelling.js'
 import {
   bitRate,
+  choice,
   dataAmount,
   deviceName,
   integer,
@@ -82,6 +83,12 @@ export const TRAITS: Readonly<Record<string, Trait>> = {
     shape: 'N',
     doc: 'day on which that month begins, 1 to 31',
     ...numeric('resetDay', integer(1, 31)),
+  },
+  'over-budget': {
+    shape: 'WHAT',
+    doc: 'when they are used up: stop, or standby, which carries when no other uplink is left',
+    read: (text) => ({ overBudget: choice(OVER_BUDGET)(text) }),
+    format: ({ overBudget }) => overBudget,
   },
   'rate-up': {
     shape: 'RATE',

@@ -175,9 +175,10 @@ export class Client extends Tunnel {
   #told(path: PathSnapshot, uplink: Uplink | undefined): PathSnapshot {
     if (uplink === undefined) return path
     const own = [this.#meters.told(uplink), this.#foundMtu.told(uplink.path)]
+    const spent = uplink.policy.spent ? uplink.spent : undefined
     return {
       ...path,
-      why: uplink.unavailable || uplink.unreachable || uplink.spent || path.why,
+      why: uplink.unavailable || uplink.unreachable || spent || path.why,
       notes: [...path.notes, ...own.filter((note) => note !== undefined)],
     }
   }

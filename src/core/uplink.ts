@@ -16,6 +16,10 @@ export interface ServerEndpoint {
   readonly port: number
 }
 
+/** What becomes of an uplink whose budget is used up: nothing is on it, or what nothing else carries. */
+export const OVER_BUDGET = ['stop', 'standby'] as const
+export type OverBudget = (typeof OVER_BUDGET)[number]
+
 /** What the user wants of an uplink. */
 export interface UplinkTraits {
   readonly intent: Intent
@@ -30,6 +34,7 @@ export interface UplinkTraits {
   readonly budgetMonthBytes: number
   /** Day of the month on which its month begins, 1 to 31. */
   readonly resetDay: number
+  readonly overBudget: OverBudget
   /** Bytes per second that are sent on it, and that the server sends, at most; 0: no cap. */
   readonly rateUpBytesPerS: number
   readonly rateDownBytesPerS: number
@@ -48,6 +53,7 @@ export const DEFAULT_UPLINK: UplinkTraits = {
   budgetDayBytes: 0,
   budgetMonthBytes: 0,
   resetDay: 1,
+  overBudget: 'stop',
   rateUpBytesPerS: 0,
   rateDownBytesPerS: 0,
   targetUs: 0,
@@ -92,14 +98,16 @@ export class Uplink {
 
   /** How this side uses its path. */
   get policy(): PathPolicy {
-    const { intent, tier, weight, rateUpBytesPerS, targetUs } = this.#traits
+    const { intent, tier, weight, rateUpBytesPerS, targetUs, overBudget } = this.#traits
+    const isSpent = this.spent !== undefined
+    const isSpared = isSpent && overBudget === 'standby'
     return {
       path: this.path,
-      intent,
+      intent: isSpared && intent === 'up' ? 'standby' : intent,
       tier,
       weight,
       metered: this.isMetered,
-      spent: this.spent !== undefined,
+      spent: isSpent && !isSpared,
       capBytesPerS: rateUpBytesPerS,
       targetUs,
     }

@@ -171,6 +171,36 @@ describe('uplinks that cost money', () => {
     expect(Object.keys(van.core.usage())).toEqual(['wan0'])
   })
 
+  it('carry over their budget what nothing else can, in either direction, where that is wanted', () => {
+    const van = world.roadWarrior('van', 2)
+    world.runFor(SECOND)
+    van.core.setUplink(world.nowUs, 'wan0', { budgetDayBytes: MB, overBudget: 'standby' })
+    expect(pathOf(van).inPlan).toBe(true)
+    carry(van, 2 * MB)
+    world.runFor(SECOND)
+    const waits = { inPlan: false, why: 'standby: waits until no other path is left' }
+    expect([pathOf(van), pathOf(server)]).toEqual([
+      expect.objectContaining({ ...waits, notes: ['has used 2.00 MB of 1 MB today'] }),
+      expect.objectContaining(waits),
+    ])
+    van.core.setUplink(world.nowUs, 'wan1', { intent: 'down' })
+    world.runFor(SECOND)
+    expect([pathOf(van).inPlan, pathOf(server).inPlan]).toEqual([true, true])
+    van.core.setUplink(world.nowUs, 'wan0', { overBudget: 'stop' })
+    world.runFor(SECOND)
+    expect([pathOf(van).inPlan, pathOf(server).inPlan]).toEqual([false, false])
+  })
+
+  it('are taken out by their owner also when they would carry over their budget', () => {
+    const van = world.roadWarrior('van', 1)
+    world.runFor(SECOND)
+    const wanted = { budgetDayBytes: MB, overBudget: 'standby', intent: 'down' } as const
+    van.core.setUplink(world.nowUs, 'wan0', wanted)
+    carry(van, 2 * MB)
+    world.runFor(SECOND)
+    expect(pathOf(van)).toMatchObject({ inPlan: false, why: 'taken out by configuration' })
+  })
+
   it('carry again when the budget is raised, or a new day begins', () => {
     let wallUs = new Date(2026, 2, 5).getTime() * 1000
     const { publicKey } = keyPair('server')

@@ -114,6 +114,7 @@ describe('a configuration', () => {
         budget-day = "500MB"
         budget-month = "10 GB"
         reset-day = 15
+        over-budget = "standby"
         rate-up = "2.5Mbit"
         rate-down = "20 Mbit/s"
         target = "15ms"
@@ -121,7 +122,7 @@ describe('a configuration', () => {
       `)
     ).uplinks
     const words =
-      'wwan0,metered,budget-day=500MB,budget-month=10GB,reset-day=15,rate-up=2.5Mbit,rate-down=20Mbit,target=15,standby'
+      'wwan0,metered,budget-day=500MB,budget-month=10GB,reset-day=15,over-budget=standby,rate-up=2.5Mbit,rate-down=20Mbit,target=15,standby'
     const [inWord] = (await client('', { uplink: [words] })).uplinks
     expect(inTable).toEqual({
       name: 'wwan0',
@@ -132,6 +133,7 @@ describe('a configuration', () => {
       budgetDayBytes: 500e6,
       budgetMonthBytes: 10e9,
       resetDay: 15,
+      overBudget: 'standby',
       rateUpBytesPerS: 312_500,
       rateDownBytesPerS: 2_500_000,
       targetUs: 15_000,
@@ -213,6 +215,7 @@ describe('a refusal', () => {
     ['uplink = ["a", "b,wieght=3"]', 'c.toml:1: uplink[1]: found "wieght=3", accepted is weight=N'],
     ['uplink = ["a,weight=0"]', 'weight: found "0", accepted is a whole number from 1 to 256'],
     ['uplink = ["a,tier=1,tier=2"]', 'tier is given twice'],
+    ['uplink = ["a,over-budget=slow"]', 'found "slow", accepted is stop, standby'],
     ['uplink = ["a,up,standby"]', 'intent is given twice'],
     [
       '[[uplink]]\nname = "a"\n[[uplink]]\nname = "b"\nwieght = 3',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { readSetting } from '../../src/config/setting.js'
 import { nearest } from '../../src/config/spelling.js'
 import { formatUplink, INTENTS, uplink } from '../../src/config/uplink.js'
-import { DEFAULT_UPLINK } from '../../src/core/uplink.js'
+import { DEFAULT_UPLINK, OVER_BUDGET } from '../../src/core/uplink.js'
 import { parseAddress } from '../../src/net/address.js'
 import type { Device } from '../../src/net/devices.js'
 import { Uplinks } from '../../src/net/uplinks.js'
@@ -33,6 +33,7 @@ describe('an uplink in text', () => {
           budgetDayBytes: amount,
           budgetMonthBytes: amount,
           resetDay: fc.integer({ min: 1, max: 31 }),
+          overBudget: fc.constantFrom(...OVER_BUDGET),
           rateUpBytesPerS: rate,
           rateDownBytesPerS: rate,
           targetUs: fc.integer({ min: 0, max: 500 }).map((ms) => ms * 1000),
