@@ -85,6 +85,7 @@ export class ClientRole implements Role {
     this.#resolver = new Resolver({
       around,
       names: () => this.#names(),
+      ways: () => this.#sockets.ways(),
       onFound: (nowUs, endpoints) => this.core.setEndpoints(nowUs, endpoints),
     })
   }
@@ -121,7 +122,7 @@ export class ClientRole implements Role {
         this.#around.store.writeServer(this.#server)
         return
       case 'handshake-started':
-        this.#resolver.resolveLater(nowUs)
+        this.#resolver.search(nowUs)
         return
       case 'stats':
         this.#loop?.planOnce('usage', nowUs + KEEP_USAGE_US, () => this.#keepUsage())
@@ -130,7 +131,11 @@ export class ClientRole implements Role {
         this.#keepUsage()
         return
       case 'session-up':
+      case 'session-rekeyed':
         this.#resolver.rest()
+        return
+      case 'path-state':
+        if (fact.to === 'up') this.#resolver.rest()
         return
       default:
         return
@@ -157,12 +162,12 @@ export class ClientRole implements Role {
         if (setting.uplink.name === this.#around.tun) {
           throw configError('SETTING', `${this.#around.tun} is the tunnel's own device`)
         }
+        this.#refuseUplink(setting.uplink.name)
         this.#add(setting.uplink)
         this.#applyPolicy()
         this.#sockets.lookNow(nowUs)
         this.#lookAgain(nowUs)
         break
-        this.#refuseUplink(setting.uplink.name)
       case 'remove-uplink':
         this.#expectUplink(setting.name)
         if (this.#wanted.size === 1) {
@@ -272,11 +277,6 @@ export class ClientRole implements Role {
     )
   }
 
-  #applyPolicy(): void {
-    const { policy } = this.#config
-    const nowUs = this.#around.machine.clock.nowUs()
-    this.core.setPolicy(nowUs, { ...DEFAULT_POLICY, ...policyOf(policy) }, policy.primary)
-  }
   /** What is not said of an uplink that is added is the default: of one that there is, that would undo what was said before. */
   #refuseUplink(name: string): void {
     if (!this.#wanted.has(name)) return
@@ -286,6 +286,11 @@ export class ClientRole implements Role {
     )
   }
 
+  #applyPolicy(): void {
+    const { policy } = this.#config
+    const nowUs = this.#around.machine.clock.nowUs()
+    this.core.setPolicy(nowUs, { ...DEFAULT_POLICY, ...policyOf(policy) }, policy.primary)
+  }
 
   #names(): readonly HostPort[] {
     return this.#config.server === undefined ? this.#server.endpoints : [this.#config.server]

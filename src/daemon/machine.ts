@@ -15,15 +15,19 @@ import {
   type UdpSocket,
 } from '../engine.js'
 import { hasIpv6, isStrictlyFiltered } from '../net/devices.js'
+import { nameServers } from '../net/nameservers.js'
 import { type Run, run } from '../net/program.js'
 import { type Lookup, lookup } from '../net/resolve.js'
 import { type Clock, systemClock } from './clock.js'
+import { type Exchanging, exchangeOver } from './exchange.js'
 
 export interface Machine {
   readonly clock: Clock
   readonly randomBytes: RandomBytes
   readonly run: Run
   readonly lookup: Lookup
+  readonly nameServers: () => readonly string[]
+  readonly exchange: Exchanging
   readonly aeads: () => Aeads
   readonly openTun: (name: string, offload: boolean) => TunDevice
   readonly openUdp: (request: UdpRequest) => UdpSocket
@@ -42,6 +46,8 @@ export const systemMachine: Machine = {
   randomBytes: (count) => randomFillSync(new Uint8Array(count)),
   run,
   lookup,
+  nameServers,
+  exchange: exchangeOver(systemClock),
   aeads,
   openTun,
   openUdp,

@@ -5,11 +5,12 @@ import type { HostPort } from '../config/values.js'
 import type { ServerEndpoint } from '../core/client.js'
 import { messageOf } from '../errors.js'
 import { formatEndpoint } from '../net/address.js'
-import { resolveEndpoints } from '../net/resolve.js'
+import { type Lookup, resolveEndpoints } from '../net/resolve.js'
 import type { Loop } from './loop.js'
 import type { Surroundings } from './role.js'
+import { lookupOver, type Way } from './uplinklookup.js'
 
-/** From the first failure to find the server's name to the next try; doubles up to the last. */
+/** From the first failure to find the server by its name, or at it, to the next try; doubles up to the last. */
 const FIRST_RETRY_US = 1_000_000
 const LONGEST_RETRY_US = 30_000_000
 
@@ -17,6 +18,8 @@ export interface ResolverOptions {
   readonly around: Surroundings
   /** As they are now: a reload may change them. */
   readonly names: () => readonly HostPort[]
+  /** Uplinks that have a socket. */
+  readonly ways: () => readonly Way[]
   /** They are others than before. */
   readonly onFound: (nowUs: number, endpoints: readonly ServerEndpoint[]) => void
 }
@@ -27,6 +30,8 @@ export class Resolver {
   /** As they were found last. */
   endpoints: readonly ServerEndpoint[] = []
   #retryUs = FIRST_RETRY_US
+  /** The server does not answer, wherever it was found. */
+  #isSearching = false
 
   constructor(options: ResolverOptions) {
     this.#options = options
@@ -46,40 +51,60 @@ export class Resolver {
   /** A name server may take seconds to answer: returns at once. */
   resolve(): void {
     const { machine, log } = this.#options.around
-    resolveEndpoints(this.#options.names(), machine.lookup)
+    const ask = this.#isSearching ? this.#lookupEverywhere : machine.lookup
+    resolveEndpoints(this.#options.names(), ask)
       .then(({ endpoints, faults }) => this.#handleAnswer(endpoints, faults))
       .catch((error: unknown) => log.write('server.unresolved', { why: messageOf(error) }))
   }
 
-  /** The server does not answer, and may have moved: asks again, without haste. */
-  resolveLater(nowUs: number): void {
+  /** The server does not answer, and may have moved: asks again and again, ever more rarely. */
+  search(nowUs: number): void {
     if (this.#options.names().every(({ host }) => isIP(host) !== 0)) return
-    this.#loop?.planOnce('resolve', nowUs + LONGEST_RETRY_US, () => this.resolve())
+    this.#isSearching = true
+    this.#loop?.planOnce('resolve', nowUs + this.#retryUs, () => this.resolve())
   }
 
   /** The server answers. */
   rest(): void {
+    this.#isSearching = false
+    this.#retryUs = FIRST_RETRY_US
     this.#loop?.callOff('resolve')
+  }
+
+  /** What the uplinks bring is not kept waiting for a question that went into the tunnel. */
+  #lookupEverywhere: Lookup = async (host) => {
+    const { machine } = this.#options.around
+    let known: readonly string[] = []
+    const own = machine.lookup(host).then((addresses) => {
+      known = addresses
+      return addresses
+    })
+    own.catch(() => undefined)
+    const found = await lookupOver(machine, this.#options.ways(), host)
+    return found.length === 0 ? own : [...known, ...found]
   }
 
   #handleAnswer(endpoints: readonly ServerEndpoint[], faults: readonly string[]): void {
     const { machine, log } = this.#options.around
     const nowUs = machine.clock.nowUs()
     for (const why of faults) log.write('server.unresolved', { why })
-    if (faults.length > 0) {
-      this.#loop?.plan('resolve', nowUs + this.#retryUs, () => this.resolve())
+    if (faults.length > 0 || this.#isSearching) {
       this.#retryUs = Math.min(LONGEST_RETRY_US, 2 * this.#retryUs)
+      this.#loop?.plan('resolve', nowUs + this.#retryUs, () => this.resolve())
     } else {
       this.#retryUs = FIRST_RETRY_US
     }
-    const at = textsOf(endpoints).join()
-    // What was known before is better than nothing.
-    if (endpoints.length === 0 || at === textsOf(this.endpoints).join()) return
+    // What was known before is better than nothing, and name servers give the same in turns.
+    if (endpoints.length === 0 || isSame(endpoints, this.endpoints)) return
     this.endpoints = endpoints
-    log.write('server.resolved', { at })
+    log.write('server.resolved', { at: textsOf(endpoints).join() })
     this.#options.onFound(nowUs, endpoints)
     this.#loop?.wake()
   }
+}
+
+function isSame(a: readonly ServerEndpoint[], b: readonly ServerEndpoint[]): boolean {
+  return textsOf(a).sort().join() === textsOf(b).sort().join()
 }
 
 function textsOf(endpoints: readonly ServerEndpoint[]): string[] {

@@ -44,6 +44,12 @@ export class Sockets {
     return this.#uplinks.openFamilies(name)
   }
 
+  /** Uplinks that have any, with their families. */
+  ways(): { readonly device: string; readonly families: readonly Family[] }[] {
+    const all = this.#uplinks.names.map((device) => ({ device, families: this.familiesOf(device) }))
+    return all.filter(({ families }) => families.length > 0)
+  }
+
   /** Looks when the kernel has told all that belongs to a change. */
   lookSoon(nowUs: number): void {
     this.#plan(nowUs + SETTLE_US)

@@ -35,6 +35,10 @@ export class Uplinks {
     return [...this.#watched].flatMap(([name, watched]) => change(name, watched, devices.get(name)))
   }
 
+  get names(): readonly string[] {
+    return [...this.#watched.keys()]
+  }
+
   /** Families of its sockets. */
   openFamilies(name: string): readonly Family[] {
     return [...(this.#watched.get(name)?.open.keys() ?? [])]

@@ -5,9 +5,11 @@ import { askControl } from '../../src/control.js'
 import { inviteId } from '../../src/core/invite.js'
 import { keyPairOf } from '../../src/core/keys.js'
 import { Daemon } from '../../src/daemon/daemon.js'
+import type { Exchange } from '../../src/daemon/exchange.js'
 import { Store } from '../../src/store.js'
 import { pathSample } from './core_fixture.js'
 import { listed } from './daemon_fixture.js'
+import { answerTo } from './dns_fixture.js'
 import {
   configOf,
   dirs,
@@ -212,6 +214,49 @@ describe('a client', () => {
     await eventually(async () => {
       machine.clock.advance(1_000_000)
       expect((await status()).endpoints).toContain('198.51.100.9:5000')
+    })
+  })
+
+  it('asks for the name of a server that does not answer again and again, over its uplinks too', async () => {
+    joined()
+    machine.devices = [listed('eth0', 2, '192.0.2.5'), listed('wwan0', 3, '192.0.2.6')]
+    let asked = 0
+    const asking: string[] = []
+    const lookup = async () => {
+      asked++
+      return ['198.51.100.1']
+    }
+    const exchange = async ({ device, address, port, message }: Exchange) => {
+      asking.push(`${device} ${address}:${port}`)
+      if (device === 'eth0' || asked < 4) throw new Error('silence')
+      return answerTo(message, [198, 51, 100, 9])
+    }
+    const nameServers = () => ['192.0.2.53']
+    replaceMachine({ ...machine, lookup, nameServers, exchange })
+    await start(await client('eth0', 'wwan0'))
+    expect(asking).toEqual([])
+    await eventually(async () => {
+      machine.clock.advance(10_000_000)
+      expect((await status()).endpoints).toContain('198.51.100.9:5000')
+    })
+    expect(asking).toContain('eth0 192.0.2.53:53')
+    expect(lines.join('')).toContain('server.resolved at=198.51.100.1:5000,198.51.100.9:5000')
+  })
+
+  it('finds its server over an uplink while its own question waits in vain', async () => {
+    joined()
+    machine.devices = [listed('eth0', 2, '192.0.2.5')]
+    let isInTunnel = false
+    const lookup = () =>
+      isInTunnel ? new Promise<never>(() => undefined) : Promise.resolve(['198.51.100.1'])
+    const exchange = async ({ message }: Exchange) => answerTo(message, [198, 51, 100, 9])
+    replaceMachine({ ...machine, lookup, nameServers: () => ['192.0.2.53'], exchange })
+    await start(await client('eth0'))
+    await eventually(async () => expect((await status()).endpoints).toHaveLength(2))
+    isInTunnel = true
+    await eventually(async () => {
+      machine.clock.advance(10_000_000)
+      expect((await status()).endpoints).toEqual(['vps.example.org:5000', '198.51.100.9:5000'])
     })
   })
 

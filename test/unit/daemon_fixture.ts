@@ -120,6 +120,10 @@ export function testMachine(): TestMachine {
       return JSON.stringify(args.includes('dev') ? [{ addr_info: [] }] : machine.devices)
     },
     lookup: async () => ['198.51.100.1'],
+    nameServers: () => [],
+    exchange: async ({ address }) => {
+      throw new Error(`${address} does not answer`)
+    },
     aeads: () => ({ available: 3, preferred: 2, providers: { 1: 'test' }, why: '' }),
     openTun: (name, offload) => ({ fd: 9, name, offload }),
     openUdp: ({ family, address, port, device }) => {
