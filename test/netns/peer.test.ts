@@ -3,11 +3,12 @@
  * each side in a namespace of its own with two addresses, which are two paths.
  */
 import { randomBytes } from 'node:crypto'
-import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { addNamespace, ipBatch, removeNamespaceSync, run } from '../../bench/lab/namespaces.js'
-import { FLOW_FLAG, MODE } from '../../src/wire.js'
+import { FEATURE, FLOW_FLAG, LIMIT, MESSAGE, MODE } from '../../src/wire.js'
 import type { Algorithm } from '../peer/crypto.js'
 import { publicOf } from '../peer/crypto.js'
+import type { PathReport } from '../peer/feedback.js'
 import { type Line, LineProgram } from './line_program.js'
 
 const SIDES = [`mplab.${process.pid}.peer-a`, `mplab.${process.pid}.peer-b`] as const
@@ -61,6 +62,28 @@ async function join(): Promise<void> {
   await ipBatch(b, ['link set up0 up', 'addr add 192.0.2.9/24 dev up0'])
 }
 
+/** The product's server, and the stranger as its client on two paths. */
+async function meet(options: object) {
+  await join()
+  const [serverSecret, clientSecret, invitation] = [1, 2, 3].map(() => randomBytes(32))
+  const server = new LineProgram(SIDES[1], 'test/netns/peer_server.mjs', {
+    secret: serverSecret!.toString('hex'),
+    invitation: invitation!.toString('hex'),
+    device: 'mptun0',
+    port: PORT,
+  })
+  await server.until(({ ready }) => ready === true)
+  const client = new LineProgram(SIDES[0], 'build/peer/netns/peer_end.js', {
+    secret: clientSecret!.toString('hex'),
+    serverPublic: publicOf(serverSecret!).toString('hex'),
+    invitation: invitation!.toString('hex'),
+    server: { address: '192.0.2.9', port: PORT },
+    uplinks: ['192.0.2.1', '192.0.2.2'],
+    ...options,
+  })
+  return { server, client }
+}
+
 const BOTH: Algorithm[] = ['chacha20-poly1305', 'aes-256-gcm']
 
 describe.each([
@@ -68,23 +91,7 @@ describe.each([
   ['chacha20-poly1305', BOTH.slice(0, 1)],
 ])('a stranger that follows PROTOCOL.md, with %s', (_, algorithms) => {
   it('is invited, probes, agrees, carries packets on two paths, rekeys and leaves', async () => {
-    await join()
-    const [serverSecret, clientSecret, invitation] = [1, 2, 3].map(() => randomBytes(32))
-    const server = new LineProgram(SIDES[1], 'test/netns/peer_server.mjs', {
-      secret: serverSecret!.toString('hex'),
-      invitation: invitation!.toString('hex'),
-      device: 'mptun0',
-      port: PORT,
-    })
-    await server.until(({ ready }) => ready === true)
-    const client = new LineProgram(SIDES[0], 'build/peer/netns/peer_end.js', {
-      secret: clientSecret!.toString('hex'),
-      serverPublic: publicOf(serverSecret!).toString('hex'),
-      invitation: invitation!.toString('hex'),
-      server: { address: '192.0.2.9', port: PORT },
-      uplinks: ['192.0.2.1', '192.0.2.2'],
-      algorithms,
-    })
+    const { server, client } = await meet({ algorithms })
 
     const connected = await client.until(({ done }) => done === 'connect')
     expect(connected).toMatchObject({ ipv4: '0a470002', ipv4Prefix: 24, serverIpv4: '0a470001' })
@@ -143,5 +150,88 @@ describe.each([
     const down = await server.until(({ kind }) => kind === 'session-down')
     expect(down['why']).toBe('the client was shut down')
     expect(await server.end()).toBe(0)
+  })
+})
+
+describe('a stranger with features', () => {
+  /** A bit that no version has, which is to be ignored. */
+  const UNKNOWN = 2 ** 31
+  let server: LineProgram
+  let client: LineProgram
+
+  beforeEach(async () => {
+    const features = FEATURE.repair.value + FEATURE.sizes.value + UNKNOWN
+    const met = await meet({ features })
+    server = met.server
+    client = met.client
+    await client.until(({ done }) => done === 'connect')
+    for (const path of [0, 1]) {
+      await server.until((line) => line['path'] === path && line['to'] === 'up')
+    }
+  })
+
+  afterEach(async () => {
+    expect(await client.end()).toBe(0)
+    expect(await server.end()).toBe(0)
+  })
+
+  it('gets size echoes as long as its probes, and none in fragments', async () => {
+    const asked = (octets: number) => ['body', 1, MESSAGE.sizeProbe.value, octets]
+    // It sends in fragments itself what an Ethernet does not pass whole.
+    await client.ask(asked(1441), ({ done }) => done === 'body')
+    for (const octets of [0, 1, 1440]) {
+      await client.ask(asked(octets), ({ sizeEcho }) => sizeEcho === octets)
+    }
+    expect(client.lines.filter(({ sizeEcho }) => sizeEcho === 1441)).toEqual([])
+  })
+
+  it('gets nothing for bodies that are no longer or shorter than they may be by one octet', async () => {
+    const bodies: [keyof typeof MESSAGE, number][] = [
+      ['probe', 31],
+      ['probe', 33],
+      ['echo', 31],
+      ['control', 4],
+      ['control', LIMIT.controlBytes.value + 1],
+      ['feedback', 0],
+      ['feedback', 2],
+      ['sizeProbe', LIMIT.packetBytes.value + 1],
+    ]
+    for (const [name, octets] of bodies) {
+      await client.ask(['body', 0, MESSAGE[name].value, octets], ({ done }) => done === 'body')
+    }
+    await client.ask(['probe', 0], ({ done }) => done === 'probe')
+    const { counters } = await server.ask('', ({ kind }) => kind === 'stats')
+    expect(counters).toMatchObject({ dropBody: bodies.length })
+    expect(client.lines.filter((line) => 'sizeEcho' in line)).toEqual([])
+  })
+
+  it('is told what is missing of packets that it would repair', async () => {
+    const { repaired } = FLOW_FLAG
+    const send = (sequence: number) => ['send', 0, echoRequest(sequence), 5, repaired.value]
+    await client.ask(send(1), answers(1))
+    const lost = await client.ask(['lose', 0], ({ done }) => done === 'lose')
+    const isTold = ({ reports }: Line) =>
+      ((reports ?? []) as PathReport[]).some(
+        ({ path, receiver, newest, gaps }) =>
+          path === 0 &&
+          receiver === lost['receiver'] &&
+          gaps.some((gap) => gap.missing === 1 && newest - gap.received === lost['pathSeq']),
+      )
+    await client.ask(send(2), isTold)
+  })
+
+  it('gets a packet again that it reports missing, and no other', async () => {
+    const from = client.lines.length
+    await client.ask(['deaf'], ({ done }) => done === 'deaf')
+    const missing = await client.ask(['send', 0, echoRequest(1), 5], answers(1))
+    await client.ask(['send', 0, echoRequest(2), 5], answers(2))
+    const isAgain = (line: Line) => (Number(line['flow']) & FLOW_FLAG.resent.value) !== 0
+    const again = await client.until((line) => answers(1)(line) && isAgain(line), from)
+    expect(again['flowSeq']).toBe(missing['flowSeq'])
+    const bucket = (line: Line) => Number(line['flow']) % LIMIT.buckets.value
+    expect(bucket(again)).toBe(bucket(missing))
+    // What is not reported at all goes again within a few round trips.
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(client.lines.slice(from).filter(isAgain).filter(answers(2))).toEqual([])
   })
 })

@@ -2,8 +2,9 @@
 //
 //   node peer_end.js '{"secret":"hex","serverPublic":"hex","server":{"address":"...","port":5000},"uplinks":["..."]}'
 //
-// Takes one JSON array a line on standard input, ["probe",1], ["policy",3], ["send",0,"hex",bucket], ["again"] (the last
-// datagram once more), ["rekey"], and answers each with {"done":...}. Tells packets and control messages as they come.
+// Takes one JSON array a line on standard input, ["probe",1], ["policy",3], ["send",0,"hex",bucket,flags], ["again"] (the last
+// datagram once more), ["body",path,type,octets] (of zeros), ["lose",path] (a sequence), ["deaf"] (to the
+// next packet), ["rekey"], and answers each with {"done":...}. Tells packets, reports and control messages as they come.
 
 import { createInterface } from 'node:readline'
 import sodium from 'libsodium-wrappers'
@@ -22,6 +23,8 @@ const peer = await PeerClient.connect({
 })
 peer.onPacket = (packet, header) =>
   say({ packet: packet.toString('hex'), ...header, pathSeq: Number(header.pathSeq) })
+peer.onFeedback = (reports) => say({ reports })
+peer.onSizeEcho = (sizeEcho) => say({ sizeEcho })
 peer.onControl = (kind, body) => say({ control: kind, body: body.toString('hex') })
 say({
   done: 'connect',
@@ -34,8 +37,14 @@ say({
 const DEEDS: Record<string, (...args: never[]) => unknown> = {
   probe: (path: number) => peer.probe(path),
   policy: (mode: number, primary?: number) => peer.policy(mode, primary),
-  send: (path: number, packet: string, bucket: number) =>
-    peer.sendPacket(path, octets(packet), bucket),
+  send: (path: number, packet: string, bucket: number, flags?: number) =>
+    peer.sendPacket(path, octets(packet), bucket, flags),
+  body: (path: number, type: number, count: number) =>
+    peer.sendBody(path, type, Buffer.alloc(count)),
+  lose: (path: number) => peer.lose(path),
+  deaf: () => {
+    peer.isDeaf = true
+  },
   again: () => peer.sendAgain(),
   rekey: () => peer.shakeHands(),
 }

@@ -7,6 +7,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import type { Algorithm } from './crypto.js'
 import { type Header, openDatagram, sealDatagram, TYPE } from './datagram.js'
+import { type PathReport, readFeedback, writeFeedback } from './feedback.js'
 import {
   AEAD_BITS,
   type ClientState,
@@ -27,6 +28,8 @@ export interface ClientOptions {
   invitation?: Buffer
   /** AEADs to offer, and to prefer. */
   algorithms?: readonly Algorithm[]
+  /** Bits to tell; none of them by default. */
+  features?: number
 }
 
 export interface Echo {
@@ -58,6 +61,8 @@ interface Path {
 
 const WINDOW = 4096n
 const PROBE_OCTETS = 32
+/** Flags that ask for a report: repaired, unordered. */
+const REPORTED = 8192 | 16384
 const CONTROL = { ack: 1, policy: 2, close: 3 } as const
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n)
@@ -71,6 +76,8 @@ export class PeerClient {
   readonly #probes = new Map<string, (echo: Echo) => void>()
   readonly #acks = new Map<number, () => void>()
   readonly #flowSeq = new Map<number, number>()
+  /** Path sequence that is reported missing, by path. */
+  readonly #missing = new Map<number, number>()
   #pending: ClientState | undefined
   #initiation: Buffer | undefined
   #onResponse: ((payload: ResponsePayload) => void) | undefined
@@ -84,6 +91,12 @@ export class PeerClient {
   onPacket: (packet: Buffer, header: Header) => void = () => {}
   /** Called with each control message of the server that is not an ack. */
   onControl: (kind: number, body: Buffer) => void = () => {}
+  /** Called with each report of the server on what arrived. */
+  onFeedback: (reports: readonly PathReport[]) => void = () => {}
+  /** Called with the length of each size echo. */
+  onSizeEcho: (octets: number) => void = () => {}
+  /** Reports the next packet as missing, though it comes. */
+  isDeaf = false
 
   private constructor(options: ClientOptions) {
     this.#options = options
@@ -121,6 +134,19 @@ export class PeerClient {
     const flowSeq = this.#flowSeq.get(bucket) ?? 0
     this.#flowSeq.set(bucket, (flowSeq + 1) % 2 ** 24)
     void this.#send(path, TYPE.data, packet, bucket | flags, flowSeq)
+  }
+
+  /** Sends whatever body under whatever type, well sealed. */
+  sendBody(path: number, type: number, body: Uint8Array): void {
+    void this.#send(path, type, body)
+  }
+
+  /** Uses a path sequence up, as a datagram does that is lost. Returns where the sequences of the path are. */
+  lose(path: number): { receiver: number; pathSeq: number } {
+    const { sent, remoteIndex: receiver } = this.#current!
+    const pathSeq = Number(sent[path])
+    sent[path] = sent[path]! + 1n
+    return { receiver, pathSeq }
   }
 
   /** The last packet's datagram once more, octet by octet: a replay. */
@@ -207,7 +233,7 @@ export class PeerClient {
         invite: invitation === undefined ? Buffer.alloc(16) : inviteId(invitation),
         aeads: bits,
         preferred: bits,
-        features: 0,
+        features: this.#options.features ?? 0,
       },
     })
     this.#pending = state
@@ -268,6 +294,7 @@ export class PeerClient {
     switch (header.type) {
       case TYPE.data:
         this.onPacket(body, header)
+        if ((header.flow & REPORTED) !== 0) this.#reportPacket(epoch, header)
         return
       case TYPE.probe:
         this.#answer(path, body)
@@ -277,6 +304,15 @@ export class PeerClient {
         return
       case TYPE.control:
         this.#takeControl(path, body)
+        return
+      case TYPE.feedback:
+        this.onFeedback(readFeedback(body))
+        return
+      case TYPE.sizeProbe:
+        void this.#send(path, TYPE.sizeEcho, Buffer.alloc(body.length))
+        return
+      case TYPE.sizeEcho:
+        this.onSizeEcho(body.length)
     }
   }
 
@@ -326,6 +362,22 @@ export class PeerClient {
       expected: body.readUInt32LE(24),
       received: body.readUInt32LE(28),
     })
+  }
+
+  /** At once: sooner than it has to be. */
+  #reportPacket({ localIndex: receiver, accepted }: Epoch, { path, pathSeq }: Header): void {
+    if (this.isDeaf) {
+      this.isDeaf = false
+      this.#missing.set(path, Number(pathSeq))
+      // A gap has something newer behind it: the next packet's report tells of it.
+      return
+    }
+    const newest = Number(accepted.get(path)?.newest ?? 0n)
+    const missing = this.#missing.get(path)
+    const gaps = missing === undefined ? [] : [{ received: newest - missing, missing: 1 }]
+    const { received: datagrams } = this.#paths[path]!
+    const told = { path, receiver, newest, holdUs: 0, delayUs: 0, octets: 0, datagrams, gaps }
+    void this.#send(path, TYPE.feedback, writeFeedback([told]))
   }
 
   #takeControl(path: number, body: Buffer): void {

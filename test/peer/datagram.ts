@@ -2,7 +2,15 @@
 
 import { type Algorithm, open, seal } from './crypto.js'
 
-export const TYPE = { data: 4, probe: 5, echo: 6, control: 7 } as const
+export const TYPE = {
+  data: 4,
+  probe: 5,
+  echo: 6,
+  control: 7,
+  feedback: 8,
+  sizeProbe: 9,
+  sizeEcho: 10,
+} as const
 
 export interface Header {
   type: number

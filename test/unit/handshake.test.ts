@@ -154,6 +154,17 @@ describe('an initiation', () => {
     expect(read(flipped(initiate().message, 170))).toHaveProperty('state')
   })
 
+  it('is accepted whatever is in what a later version may give a meaning', () => {
+    const payload = {
+      ...PAYLOAD,
+      aeads: 0xff,
+      preferred: 0xff,
+      features: 2 ** 32 - 1,
+      reserved: 255,
+    }
+    expect(consumed(initiate(payload).message).payload).toMatchObject({ features: 2 ** 32 - 1 })
+  })
+
   it('is refused when its timestamp is beyond every clock', () => {
     const noise = new NoiseHandshake({
       pattern: 'IKpsk2',

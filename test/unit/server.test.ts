@@ -3,7 +3,7 @@ import type { Endpoint, EventOf } from '../../src/boundary.js'
 import type { Client } from '../../src/core/client.js'
 import { DEFAULT_PATH_POLICY, encodePolicy } from '../../src/core/policy.js'
 import { CONTROL_KIND, MESSAGE, TIMER } from '../../src/wire.js'
-import { MS, only, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
+import { MS, only, pathSample, policyOf, SECOND, takeCommands, takeFacts } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
 import { names, refusals, registry, server, world } from './server_fixture.js'
 import type { Station } from './world_fixture.js'
@@ -134,6 +134,19 @@ describe('the will of the server', () => {
     })
     server.core.setOverride({})
     expect(mode()).toBe('active-backup')
+  })
+
+  it('does not make a client pay that has spent its budget', () => {
+    registry.addPeer('van', keyPair('van').publicKey)
+    const van = world.roadWarrior('van', 2)
+    server.core.setOverride({ mode: 'broadcast' })
+    world.runFor(SECOND)
+    const carrying = () => server.core.snapshot().peers[0]!.paths.map(({ inPlan }) => inPlan)
+    expect(carrying()).toEqual([true, true])
+    van.core.setUplink(world.nowUs, 'wan0', { budgetDayBytes: 1e6 })
+    van.core.handleEvent(world.nowUs, pathSample({ txBytes: 2e6 }))
+    world.runFor(SECOND)
+    expect(carrying()).toEqual([false, true])
   })
 })
 
