@@ -195,10 +195,11 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
   }
 }
 
-static bool has_room(const struct mp_lane *lane, uint32_t extra)
+static bool has_room(const struct mp_lane *lane, enum mp_queue_class class, uint32_t extra)
 {
-  return lane->flight.inflight_bytes < mp_window_bytes(&lane->window) + extra &&
-         !mp_flight_is_full(&lane->flight);
+  const uint64_t most = class == MP_QUEUE_NARROW ? mp_window_narrow_bytes(&lane->window)
+                                                 : mp_window_bytes(&lane->window);
+  return lane->flight.inflight_bytes < most + extra && !mp_flight_is_full(&lane->flight);
 }
 
 bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load *load)
@@ -210,7 +211,7 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
   if (id != before && paths & mp_path_bit(before) &&
       mp_choice_arrival_us(tunnel, peer, before) < mp_choice_arrival_us(tunnel, peer, id) + STICKY_US)
     id = before;
-  if (id == MP_CROSSING_NO_PATH || !has_room(&adaptive->lanes[id], THIN_EXTRA_BYTES))
+  if (id == MP_CROSSING_NO_PATH || !has_room(&adaptive->lanes[id], MP_QUEUE_NARROW, THIN_EXTRA_BYTES))
     return false;
   struct mp_queued packets = {.load = load};
   for (; packets.index < load->segments.count; packets.index += packets.count) {
@@ -239,14 +240,14 @@ static uint64_t resume_us(const struct mp_tunnel *tunnel, struct mp_lane *lane)
 }
 
 /* Those of the paths that can take a packet now. The others say when, or that they are what limits. */
-static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t paths,
-                      uint32_t extra)
+static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queue_class class,
+                      uint16_t paths, uint32_t extra)
 {
   uint16_t some = 0;
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     struct mp_lane *lane = &peer->adaptive->lanes[id];
-    if (!has_room(lane, extra)) {
+    if (!has_room(lane, class, extra)) {
       lane->limited = true;
       continue;
     }
@@ -277,7 +278,7 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   uint16_t paths = mp_choice_wide(peer);
   if (paths & ~(1u << (again->avoids & 31)))
     paths &= (uint16_t)~(1u << (again->avoids & 31));
-  const uint16_t able = ready(tunnel, peer, paths, THIN_EXTRA_BYTES);
+  const uint16_t able = ready(tunnel, peer, class, paths, THIN_EXTRA_BYTES);
   uint8_t id = mp_choice_quickest_of(tunnel, peer, paths);
   /* A place on a slow path is no use to those that wait behind it. */
   if (id != MP_CROSSING_NO_PATH && !(able & mp_path_bit(id))) {
@@ -338,7 +339,7 @@ static void fly_run(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_queu
     left -= sent;
     /* What was sealed before them may have been sent, and cost the path. */
   } while (goes_on && peer->usable & mp_path_bit(id) &&
-           ready(tunnel, peer, mp_path_bit(id), 0) &&
+           ready(tunnel, peer, class, mp_path_bit(id), 0) &&
            mp_queue_take(queue, class, tunnel->now_us, packets));
 }
 
@@ -363,7 +364,7 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   const bool is_only = (paths & (paths - 1)) == 0;
   if (class == MP_QUEUE_NARROW && !is_only)
     paths = mp_path_bit(mp_choice_quickest_of(tunnel, peer, paths));
-  uint16_t able = ready(tunnel, peer, paths, 0);
+  uint16_t able = ready(tunnel, peer, class, paths, 0);
   if (class == MP_QUEUE_WIDE)
     able = worthwhile(tunnel, peer, paths, able);
   struct mp_queued packet;

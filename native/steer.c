@@ -416,5 +416,6 @@ void mp_window_report(struct mp_window *w, const struct mp_window_report *r)
     start_up(w, r);
   if (was_starting && !w->startup)
     w->started_us = r->now_us;
+  w->ebb_bytes = r->inflight_bytes + (r->acked_bytes + r->lost_bytes) / 2;
   mp_window_set_pace(w);
 }

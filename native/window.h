@@ -55,6 +55,7 @@ struct mp_window {
 
   bool startup; /* doubles each round trip */
   uint64_t bytes; /* while reports are not late */
+  uint64_t ebb_bytes; /* of narrow flows, while more than that is under way: see mp_window_narrow_bytes */
   struct mp_pacer pacer;
   struct mp_rtt rtt; /* its least is of ever; ours forgets */
   struct mp_lowest rtts;
@@ -157,6 +158,15 @@ uint64_t mp_window_pto_us(const struct mp_window *window);
 static inline uint64_t mp_window_bytes(const struct mp_window *window)
 {
   return window->bytes + window->late.bytes;
+}
+
+/* Of narrow flows, which need not wait until what a window that shrinks has no room for has left: one octet
+ * may go where two have left, as by the rate halving that RFC 6937 grew out of (section 1). So what is under
+ * way falls nevertheless. */
+static inline uint64_t mp_window_narrow_bytes(const struct mp_window *window)
+{
+  const uint64_t bytes = mp_window_bytes(window);
+  return window->ebb_bytes > bytes ? window->ebb_bytes : bytes;
 }
 
 /* Whether it doubles each round trip while it is what limits. */
