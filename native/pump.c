@@ -280,9 +280,9 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
     paths &= (uint16_t)~(1u << (again->avoids & 31));
   const uint16_t able = ready(tunnel, peer, class, paths, THIN_EXTRA_BYTES);
   uint8_t id = mp_choice_quickest_of(tunnel, peer, paths);
-  /* A place on a slow path is no use to those that wait behind it. */
+  /* A place on a slow path is no use to those that wait behind it, and pacing is over soon. */
   if (id != MP_CROSSING_NO_PATH && !(able & mp_path_bit(id))) {
-    if (flows(tunnel, peer, id))
+    if (has_room(&adaptive->lanes[id], class, THIN_EXTRA_BYTES) || flows(tunnel, peer, id))
       return false;
     id = mp_choice_quickest_of(tunnel, peer, able);
   }
