@@ -1,6 +1,7 @@
 /* The least of what was seen within a window of time, in constant space and time: the window is cut
  * into eighths, and each keeps its least. Eight eighths are remembered and the running one, so what
- * is forgotten is between one and nine eighths of a window old.
+ * is forgotten is between one and nine eighths of a window old. Of these only such stay as are less
+ * than all later ones, so that the oldest is the least: mostly one or two.
  *
  * A leaf. Time: microseconds of any monotonic clock; the window may differ from call to call. */
 #ifndef MP_LOWEST_H
@@ -13,8 +14,8 @@
 
 /* All zero: nothing seen. */
 struct mp_lowest {
-  uint8_t newest, count;
-  struct {
+  uint8_t oldest, count;
+  struct mp_lowest_part {
     uint64_t since_us, last_us;
     int64_t least;
   } part[MP_LOWEST_PARTS + 1];
