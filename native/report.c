@@ -281,6 +281,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   reporting->pending = untold;
   reporting->urgent = false;
   reporting->datagrams = 0;
+  mp_lapses_begin(&tunnel->reports, peer->id, tunnel->now_us + PATIENT_US);
 }
 
 /* Little has come since the last report, and nothing is missing. */
@@ -331,7 +332,9 @@ void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
     if (!has_reason(tunnel, peer, &with_us, &alone_us))
       return;
   }
-  mp_wake_about(tunnel, peer, alone_us);
+  /* When it is as patient as may be, nobody needs to look but where no other went with data before. */
+  if (alone_us < tunnel->reports.at_us[peer->id])
+    mp_wake_about(tunnel, peer, alone_us);
 }
 
 /* A ping and its answer take three sends so and four without: the report of the ping went ahead of it and of

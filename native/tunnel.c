@@ -31,12 +31,17 @@ void mp_enter(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_u
     tunnel->now_us = now_us;
 }
 
-void mp_wake_about(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t at_us)
+static uint64_t shared_us(const struct mp_tunnel *tunnel, uint64_t at_us)
 {
   const uint64_t wished_us = (tunnel->peer_count - 1u) * SHARED_US + 1;
   const uint64_t grid_us = wished_us < SHARED_MOST_US ? wished_us : SHARED_MOST_US;
-  if (at_us < UINT64_MAX - grid_us)
-    mp_wake_by(tunnel, peer, (at_us + grid_us - 1) / grid_us * grid_us);
+  return at_us < UINT64_MAX - grid_us ? (at_us + grid_us - 1) / grid_us * grid_us : UINT64_MAX;
+}
+
+void mp_wake_about(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t at_us)
+{
+  if (at_us < UINT64_MAX)
+    mp_wake_by(tunnel, peer, shared_us(tunnel, at_us));
 }
 
 void *mp_event_begin(struct mp_tunnel *tunnel, uint16_t kind)
@@ -179,6 +184,7 @@ void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
     mp_epoch_close(tunnel, peer, slot);
   mp_route_remove_peer(&tunnel->route, peer->id);
   mp_deadlines_remove(&tunnel->deadlines, peer->id);
+  mp_lapses_remove(&tunnel->reports, peer->id);
   mp_adaptive_close(tunnel, peer);
   mp_reorder_close(peer->reorder);
   for (uint16_t i = 0; i < tunnel->peer_count; i++)
@@ -191,8 +197,11 @@ void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
 void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us)
 {
   mp_enter(tunnel, outbox, now_us);
-  /* One may want to be looked at again at once: that is for the next time. */
   uint16_t id;
+  while (mp_lapses_take(&tunnel->reports, tunnel->now_us, &id))
+    if (tunnel->peers[id]->reporting.pending)
+      mp_wake_by(tunnel, tunnel->peers[id], tunnel->now_us);
+  /* One may want to be looked at again at once: that is for the next time. */
   for (uint16_t left = tunnel->peer_count;
        left > 0 && mp_deadlines_take(&tunnel->deadlines, tunnel->now_us, &id); left--) {
     struct mp_peer *peer = tunnel->peers[id];
@@ -216,7 +225,9 @@ void mp_tunnel_on_link_gone(struct mp_tunnel *tunnel, struct mp_outbox *outbox, 
 
 uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel)
 {
-  return mp_deadlines_next_us(&tunnel->deadlines);
+  const uint64_t due_us = mp_deadlines_next_us(&tunnel->deadlines);
+  const uint64_t report_us = shared_us(tunnel, mp_lapses_next_us(&tunnel->reports));
+  return due_us < report_us ? due_us : report_us;
 }
 
 struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *events,
@@ -230,6 +241,7 @@ struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *e
   tunnel->pool = pool;
   tunnel->seed = seed;
   mp_deadlines_open(&tunnel->deadlines);
+  mp_lapses_open(&tunnel->reports);
   mp_loads_open(&tunnel->loads, LOADS_BYTES);
   mp_route_open(&tunnel->route, seed);
   return tunnel;

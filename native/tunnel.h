@@ -23,6 +23,7 @@
 #include "deadlines.h"
 #include "contract.h"
 #include "feedback.h"
+#include "lapses.h"
 #include "load.h"
 #include "measure.h"
 #include "offload.h"
@@ -176,7 +177,8 @@ struct mp_tunnel {
   struct mp_ring *events;
   struct mp_pool *pool;
   uint64_t now_us;
-  struct mp_deadlines deadlines; /* when which peer's first timer is due */
+  struct mp_deadlines deadlines; /* when which peer's first timer is due, but for the next */
+  struct mp_lapses reports;      /* when a report to which peer has waited for as long as one may */
   uint64_t seed;      /* of the flow hash */
   struct mp_peer *peers[MP_CROSSING_PEERS];
   uint16_t peer_count;
