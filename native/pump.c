@@ -71,12 +71,13 @@ static uint32_t fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   struct mp_lane *lane = &peer->adaptive->lanes[id];
   struct mp_flown flown = *first;
   flown.tries++;
-  if (lane->flight.inflight_bytes == 0)
-    mp_wake_about(tunnel, peer, tunnel->now_us + mp_doubt_pto_us(peer, id));
+  const bool is_alone = lane->flight.inflight_bytes == 0;
   mp_load_keep_more(load, sent);
   if (!mp_flight_add(&lane->flight, epoch->remote_index, path_seq, &flown, sent, each,
                      tunnel->now_us))
     mp_load_drop_more(&tunnel->loads, load, sent);
+  if (is_alone)
+    mp_wake_about(tunnel, peer, tunnel->now_us + mp_doubt_pto_us(peer, id));
   mp_window_sent(&lane->window, sent * each, lane->flight.inflight_bytes, tunnel->now_us);
   return sent;
 }

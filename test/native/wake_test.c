@@ -1,7 +1,16 @@
 /* When peers are looked at (mp_wake_about): one when it is due, of many several at once. */
 #include "tunnel_fixture.h"
 
-enum { PEERS = 100, SPACING_US = 50, MOST_LATE_US = 1000 };
+enum {
+  PEERS = 100,
+  SPACING_US = 50,
+  MOST_LATE_US = 1000,
+  SECOND_US = 1000000,
+  TURN_US = 20000,
+  /* The round trip, what a report may wait, and at least what else may be late. */
+  DOUBTED_US = 20000 + 60000 + 10000,
+  KNOWN_SECONDS = 5, /* the only path is probed more rarely from then on */
+};
 
 static struct pair pair;
 
@@ -57,11 +66,51 @@ static void never_is_never(void)
   pair_close(&pair);
 }
 
+/* How often the server's only peer is due until then. */
+static unsigned looks_until(uint64_t end_us)
+{
+  unsigned looks = 0;
+  while (pair.now_us < end_us) {
+    const uint64_t due_us = mp_deadlines_next_us(&pair.server.tunnel->deadlines);
+    looks += due_us <= end_us;
+    run_until(&pair, due_us < end_us ? due_us : end_us);
+  }
+  return looks;
+}
+
+/* In a second in which a packet goes each way every 20 ms, and reports with them. */
+static unsigned looks_in_a_second(void)
+{
+  unsigned looks = 0;
+  for (uint64_t number = 0; number < SECOND_US / TURN_US; number++) {
+    client_sends(&pair, number);
+    looks += looks_until(pair.now_us + TURN_US / 2);
+    server_sends(&pair, number);
+    looks += looks_until(pair.now_us + TURN_US / 2);
+  }
+  return looks;
+}
+
+/* For what may be lost, and with that for its health; not for reports, which go by themselves. */
+static void a_peer_whose_reports_ride_is_looked_at_seldom(void)
+{
+  pair_open_carrying(&pair, 1);
+  publish_arrival(&pair, &pair.client, 1);
+  publish_arrival(&pair, &pair.server, 1);
+  for (unsigned seconds = 0; seconds < KNOWN_SECONDS; seconds++)
+    (void)looks_in_a_second();
+  const uint64_t before = pair.server.tunnel->peers[0]->reporting.sent_bytes;
+  CHECK(looks_in_a_second() <= SECOND_US / DOUBTED_US);
+  CHECK(pair.server.tunnel->peers[0]->reporting.sent_bytes > before);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
   RUN(one_peer_is_looked_at_in_time);
   RUN(a_hundred_peers_share_their_moments);
   RUN(never_is_never);
+  RUN(a_peer_whose_reports_ride_is_looked_at_seldom);
   return test_end();
 }
