@@ -247,6 +247,7 @@ void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
   struct mp_adaptive *adaptive = peer->adaptive;
   uint32_t turn_us = 0, narrow_us = 0;
   uint64_t rate = 0;
+  adaptive->untuned = false;
   for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
     const struct mp_window *window = &adaptive->lanes[__builtin_ctz(left)].window;
     turn_us = at_least(mp_window_srtt_us(window), turn_us);

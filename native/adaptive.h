@@ -151,6 +151,7 @@ struct mp_adaptive {
   uint64_t wide_backlog_us;    /* since when wide packets have waited without a pause; 0: none */
   uint64_t lost_us;            /* when a packet was last found lost */
   bool wanted;                 /* the pump should run at the end of the turn */
+  bool untuned;                /* the paths were measured since the queue was last tuned */
   uint64_t pump_us;            /* when pacing lets something go */
   uint64_t resent, resent_octets, copied, given_up;
 };

@@ -25,7 +25,18 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
 /* Puts what has been held back for long enough into the queue. */
 void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* Call when the paths were measured anew: how much may wait in the queue, and for how long. */
+/* Whether there is a packet to send, for the first time or again: mostly there is none when a report has
+ * come, or a thin packet has gone. */
+static inline bool mp_adaptive_has_packets(const struct mp_adaptive *adaptive)
+{
+  for (unsigned class = 0; class < MP_QUEUE_CLASSES; class++)
+    if (adaptive->again[class].head != adaptive->again[class].tail)
+      return true;
+  return mp_queue_bytes(adaptive->queue) > 0 || mp_stretch_due(&adaptive->stretch) < UINT64_MAX;
+}
+
+/* Call before packets leave the queue when the paths were measured anew: how much may wait there, and for
+ * how long. */
 void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer);
 
 /* class.c APIs: */
@@ -178,8 +189,8 @@ void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* Sends what there is to tell. */
 void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* The same, with data that goes to the peer now: a report that would come soon comes along. */
-void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer);
+/* Whether it goes with data that goes to the peer now: a report that would come soon comes along. */
+bool mp_report_rides(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
 
 /* The longest time between reports while data flows: both ends compute it from the same round trips. */
 uint32_t mp_report_interval_us(const struct mp_peer *peer);

@@ -145,12 +145,13 @@ drop_no_path:
  * (udp(7), UDP_SEGMENT), where before them it would be a message of its own. */
 static void end_run(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  const bool is_last = mp_report_can_wait(tunnel, peer);
-  if (!is_last)
-    mp_report_ride(tunnel, peer);
+  const bool rides = mp_report_rides(tunnel, peer);
+  const bool is_last = rides && mp_report_can_wait(tunnel, peer);
+  if (rides && !is_last)
+    mp_report_now(tunnel, peer);
   mp_pump(tunnel, peer);
   if (is_last)
-    mp_report_ride(tunnel, peer);
+    mp_report_now(tunnel, peer);
 }
 
 void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,

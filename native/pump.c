@@ -392,9 +392,13 @@ void mp_pump(struct mp_tunnel *tunnel, struct mp_peer *peer)
     return;
   adaptive->pump_us = UINT64_MAX;
   adaptive->wanted = false;
-  mp_adaptive_release(tunnel, peer);
-  while (pump_again(tunnel, peer, MP_QUEUE_NARROW) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
-         pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
+  if (mp_adaptive_has_packets(adaptive)) {
+    if (adaptive->untuned)
+      mp_adaptive_tune(tunnel, peer);
+    mp_adaptive_release(tunnel, peer);
+    while (pump_again(tunnel, peer, MP_QUEUE_NARROW) || pump_queue(tunnel, peer, MP_QUEUE_NARROW) ||
+           pump_again(tunnel, peer, MP_QUEUE_WIDE) || pump_queue(tunnel, peer, MP_QUEUE_WIDE)) {
+    }
   }
   if (!mp_queue_waits(adaptive->queue, MP_QUEUE_WIDE))
     adaptive->wide_backlog_us = 0;

@@ -141,6 +141,11 @@ static uint32_t own_interval_us(const struct mp_peer *peer)
   return interval_of(least_free_rtt_us(peer));
 }
 
+static bool is_hurried(const struct mp_peer *peer)
+{
+  return own_interval_us(peer) < least_interval_us(peer);
+}
+
 uint32_t mp_report_interval_us(const struct mp_peer *peer)
 {
   return has_choice(peer) ? least_interval_us(peer) : PATIENT_US;
@@ -266,8 +271,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   }
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
   const bool cheap = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
-  const bool hurried = own_interval_us(peer) < least_interval_us(peer);
-  const unsigned turns = !cheap || is_many(reporting) ? COPY_TURNS : hurried ? HURRIED_TURNS : 1;
+  const unsigned turns = !cheap || is_many(reporting) ? COPY_TURNS : is_hurried(peer) ? HURRIED_TURNS : 1;
   const bool both = turns == 1 || reporting->turn++ % turns == 0;
   for (unsigned i = 0; i < (both ? 2 : 1); i++) {
     if (chosen[i] == MP_CROSSING_NO_PATH || (i > 0 && is_dear(peer, chosen[i])))
@@ -361,11 +365,10 @@ void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer)
     send_report(tunnel, peer);
 }
 
-void mp_report_ride(struct mp_tunnel *tunnel, struct mp_peer *peer)
+bool mp_report_rides(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
   uint64_t with_us, alone_us;
-  if (has_reason(tunnel, peer, &with_us, &alone_us) && with_us <= tunnel->now_us)
-    send_report(tunnel, peer);
+  return has_reason(tunnel, peer, &with_us, &alone_us) && with_us <= tunnel->now_us;
 }
 
 uint32_t mp_report_pto_us(const struct mp_path *path)

@@ -155,7 +155,7 @@ bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const stru
   }
   mp_doubt_compare(tunnel, peer, packet->sent_us);
   mp_wake_about(tunnel, peer, mp_behind_tick(tunnel, peer));
-  mp_adaptive_tune(tunnel, peer);
+  peer->adaptive->untuned = true;
   peer->adaptive->wanted = true;
   return true;
 }
