@@ -23,6 +23,8 @@ static uint64_t patience_us(const struct mp_peer *peer, uint8_t id)
 static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if (!mp_flight_has_before(&lane->flight, lane->heard.serial))
+    return UINT64_MAX;
   const uint64_t wait_us = patience_us(peer, id);
   struct mp_place place = {tunnel, peer, id};
   struct mp_flight_outcome outcome;

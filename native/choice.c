@@ -23,6 +23,10 @@
 static uint16_t spared(const struct mp_peer *peer)
 {
   uint16_t paths = peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
+  if (paths && (paths & (paths - 1)) == 0) {
+    const struct mp_lane *only = &peer->adaptive->lanes[__builtin_ctz(paths)];
+    return only->suspect || only->late ? 0 : paths;
+  }
   uint16_t strange = 0;
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);

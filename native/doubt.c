@@ -182,17 +182,17 @@ uint64_t mp_doubt_pto_us(const struct mp_peer *peer, uint8_t id)
 
 /* When three packets in a row should have been reported, late as reports may be. One alone may be
  * lost. */
-static uint64_t third_due_us(const struct mp_peer *peer, uint8_t id)
+static uint64_t third_due_us(const struct mp_lane *lane, uint64_t pto_us)
 {
-  const struct mp_lane *lane = &peer->adaptive->lanes[id];
   const struct mp_flight_entry *third = mp_flight_after(&lane->flight, lane->heard.serial, 3);
-  return third && lane->heard.any ? third->sent_us + mp_doubt_pto_us(peer, id) : UINT64_MAX;
+  return third && lane->heard.any ? third->sent_us + pto_us : UINT64_MAX;
 }
 
 /* A report of what is under way there should be here. */
 static bool is_awaited(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
-  const uint64_t due_us = third_due_us(peer, id);
+  const uint64_t due_us =
+      third_due_us(&peer->adaptive->lanes[id], mp_doubt_pto_us(peer, id));
   return due_us < UINT64_MAX && due_us <= tunnel->now_us + USUAL_LATE_US;
 }
 
@@ -262,7 +262,7 @@ void mp_doubt_compare(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t t
     const uint32_t late_us = lateness_us(peer, id, told_us);
     if (late_us > lane->heard.late_us)
       lane->heard.late_us = late_us;
-    if (lane->suspect || lane->late || late_us <= patience_us(lane, tunnel->now_us) ||
+    if (late_us == 0 || lane->suspect || lane->late || late_us <= patience_us(lane, tunnel->now_us) ||
         !can_spare(tunnel, peer, id, tunnel->now_us))
       continue;
     lane->late = true;
@@ -299,10 +299,10 @@ static void probe_tail(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
 }
 
 /* When the third should have been reported, and no report of the path came since. */
-static uint64_t overdue(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+static uint64_t overdue(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                        const struct mp_lane *lane, uint64_t pto_us)
 {
-  const struct mp_lane *lane = &peer->adaptive->lanes[id];
-  const uint64_t due_us = third_due_us(peer, id);
+  const uint64_t due_us = third_due_us(lane, pto_us);
   const uint64_t quiet_us =
       lane->progress_us + mp_report_interval_us(peer) + patience_us(lane, tunnel->now_us);
   return due_us > quiet_us ? due_us : quiet_us;
@@ -337,7 +337,7 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
     since_us = lane->doubted_us;
   const uint64_t pto_us = mp_doubt_pto_us(peer, id);
   const uint64_t due_us = since_us + (pto_us << lane->doubts);
-  const uint64_t overdue_us = overdue(tunnel, peer, id);
+  const uint64_t overdue_us = overdue(tunnel, peer, lane, pto_us);
   const uint64_t stop_us = overdue_us < stalled_us + pto_us ? overdue_us : stalled_us + pto_us;
   if (tunnel->now_us < stop_us)
     return stop_us;

@@ -26,10 +26,12 @@ static bool is_idle(const struct mp_lane *lane)
  * none. */
 static uint32_t farther_us(const struct mp_peer *peer, uint8_t best)
 {
+  const uint16_t others = mp_choice_wide(peer) & (uint16_t)~mp_path_bit(best);
+  if (!others)
+    return 0;
   const int64_t reached_us = mp_choice_near_us(peer);
   int64_t nearest_us = UINT32_MAX;
-  for (uint16_t left = mp_choice_wide(peer) & (uint16_t)~mp_path_bit(best); left;
-       left &= (uint16_t)(left - 1)) {
+  for (uint16_t left = others; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
     if (above_us > reached_us && above_us < nearest_us)

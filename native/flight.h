@@ -101,6 +101,12 @@ void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t
                       const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
                       struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context);
 
+/* Whether something may be open that was sent before this one. */
+static inline bool mp_flight_has_before(const struct mp_flight *flight, uint64_t serial)
+{
+  return flight->first < serial && flight->first < flight->next;
+}
+
 /* What is open though `newest` was sent after it and came, and was sent by sent_us, is lost as well and
  * handed to `fate`. Returns when the oldest of the others was sent, UINT64_MAX: there is none. At most
  * `disorder` steps. */
