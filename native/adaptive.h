@@ -21,8 +21,8 @@
  * queue.c     what waits, by codel.c dropped or marked when it waits for too long; load.c keeps it
  * flight.c    what is under way on one path
  * feedback.c  what a report says of it
- * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c,
- *             losses.c and trial.c make of them
+ * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c and
+ *             losses.c make of them, and window_trial.c lets it try what trial.c then judges
  * pacer.c     how fast it may go
  * ackfilter.c whose acknowledgements are thinned; gather.c whose are gathered; luck.c which came too soon;
  *             ack.c reads them

@@ -1,4 +1,4 @@
-/* What reports make of a window: measurements, trials, growth and cuts. */
+/* What reports make of a window: measurements, growth and cuts. */
 #include "window_inside.h"
 
 #define RTT_WINDOW_US (30 * US_PER_S)
@@ -29,9 +29,6 @@
  * window makes way for a round trip. Without, all that stands is taken for the path's own by and by: a
  * link of 50 Mbit/s had a queue of 20 ms in the first half minute and of 156 ms in the eighth. */
 #define FLOOR_US (20 * US_PER_S)
-
-/* After which a raised base is to be proved, then every twice that. */
-#define PROVE_US (5 * US_PER_S)
 
 /* ---- What a report says ---- */
 
@@ -174,95 +171,6 @@ static void note_round(struct mp_window *w, const struct mp_window_report *r)
   w->round.acked_bytes = w->round.lost_bytes = 0;
 }
 
-/* ---- Trials ---- */
-
-static struct mp_trial_sight sight_of(const struct mp_window *w, const struct mp_window_report *r)
-{
-  const bool is_tiny = w->bytes <= 2 * MP_WINDOW_LEAST_BYTES;
-  return (struct mp_trial_sight){
-      .now_us = r->now_us,
-      .arrived_us = r->arrived_us,
-      .received_bytes = r->received_bytes,
-      .delay_any = r->delay_any,
-      .delay_us = r->delay_us,
-      .queue_us = w->standing.queue_us,
-      .slack_us = w->target_us + 2 * w->standing.noise_us,
-      .is_saturated = w->saturated_us > 0,
-      .srtt_us = w->rtt.smoothed_us,
-      .round_us = round_us(w),
-      .best = is_tiny ? UINT64_MAX : mp_delivery_best(&w->delivery, r->now_us),
-  };
-}
-
-/* A delay keeps the window small, and the path has been faster. */
-static bool is_doubtful(const struct mp_window *w, const struct mp_trial_sight *sight)
-{
-  return sight->now_us >= w->trial.next_us && sight->now_us >= w->cut.next_us &&
-         w->standing.queue_us > w->target_us / 2 &&
-         (w->standing.queue_us <= w->target_us * 3 / 2 || w->cut.futile) &&
-         mp_trial_is_short(w->delivery.rate, sight->best);
-}
-
-/* Whether one began. */
-static bool try_more(struct mp_window *w, const struct mp_window_report *r)
-{
-  const struct mp_trial_sight sight = sight_of(w, r);
-  if (!is_doubtful(w, &sight))
-    return false;
-  w->untried_bytes = w->bytes;
-  mp_trial_raise(&w->trial, &sight);
-  return true;
-}
-
-static void try_less(struct mp_window *w, const struct mp_window_report *r)
-{
-  const struct mp_trial_sight sight = sight_of(w, r);
-  w->untried_bytes = w->bytes;
-  w->drained_us = r->now_us;
-  mp_trial_drain(&w->trial, &sight);
-  mp_window_set(w, w->bytes / 2);
-}
-
-static void accept_raised(struct mp_window *w, uint64_t now_us)
-{
-  mp_standing_raise(&w->standing, w->trial.queue_us);
-  if (w->cut.futile)
-    mp_window_set(w, greater(w->bytes, w->cut.whole_bytes));
-  w->cut.futile = false;
-  w->prove_us = now_us + PROVE_US;
-}
-
-static void accept_drained(struct mp_window *w, uint64_t now_us)
-{
-  mp_standing_lower(&w->standing, w->trial.least_us);
-  const bool is_raised = mp_standing_raised(&w->standing) > w->target_us / 2;
-  w->prove_us = is_raised ? now_us + 2 * PROVE_US : 0;
-  mp_window_set(w, w->untried_bytes);
-}
-
-static void run_trial(struct mp_window *w, const struct mp_window_report *r)
-{
-  const struct mp_trial_sight sight = sight_of(w, r);
-  const bool raised = w->trial.kind == MP_TRIAL_RAISED;
-  switch (mp_trial_run(&w->trial, &sight)) {
-  case MP_TRIAL_GOES_ON:
-    break;
-  case MP_TRIAL_RAISE:
-    mp_window_set(w, w->bytes * 3 / 2);
-    break;
-  case MP_TRIAL_FAILED:
-    if (mp_trial_was_in_vain(&w->trial))
-      mp_delivery_disprove(&w->delivery);
-    mp_window_set(w, w->untried_bytes);
-    break;
-  case MP_TRIAL_SUCCEEDED:
-    if (raised)
-      accept_raised(w, r->now_us);
-    else
-      accept_drained(w, r->now_us);
-  }
-}
-
 /* ---- Growth and cuts ---- */
 
 /* What jitter does to one packet says nothing of a queue, if it is within what was seen of it at rest: of
@@ -344,7 +252,7 @@ static void cut(struct mp_window *w, const struct mp_window_report *r)
     return;
   if (!w->cut.futile && was_futile(w, r->now_us)) {
     w->cut.futile = true;
-    if (try_more(w, r))
+    if (mp_window_try_more(w, r))
       return;
   }
   const uint64_t now_turn_us = turn_us(w) + queue_us;
@@ -386,10 +294,10 @@ static bool is_to_be_proved(const struct mp_window *w, uint64_t now_us)
 static void steer(struct mp_window *w, const struct mp_window_report *r, bool limited)
 {
   const bool saturated = w->saturated_us > 0;
-  if (saturated && try_more(w, r))
+  if (saturated && mp_window_try_more(w, r))
     return;
   if (saturated && is_to_be_proved(w, r->now_us))
-    try_less(w, r);
+    mp_window_try_less(w, r);
   else if (saturated && w->standing.queue_us > w->target_us)
     cut(w, r);
   else if (limited)
@@ -409,7 +317,7 @@ void mp_window_report(struct mp_window *w, const struct mp_window_report *r)
   mp_window_set_target(w);
   note_round(w, r);
   if (w->trial.kind != MP_TRIAL_NONE)
-    run_trial(w, r);
+    mp_window_run_trial(w, r);
   else if (!w->startup)
     steer(w, r, limited);
   else if (limited)

@@ -47,7 +47,7 @@ struct mp_window_report {
   bool limited;                         /* since the last report something waited for this window */
 };
 
-/* Private to window.c and steer.c; the getters below read it. Times of 0: not. */
+/* Private to window.c, steer.c and window_trial.c; the getters below read it. Times of 0: not. */
 struct mp_window {
   uint32_t wanted_target_us; /* 0: chosen */
   uint64_t cap_bytes_per_s;  /* 0: none */

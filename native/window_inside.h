@@ -1,4 +1,4 @@
-/* The inside of a window: window.c keeps it, steer.c lets reports change it. */
+/* The inside of a window: window.c keeps it, steer.c lets reports change it, window_trial.c tries. */
 #ifndef MP_WINDOW_INSIDE_H
 #define MP_WINDOW_INSIDE_H
 
@@ -47,5 +47,16 @@ void mp_window_set(struct mp_window *w, uint64_t bytes);
 
 /* What the window was before, if a trial runs. */
 void mp_window_give_up_trial(struct mp_window *w, uint64_t now_us);
+
+/* window_trial.c APIs: */
+
+/* Tries whether the delay is none of ours, if that is in doubt. Whether one began. */
+bool mp_window_try_more(struct mp_window *w, const struct mp_window_report *r);
+
+/* Makes way for a round trip, so that the floor shows. */
+void mp_window_try_less(struct mp_window *w, const struct mp_window_report *r);
+
+/* Lets the trial that runs go on. */
+void mp_window_run_trial(struct mp_window *w, const struct mp_window_report *r);
 
 #endif
