@@ -34,7 +34,7 @@ struct mp_gather {
   bool reaches;         /* on: they have been gathered once, and it takes the far path */
   uint16_t bucket;      /* of the flow, or of the one that is watched */
   uint64_t rate;        /* bytes a second that it sent before */
-  uint64_t since_us;    /* on: since when; else since when it has filled the quickest path; 0: not */
+  uint64_t since_us;    /* on: since when, or since it reaches; else since it fills the quickest; 0: not */
   uint64_t judge_us;    /* on: when it must have gained; 0: it has */
   uint64_t next_us;     /* on: when its acknowledgements are gathered again; else none begins before */
   uint64_t seen_us;     /* on: when its flow last sent */

@@ -142,7 +142,7 @@ static void sends_less(struct world *world) { world->rate = RATE / 4 * 3; }
 static void is_old(struct world *world) { world->sight.age_us = 9 * S; }
 static void waits_anyway(struct world *world) { world->sight.is_backlogged = true; }
 static void is_too_far(struct world *world) { world->sight.farther_us = 3 * FAR_US; }
-static void is_near_enough(struct world *world) { world->sight.farther_us = RTT_US + 30 * MS; }
+static void is_near_enough(struct world *world) { world->sight.farther_us = RTT_US + 3 * MS; }
 static void takes_it_by_itself(struct world *world) { world->sight.is_used = true; }
 static void has_no_other(struct world *world) { world->sight.farther_us = 0; }
 
@@ -246,6 +246,52 @@ static void who_gains_nothing_leaves_and_does_not_come_back(void)
   mp_pool_close(&world.pool);
 }
 
+static void where_round_trips_are_short_it_shows_sooner(void)
+{
+  struct world world;
+  open_world(&world);
+  world.sight.rtt_us = 20 * MS;
+  world.sight.farther_us = 50 * MS;
+  go(&world, S);
+  CHECK_EQ_INT(world.reached, 1);
+  go(&world, S);
+  CHECK_EQ_INT(world.left, 0);
+  go(&world, S + 500 * MS);
+  CHECK_EQ_INT(world.left, 1);
+  mp_pool_close(&world.pool);
+}
+
+/* A second's octets tell of what was sent before it reached as well. */
+static void a_burst_at_the_beginning_is_no_gain(void)
+{
+  struct world world;
+  open_world(&world);
+  while (world.reached == 0)
+    go(&world, STEP_US);
+  world.rate = RATE * 3 / 2;
+  go(&world, 500 * MS);
+  world.rate = RATE;
+  go(&world, 5 * S);
+  CHECK_EQ_INT(world.left, 1);
+  mp_pool_close(&world.pool);
+}
+
+/* BBR drains what it has sent too much, and may do so when it is judged. */
+static void who_has_gained_once_stays(void)
+{
+  struct world world;
+  open_world(&world);
+  while (world.reached == 0)
+    go(&world, STEP_US);
+  go(&world, S);
+  world.rate = RATE * 6 / 5;
+  go(&world, S);
+  world.rate = RATE;
+  go(&world, 5 * S);
+  CHECK_EQ_INT(world.left, 0);
+  mp_pool_close(&world.pool);
+}
+
 static void who_gains_stays(void)
 {
   struct world world;
@@ -342,6 +388,9 @@ int main(void)
   RUN(nothing_else_waits);
   RUN(who_has_more_to_say_takes_all_along);
   RUN(who_gains_nothing_leaves_and_does_not_come_back);
+  RUN(where_round_trips_are_short_it_shows_sooner);
+  RUN(a_burst_at_the_beginning_is_no_gain);
+  RUN(who_has_gained_once_stays);
   RUN(who_gains_stays);
   RUN(who_takes_the_path_by_itself_goes_on);
   RUN(another_flow_begins_when_the_first_is_quiet);
