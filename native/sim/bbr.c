@@ -61,17 +61,20 @@ static void set_pacing(struct mp_congestion *congestion)
     congestion->pacing_per_s = per_s;
 }
 
-static void bbr_open(struct mp_congestion *congestion, uint64_t seed, uint64_t now_us)
+/* bbr_init: what the handshake took is the least round trip, for as long as any. */
+static void bbr_open(struct mp_congestion *congestion, uint64_t seed, uint64_t rtt_us,
+                     uint64_t now_us)
 {
   congestion->bbr = (struct mp_bbr){.mode = STARTUP,
                                     .pacing_gain = HIGH_GAIN,
                                     .window_gain = HIGH_GAIN,
-                                    .min_rtt_us = UINT64_MAX,
+                                    .min_rtt_us = rtt_us > 0 ? rtt_us : UINT64_MAX,
                                     .min_rtt_at_us = now_us,
                                     .aggregate_us = now_us,
                                     .random = seed};
   /* Before the first sample: the window in a millisecond. */
-  congestion->pacing_per_s = HIGH_GAIN * congestion->window * 1000;
+  const double turn_us = rtt_us > 0 ? (double)rtt_us : 1000;
+  congestion->pacing_per_s = HIGH_GAIN * congestion->window * 1e6 / turn_us;
 }
 
 /* ---- The model ---- */

@@ -1,7 +1,7 @@
 #include "congestion.h"
 
 void mp_congestion_open(struct mp_congestion *congestion, enum mp_congestion_kind kind,
-                        uint64_t seed, uint64_t now_us)
+                        uint64_t seed, uint64_t rtt_us, uint64_t now_us)
 {
   static const struct mp_congestion_law *const laws[] = {
       [MP_CONGESTION_CUBIC] = &mp_cubic_law,
@@ -10,7 +10,7 @@ void mp_congestion_open(struct mp_congestion *congestion, enum mp_congestion_kin
   };
   *congestion = (struct mp_congestion){
       .law = laws[kind], .window = MP_WINDOW_INITIAL, .threshold = MP_THRESHOLD_NONE};
-  congestion->law->open(congestion, seed, now_us);
+  congestion->law->open(congestion, seed, rtt_us, now_us);
 }
 
 uint32_t mp_congestion_slow_start(struct mp_congestion *congestion, uint32_t acked)
@@ -38,10 +38,12 @@ void mp_congestion_grow(struct mp_congestion *congestion, uint32_t count, uint32
 
 /* ---- NewReno: RFC 5681, RFC 9002 section 7 ---- */
 
-static void newreno_open(struct mp_congestion *congestion, uint64_t seed, uint64_t now_us)
+static void newreno_open(struct mp_congestion *congestion, uint64_t seed, uint64_t rtt_us,
+                         uint64_t now_us)
 {
   (void)congestion;
   (void)seed;
+  (void)rtt_us;
   (void)now_us;
 }
 

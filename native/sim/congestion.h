@@ -81,7 +81,7 @@ struct mp_congestion {
 
 struct mp_congestion_law {
   bool rules_recovery; /* sets the window in recovery, too: no proportional reduction there */
-  void (*open)(struct mp_congestion *congestion, uint64_t seed, uint64_t now_us);
+  void (*open)(struct mp_congestion *congestion, uint64_t seed, uint64_t rtt_us, uint64_t now_us);
   void (*on_ack)(struct mp_congestion *congestion, const struct mp_ack *ack);
   /* The threshold for an episode of loss that begins now. */
   uint32_t (*on_loss)(struct mp_congestion *congestion);
@@ -90,8 +90,9 @@ struct mp_congestion_law {
   void (*on_undo)(struct mp_congestion *congestion);
 };
 
+/* `rtt_us` is what the handshake took; 0: unknown. */
 void mp_congestion_open(struct mp_congestion *congestion, enum mp_congestion_kind kind,
-                        uint64_t seed, uint64_t now_us);
+                        uint64_t seed, uint64_t rtt_us, uint64_t now_us);
 
 /* Slow start up to the threshold (RFC 5681); what of `acked` is left for the avoidance. */
 uint32_t mp_congestion_slow_start(struct mp_congestion *congestion, uint32_t acked);

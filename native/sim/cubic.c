@@ -26,9 +26,11 @@ static void hystart_begin(struct mp_cubic *cubic, uint64_t next, uint64_t now_us
   cubic->samples = 0;
 }
 
-static void cubic_open(struct mp_congestion *congestion, uint64_t seed, uint64_t now_us)
+static void cubic_open(struct mp_congestion *congestion, uint64_t seed, uint64_t rtt_us,
+                       uint64_t now_us)
 {
   (void)seed;
+  (void)rtt_us;
   congestion->cubic = (struct mp_cubic){0};
   hystart_begin(&congestion->cubic, 0, now_us);
 }

@@ -17,7 +17,7 @@ enum {
   MP_INNER_MOST_HEADER_BYTES = 80,
 };
 
-enum { MP_TCP_FLAG_PSH = 0x08, MP_TCP_FLAG_ACK = 0x10 };
+enum { MP_TCP_FLAG_SYN = 0x02, MP_TCP_FLAG_PSH = 0x08, MP_TCP_FLAG_ACK = 0x10 };
 
 struct mp_inner_flow {
   uint8_t from[4], to[4];

@@ -38,7 +38,7 @@ static inline bool mp_sender_open(struct mp_sender *sender, enum mp_congestion_k
   *sender = (struct mp_sender){.piece_bytes = piece_bytes, .window_limited = true};
   const uint32_t limit = MP_RECEIVER_WINDOW_BYTES / piece_bytes;
   sender->window_limit = limit < MP_SCOREBOARD_ROOM / 2 ? limit : MP_SCOREBOARD_ROOM / 2;
-  mp_congestion_open(&sender->congestion, kind, seed, now_us);
+  mp_congestion_open(&sender->congestion, kind, seed, 0, now_us);
   return mp_scoreboard_open(&sender->board);
 }
 

@@ -59,6 +59,7 @@ bool mp_stream_join(struct mp_stream *one, struct mp_stream *other)
     return false;
   one->back = other;
   other->back = one;
+  one->tcp.opening.is_over = other->tcp.opening.is_over = true;
   return true;
 }
 
@@ -163,6 +164,9 @@ bool mp_stream_take(struct mp_stream *stream, enum mp_stream_end to, const uint8
     stream->tally.damaged++;
     return true;
   }
+  if (stream->law->take_opening &&
+      stream->law->take_opening(stream, to, packet, length, header_bytes, now_us))
+    return true;
   if (to == MP_STREAM_RECEIVER)
     return take_data(stream, packet, length, header_bytes, path, now_us, identity);
   *identity = stream->law->take_ack(stream, packet, length, header_bytes, now_us);

@@ -51,7 +51,8 @@ struct mp_stream *mp_stream_open(const struct mp_stream_config *config);
 void mp_stream_close(struct mp_stream *stream);
 
 /* Makes one connection of two streams of TCP between the same ports that go opposite ways: what either
- * acknowledges goes with the other's data where there is some. False when they are no such two. */
+ * acknowledges goes with the other's data where there is some. It has been opened before. False when they
+ * are no such two. */
 bool mp_stream_join(struct mp_stream *one, struct mp_stream *other);
 
 uint32_t mp_stream_node(const struct mp_stream *stream, enum mp_stream_end end);

@@ -6,6 +6,7 @@
 #include "quic_receiver.h"
 #include "quic_sender.h"
 #include "stream.h"
+#include "tcp_opening.h"
 #include "tcp_receiver.h"
 #include "tcp_sender.h"
 
@@ -21,6 +22,7 @@ struct mp_stream {
   const struct mp_stream_law *law;
   union {
     struct {
+      struct mp_tcp_opening opening;
       struct mp_tcp_sender sender;
       struct mp_tcp_receiver receiver;
     } tcp;
@@ -37,6 +39,9 @@ struct mp_stream_law {
   uint32_t header_bytes; /* of data packets */
   bool (*open)(struct mp_stream *stream);
   void (*close)(struct mp_stream *stream);
+  /* Of the handshake, at the end that it travels to; NULL: there is none. False: something else. */
+  bool (*take_opening)(struct mp_stream *stream, enum mp_stream_end to, const uint8_t *packet,
+                       uint32_t length, uint32_t header_bytes, uint64_t now_us);
   bool (*take_data)(struct mp_stream *stream, const uint8_t *packet, uint32_t header_bytes,
                     uint64_t now_us);
   /* Returns what tells the acknowledgement from others. */

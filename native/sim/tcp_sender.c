@@ -14,6 +14,15 @@ bool mp_tcp_sender_open(struct mp_tcp_sender *tcp, enum mp_congestion_kind kind,
   return mp_sender_open(&tcp->base, kind, segment_bytes, seed, now_us);
 }
 
+void mp_tcp_sender_opened(struct mp_tcp_sender *tcp, enum mp_congestion_kind kind, uint64_t seed,
+                          uint64_t rtt_us, uint64_t now_us)
+{
+  if (rtt_us == 0)
+    return;
+  mp_rtt_sample(&tcp->base.rtt, (uint32_t)rtt_us);
+  mp_congestion_open(&tcp->base.congestion, kind, seed, rtt_us, now_us);
+}
+
 /* ---- Acknowledgements in ---- */
 
 struct intake {

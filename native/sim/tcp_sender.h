@@ -1,7 +1,6 @@
 /* A sender of TCP as Linux 5.15 and later has it: SACK (RFC 2018) with DSACK (RFC 2883), RACK-TLP
  * (RFC 8985), proportional rate reduction (RFC 6937), RTO (RFC 6298) of at least 200 ms, undo by
- * timestamps (Eifel, RFC 3522) and by DSACK. Without a handshake and without an end. Sequence
- * numbers are those of full segments.
+ * timestamps (Eifel, RFC 3522) and by DSACK. Without an end. Sequence numbers are those of full segments.
  *
  * tcp_sender.c    acknowledgements in, runs of segments out
  * tcp_recovery.c  the states of congestion control: what is done about loss
@@ -69,6 +68,10 @@ struct mp_tcp_sender {
 
 bool mp_tcp_sender_open(struct mp_tcp_sender *tcp, enum mp_congestion_kind kind,
                         uint32_t segment_bytes, uint64_t seed, uint64_t now_us);
+
+/* The handshake is over, and took so long; 0: nobody knows. */
+void mp_tcp_sender_opened(struct mp_tcp_sender *tcp, enum mp_congestion_kind kind, uint64_t seed,
+                          uint64_t rtt_us, uint64_t now_us);
 
 void mp_tcp_sender_take(struct mp_tcp_sender *tcp, const struct mp_tcp_ack *ack, uint64_t now_us);
 

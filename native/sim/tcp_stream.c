@@ -31,13 +31,59 @@ static uint64_t segment_of(const struct mp_stream *stream, uint32_t sequence, ui
   return mp_unwrap(near, sequence - FIRST_SEQUENCE, 32) / stream->config.payload_bytes;
 }
 
+/* ---- The handshake ---- */
+
+static void write_opening(struct mp_stream *stream, enum mp_stream_end end, uint8_t flags,
+                          uint64_t now_us, uint8_t *room, struct mp_slice *slice)
+{
+  const bool is_syn = flags & MP_TCP_FLAG_SYN;
+  const struct mp_inner_tcp tcp = {.seq = FIRST_SEQUENCE - is_syn,
+                                   .ack = flags & MP_TCP_FLAG_ACK ? FIRST_SEQUENCE : 0,
+                                   .flags = flags,
+                                   .sent_ms = mp_tcp_clock_ms(now_us)};
+  slice->length =
+      mp_inner_write_tcp(room, &stream->ways[end], &tcp, 0, stream->ipv4_ids[end]++);
+  slice->offload = mp_stream_offload(stream, 1);
+}
+
+static bool next_opening(struct mp_stream *stream, uint64_t now_us, uint8_t *room,
+                         struct mp_slice *slice)
+{
+  static const uint8_t flags[] = {[MP_TCP_OPENING_SYN] = MP_TCP_FLAG_SYN,
+                                  [MP_TCP_OPENING_LAST] = MP_TCP_FLAG_ACK};
+  const enum mp_tcp_opening_word word = mp_tcp_opening_next(&stream->tcp.opening, now_us);
+  if (word != MP_TCP_OPENING_NONE)
+    write_opening(stream, MP_STREAM_SENDER, flags[word], now_us, room, slice);
+  return word != MP_TCP_OPENING_NONE;
+}
+
+static bool tcp_take_opening(struct mp_stream *stream, enum mp_stream_end to,
+                             const uint8_t *packet, uint32_t length, uint32_t header_bytes,
+                             uint64_t now_us)
+{
+  struct mp_inner_tcp tcp;
+  mp_inner_read_tcp(packet, &tcp);
+  const bool is_syn = tcp.flags & MP_TCP_FLAG_SYN;
+  if (to == MP_STREAM_RECEIVER) {
+    stream->tcp.opening.answer_due |= is_syn;
+    return length == header_bytes && !stream->back;
+  }
+  if (is_syn)
+    mp_tcp_sender_opened(&stream->tcp.sender, stream->config.congestion, stream->config.seed,
+                         mp_tcp_opening_answered(&stream->tcp.opening, now_us), now_us);
+  return is_syn;
+}
+
 /* ---- Data ---- */
 
 static bool tcp_next_data(struct mp_stream *stream, uint64_t now_us, uint8_t *room,
                           struct mp_slice *slice)
 {
   struct mp_run run;
-  if (!mp_tcp_sender_next(&stream->tcp.sender, stream->most_pieces, now_us, &run))
+  if (next_opening(stream, now_us, room, slice))
+    return true;
+  if (!stream->tcp.opening.is_over ||
+      !mp_tcp_sender_next(&stream->tcp.sender, stream->most_pieces, now_us, &run))
     return false;
   const uint32_t payload_bytes = run.count * stream->config.payload_bytes;
   struct mp_stream *back = stream->back;
@@ -80,6 +126,11 @@ static bool tcp_next_ack(struct mp_stream *stream, uint64_t now_us, uint8_t *roo
                          struct mp_slice *slice)
 {
   struct mp_tcp_ack ack;
+  if (stream->tcp.opening.answer_due) {
+    stream->tcp.opening.answer_due = false;
+    write_opening(stream, MP_STREAM_RECEIVER, MP_TCP_FLAG_SYN | MP_TCP_FLAG_ACK, now_us, room, slice);
+    return true;
+  }
   if (!mp_tcp_receiver_next(&stream->tcp.receiver, now_us, &ack))
     return false;
   struct mp_inner_tcp tcp = {.seq = FIRST_SEQUENCE,
@@ -129,8 +180,13 @@ static uint64_t tcp_take_ack(struct mp_stream *stream, const uint8_t *packet, ui
 
 static uint64_t tcp_wake_us(const struct mp_stream *stream, enum mp_stream_end end)
 {
-  return end == MP_STREAM_SENDER ? mp_tcp_sender_wake_us(&stream->tcp.sender)
-                                 : mp_tcp_receiver_wake_us(&stream->tcp.receiver);
+  const struct mp_tcp_opening *opening = &stream->tcp.opening;
+  if (end == MP_STREAM_RECEIVER)
+    return opening->answer_due ? 0 : mp_tcp_receiver_wake_us(&stream->tcp.receiver);
+  if (opening->last_due)
+    return 0;
+  return opening->is_over ? mp_tcp_sender_wake_us(&stream->tcp.sender)
+                          : mp_tcp_opening_wake_us(opening);
 }
 
 static void tcp_expire(struct mp_stream *stream, uint64_t now_us)
@@ -143,6 +199,7 @@ const struct mp_stream_law mp_tcp_stream_law = {
     .header_bytes = MP_INNER_IPV4_BYTES + MP_INNER_TCP_BYTES,
     .open = tcp_open,
     .close = tcp_close,
+    .take_opening = tcp_take_opening,
     .take_data = tcp_take_data,
     .take_ack = tcp_take_ack,
     .wake_us = tcp_wake_us,

@@ -65,6 +65,30 @@ describe('a stream', () => {
     },
   )
 
+  it.each(['cubic', 'bbr'] as const)('of TCP begins with a handshake: %s', async (congestion) => {
+    const one = await open(LINK)
+    const stream = one.stream({ congestion, bytes: 1000 })
+    one.runFor(SECOND)
+    const { finishedUs, minRttUs, transmissions } = stream.stats()
+    expect(transmissions).toBe(1)
+    expect(finishedUs / MS).toBeGreaterThan(3 * 20)
+    expect(finishedUs / MS).toBeLessThan(3 * 20 + 5)
+    expect(minRttUs / MS).toBeCloseTo(2 * 20, -1)
+  })
+
+  it('of BBR keeps what the handshake took for its least round trip', async () => {
+    const one = await open({ ...LINK, delayUs: 10 * MS })
+    const stream = one.stream({ congestion: 'bbr' })
+    one.runFor(15 * MS) // the SYN is answered, and nothing else under way
+    for (const way of ['forward', 'backward'] as const)
+      one.links[0]!.set({ ...LINK, delayUs: 50 * MS }, way)
+    one.runFor(9 * SECOND)
+    // Twice what 20 ms hold is two fifths of what 100 ms hold.
+    expect(mbitOf(stream, 5, 9)).toBeLessThan(14)
+    one.runFor(5 * SECOND)
+    expect(mbitOf(stream, 12, 14)).toBeGreaterThan(16)
+  })
+
   it.each(['tcp', 'quic'] as const)('of BBR over %s does not mind losses', async (transport) => {
     const link = { rateBytesPerS: 50 * MBIT, delayUs: 20 * MS, queueUs: 100 * MS }
     const kind = { transport, congestion: 'bbr' } as const
