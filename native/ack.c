@@ -12,6 +12,7 @@ enum {
   TCP_DATA_OFFSET = 12,
   TCP_FLAGS = 13,
   TCP_CHECKSUM = 16,
+  FLAG_SYN = 0x02,
   FLAG_ACK = 0x10,
   FLAGS_BUT_ECN = 0x3f, /* what ECN says may as well be said later */
 };
@@ -61,14 +62,16 @@ bool mp_ack_read(struct mp_ack *ack, const uint8_t *packet, uint32_t length)
   if (at == 0 || length < at + TCP_BYTES)
     return false;
   const uint32_t header_bytes = (tcp[TCP_DATA_OFFSET] >> 4) * 4u;
-  if (length != at + header_bytes || (tcp[TCP_FLAGS] & FLAGS_BUT_ECN) != FLAG_ACK)
+  const uint8_t flags = tcp[TCP_FLAGS] & FLAGS_BUT_ECN;
+  if (length != at + header_bytes || (flags & ~FLAG_SYN) != FLAG_ACK)
     return false;
   const uint8_t *number = tcp + TCP_NUMBER;
   write_key(ack->key, &inner, tcp, false);
   ack->number = (uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 |
                 number[3];
-  ack->is_plain =
-      header_bytes == TCP_BYTES || (header_bytes == TCP_STAMPED_BYTES &&
-                                    memcmp(tcp + TCP_BYTES, STAMPED, sizeof STAMPED) == 0);
+  ack->is_first = flags & FLAG_SYN;
+  ack->is_plain = !ack->is_first && (header_bytes == TCP_BYTES ||
+                                     (header_bytes == TCP_STAMPED_BYTES &&
+                                      memcmp(tcp + TCP_BYTES, STAMPED, sizeof STAMPED) == 0));
   return true;
 }

@@ -93,41 +93,52 @@ static bool read_answer(const struct mp_tunnel *tunnel, const struct mp_peer *pe
   return answer->flow;
 }
 
-/* How long a round trip of one packet takes on the quickest path as a rule, and half of what it
- * differs by on all of them, each as far as it carries; 0 where it hardly does. Of two links of 50
- * Mbit/s with 20 ms and jitter of 20 BBR gets 86 Mbit/s from the third to the 16th second so, 83 at
- * least, and without it 49 and 13; of two of 20 and 15 Mbit/s that also lose packets 22 and 16, and 17
- * and 3. By the path that differs most 300 Mbit/s with 8 ms and 30 with 40 that jitter give 248 at
- * least, and 265 so (simulation, twelve seeds). */
-static uint32_t ordinary_us(const struct mp_peer *peer)
+/* How long a round trip of one packet takes on the quickest path as a rule, and how much it differs on all
+ * of them, each as far as it carries; false where it hardly does. By the path that differs most 300 Mbit/s
+ * with 8 ms and 30 with 40 that jitter give 248 at least, and 265 so (simulation, twelve seeds). */
+static bool ordinary(const struct mp_peer *peer, uint64_t *turn_us, uint64_t *spread_us)
 {
-  uint64_t least_us = UINT64_MAX, capacity = 0, spread_us = 0;
+  uint64_t weights = 0, spreads_us = 0;
+  *turn_us = UINT64_MAX;
   for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
     const struct mp_window *window = &peer->adaptive->lanes[__builtin_ctz(left)].window;
     const struct mp_rest *turns = &window->turns;
     if (turns->count < LEAST_TURNS)
       continue;
-    if ((uint64_t)turns->mean_us < least_us)
-      least_us = (uint64_t)turns->mean_us;
-    const uint64_t path_capacity = mp_choice_capacity(window);
-    capacity += path_capacity;
-    spread_us += path_capacity * turns->spread_us;
+    if ((uint64_t)turns->mean_us < *turn_us)
+      *turn_us = (uint64_t)turns->mean_us;
+    const uint64_t weight = mp_choice_capacity(window) + 1; /* none is known before the first load */
+    weights += weight;
+    spreads_us += weight * turns->spread_us;
   }
-  spread_us = capacity == 0 ? 0 : spread_us / capacity;
-  if (spread_us < LEAST_SPREAD_US)
+  *spread_us = weights == 0 ? 0 : spreads_us / weights;
+  return *spread_us >= LEAST_SPREAD_US;
+}
+
+/* The least round trip that its sender may find. Somebody waits for the handshake, which is held for no
+ * longer than one packet takes as a rule. Of two links of 50 Mbit/s with 20 ms and jitter of 20 BBR gets 84
+ * Mbit/s from the third to the 16th second so, 78 at least; 85 and 79 with half of what they differ by there,
+ * too; and 53 and 10 where the handshake may be lucky (simulation, twelve seeds). A connection opens after 54
+ * ms there, and after 40 without (the means of 60). */
+static uint64_t least_us(const struct mp_peer *peer, const struct mp_ack *ack)
+{
+  uint64_t turn_us, spread_us;
+  if (!(ack->is_plain || ack->is_first) || !ordinary(peer, &turn_us, &spread_us))
     return 0;
-  return (uint32_t)(least_us + (spread_us < MOST_SPREAD_US ? spread_us : MOST_SPREAD_US) / 2);
+  if (ack->is_first)
+    return turn_us;
+  return turn_us + (spread_us < MOST_SPREAD_US ? spread_us : MOST_SPREAD_US) / 2;
 }
 
 static bool is_lucky(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet,
                      const struct answer *answer)
 {
-  const uint32_t least_us = ordinary_us(peer);
-  if (least_us == 0 || !answer->ack.is_plain)
+  const uint64_t turn_us = least_us(peer, &answer->ack);
+  if (turn_us == 0)
     return false;
   const uint64_t sent_us = mp_luck_sent_us(&answer->flow->sent, answer->ack.number);
-  return sent_us > 0 && sent_us + least_us > tunnel->now_us &&
-         mp_luck_put(&peer->adaptive->luck, tunnel->pool, packet, sent_us + least_us);
+  return sent_us > 0 && sent_us + turn_us > tunnel->now_us &&
+         mp_luck_put(&peer->adaptive->luck, tunnel->pool, packet, sent_us + turn_us);
 }
 
 static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet,
@@ -140,7 +151,8 @@ static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packe
       .sent_us = answer->flow->seen_us,
       .sent_to = answer->flow->sent_to,
   };
-  if (!mp_ackfilter_take(&adaptive->acks, tunnel->pool, packet, &answer->ack, &sight))
+  if (answer->ack.is_first ||
+      !mp_ackfilter_take(&adaptive->acks, tunnel->pool, packet, &answer->ack, &sight))
     return false;
   if (is_full(tunnel, peer, answer->flow, answer->bucket))
     mp_ackfilter_end(&adaptive->acks, tunnel->now_us);

@@ -38,7 +38,7 @@
 /* Something was lost so lately. */
 #define LOSSY_US 1000000u
 
-enum { TCP_SEQUENCE = 4, TCP_DATA_OFFSET = 12, TCP_FLAGS = 13 };
+enum { TCP_SEQUENCE = 4, TCP_DATA_OFFSET = 12, TCP_FLAGS = 13, FLAG_SYN = 0x02 };
 
 uint32_t mp_class_octets(const struct mp_load *load)
 {
@@ -212,14 +212,17 @@ static void note_sequence(struct mp_adaptive_flow *flow, const struct mp_load *l
                           uint64_t now_us)
 {
   const uint32_t ip_header = load->bytes[0] >> 4 == 4 ? (load->bytes[0] & 15u) * 4u : 40u;
-  if (load->length < ip_header + TCP_DATA_OFFSET)
+  if (load->length <= ip_header + TCP_FLAGS)
     return;
-  const uint8_t *at = load->bytes + ip_header + TCP_SEQUENCE;
+  const uint8_t *tcp = load->bytes + ip_header, *at = tcp + TCP_SEQUENCE;
   const uint32_t from = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
   const uint32_t to = from + octets;
-  if (!flow->bulky || (int32_t)(to - flow->sent_to) > 0)
+  if (tcp[TCP_FLAGS] & FLAG_SYN)
+    mp_luck_opened(&flow->sent, from, now_us);
+  else if (octets > 0)
+    mp_luck_sent(&flow->sent, to, now_us);
+  if (octets > 0 && (!flow->bulky || (int32_t)(to - flow->sent_to) > 0))
     flow->sent_to = to;
-  mp_luck_sent(&flow->sent, to, now_us);
 }
 
 bool mp_class_is_level(const struct mp_adaptive_flow *flow, uint64_t now_us)
@@ -242,11 +245,11 @@ void mp_class_note(struct mp_adaptive_flow *flow, struct mp_load *load, uint64_t
   if (octets > 0) {
     flow->recent_octets += octets;
     flow->recent_packets += load->segments.count;
-    if (mp_class_protocol(load->bytes) == MP_PROTOCOL_TCP)
-      note_sequence(flow, load, octets, now_us);
     if (flow->recent_octets > BULKY_OCTETS || flow->recent_packets > BULKY_PACKETS)
       flow->bulky = true;
   }
+  if (mp_class_protocol(load->bytes) == MP_PROTOCOL_TCP)
+    note_sequence(flow, load, octets, now_us);
   const bool is_settled = now_us - flow->began_us >= LOOSE_US;
   if (!flow->bulky && (octets == 0 || (is_settled && mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP)))
     load->flow |= MP_FLOW_UNORDERED;

@@ -29,6 +29,13 @@ void mp_luck_sent(struct mp_luck_flow *flow, uint32_t end, uint64_t now_us)
   newest->sent_us = now_us;
 }
 
+void mp_luck_opened(struct mp_luck_flow *flow, uint32_t number, uint64_t now_us)
+{
+  if (flow->count != 1 || flow->marks[flow->newest].end != number + 1)
+    flow->count = 0;
+  mp_luck_sent(flow, number + 1, now_us);
+}
+
 uint64_t mp_luck_sent_us(const struct mp_luck_flow *flow, uint32_t end)
 {
   uint64_t sent_us = 0;

@@ -4,8 +4,8 @@
  * (tcp_bbr.c, bbr_min_rtt_win_sec), and ends its startup when that gains nothing. A packet by itself is
  * lucky at times; a stream in order is as late as its unluckiest packets, and never fills what it may send
  * by the lucky one. Each such acknowledgement waits until its data has been under way for as long as one
- * packet is as a rule. What goes out is not made to wait, nor is any data, the handshake, or what tells of
- * a gap.
+ * packet is as a rule, and so does the answer to a SYN, with whose round trip BBR begins (bbr_init). What
+ * goes out is not made to wait, nor is any data, or what tells of a gap.
  *
  * A leaf, O(what waits) an acknowledgement. */
 #ifndef MP_LUCK_H
@@ -33,7 +33,10 @@ struct mp_luck {
   struct mp_packet *first;
 };
 
-/* Call for each segment with data: the sequence number behind it. */
+/* Call for each SYN, which counts as one octet (RFC 9293 section 3.4): its sequence number. */
+void mp_luck_opened(struct mp_luck_flow *flow, uint32_t number, uint64_t now_us);
+
+/* Call for each other segment with data: the sequence number behind it. */
 void mp_luck_sent(struct mp_luck_flow *flow, uint32_t end, uint64_t now_us);
 
 /* When the last of what ends there was sent; 0: not known, or not any more. */

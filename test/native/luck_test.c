@@ -62,6 +62,20 @@ static void another_connection_begins_anew(void)
   CHECK_EQ(mp_luck_sent_us(&flow, 1000 * SEGMENT), 0);
 }
 
+static void a_handshake_is_one_octet_of_its_own_connection(void)
+{
+  struct mp_luck_flow flow = {0};
+  mp_luck_sent(&flow, 1000 * SEGMENT, S);
+  mp_luck_opened(&flow, SEGMENT, S + 10 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT + 1), S + 10 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, 1000 * SEGMENT), 0);
+  mp_luck_opened(&flow, SEGMENT, S + 300 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT + 1), S + 10 * MS);
+  mp_luck_sent(&flow, 2 * SEGMENT, S + 400 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT + 1), S + 10 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, 2 * SEGMENT), S + 400 * MS);
+}
+
 static void those_that_wait_come_when_they_are_due(void)
 {
   struct mp_luck luck = {0};
@@ -91,6 +105,7 @@ int main(void)
   RUN(numbers_wrap);
   RUN(what_is_sent_again_keeps_its_time);
   RUN(another_connection_begins_anew);
+  RUN(a_handshake_is_one_octet_of_its_own_connection);
   RUN(those_that_wait_come_when_they_are_due);
   return test_end();
 }
