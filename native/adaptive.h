@@ -3,7 +3,7 @@
  *
  * adaptive.c  opening, closing, the way of a packet from the TUN into the queue, and what may wait there
  * class.c     what kind of flow it is of
- * pump.c      from the queue onto the paths
+ * pump.c      from the queue onto the paths, which fly.c puts them on
  * choice.c    which of them; young.c for flows that may be over soon
  * again.c     what is lost
  * behind.c    what has been overtaken on its path for too long

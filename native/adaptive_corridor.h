@@ -95,6 +95,23 @@ void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
 void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
                         const struct mp_queued *packet);
 
+/* fly.c APIs: */
+
+static inline uint32_t mp_fly_datagram_bytes(uint32_t packet_bytes)
+{
+  return packet_bytes + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
+}
+
+/* Sends packets of a load on a path, alike and no more than the outbox has room for, and records them
+ * there, with a reference for each. Returns how many. */
+uint32_t mp_fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                const struct mp_flown *first, uint32_t count);
+
+/* The same without a record: seals packets of a load into the outbox, `count` that follow each other, of
+ * which `first` is the first. Returns how many: fewer when the path is of no use. */
+uint32_t mp_fly_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
+                     const struct mp_flown *first, uint32_t count);
+
 /* again.c APIs: */
 
 /* Whose record of what is under way (flight.h) calls the two below. */

@@ -2,8 +2,6 @@
  * wide ones on any path with room. */
 #include "adaptive.h"
 #include "adaptive_corridor.h"
-#include "checksum.h"
-#include "le.h"
 
 /* A thin packet may go beyond the window by so much: it must not wait behind bulk. */
 #define THIN_EXTRA_BYTES 3000u
@@ -17,71 +15,6 @@
 
 /* ---- Sending ---- */
 
-/* RFC 3168 section 5. The outer checksum of IPv4 is of our own making and small to redo. */
-static void mark_congested(uint8_t *packet)
-{
-  if (packet[0] >> 4 == 4) {
-    packet[1] |= 3;
-    mp_checksum_ipv4(packet, (packet[0] & 15u) * 4u);
-  } else {
-    packet[1] |= 3 << 4;
-  }
-}
-
-/* Seals packets of a load into the outbox: `count` that follow each other, of which `first` is the
- * first. Returns how many: fewer when the path is of no use. */
-static uint32_t push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                     const struct mp_flown *first, uint32_t count)
-{
-  const struct mp_load *load = first->load;
-  const bool is_whole = !load->offload.partial || first->flow & MP_FLOW_PARTIAL_CHECKSUM;
-  uint32_t pushed = 0;
-  for (; pushed < count; pushed++) {
-    uint8_t *room = mp_out_room(tunnel);
-    const uint32_t length = mp_segments_write(&load->segments, first->index + pushed, room);
-    if (!is_whole)
-      mp_checksum_complete(room, length, load->offload.transport, load->offload.checksum);
-    if (first->congested)
-      mark_congested(room);
-    if (!mp_out_push(tunnel, peer, id, MP_MSG_DATA, first->flow, first->flow_seq + pushed, room,
-                     length))
-      break;
-  }
-  return pushed;
-}
-
-static uint32_t datagram_bytes(uint32_t packet_bytes)
-{
-  return packet_bytes + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
-}
-
-/* Sends packets of a load on a path, alike and no more than the outbox has room for, and records them
- * there, with a reference for each. Returns how many. */
-static uint32_t fly(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                    const struct mp_flown *first, uint32_t count)
-{
-  struct mp_load *load = first->load;
-  const uint32_t each = datagram_bytes(mp_segments_length(&load->segments, first->index));
-  (void)mp_out_spare(tunnel); /* to make room for them may take a sequence, for a probe */
-  const struct mp_epoch *epoch = peer->sending;
-  const uint64_t path_seq = epoch->tx_seq[id];
-  const uint32_t sent = push(tunnel, peer, id, first, count);
-  if (sent == 0)
-    return 0;
-  struct mp_lane *lane = &peer->adaptive->lanes[id];
-  struct mp_flown flown = *first;
-  flown.tries++;
-  const bool is_alone = lane->flight.inflight_bytes == 0;
-  mp_load_keep_more(load, sent);
-  if (!mp_flight_add(&lane->flight, epoch->remote_index, path_seq, &flown, sent, each,
-                     tunnel->now_us))
-    mp_load_drop_more(&tunnel->loads, load, sent);
-  if (is_alone)
-    mp_wake_about(tunnel, peer, tunnel->now_us + mp_doubt_pto_us(peer, id));
-  mp_window_sent(&lane->window, sent * each, lane->flight.inflight_bytes, tunnel->now_us);
-  return sent;
-}
-
 /* Sends what has just gone on `first` on a second path too, without a record: it needs no second
  * copy. */
 static void copy_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t first,
@@ -94,7 +27,7 @@ static void copy_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t fi
     return;
   struct mp_flown copy = *what;
   copy.flow |= MP_FLOW_DUPLICATE;
-  peer->adaptive->copied += push(tunnel, peer, second, &copy, 1);
+  peer->adaptive->copied += mp_fly_push(tunnel, peer, second, &copy, 1);
 }
 
 /* What its flow sends from now on is delivered after what goes on this path, whatever it takes. */
@@ -183,7 +116,7 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
     const uint32_t most = is_unordered ? 1 : mp_out_spare(tunnel);
     const uint32_t count = left < most ? left : most;
     what.flow_seq = *next;
-    uint32_t done = fly(tunnel, peer, id, &what, count);
+    uint32_t done = mp_fly(tunnel, peer, id, &what, count);
     if (done < count) {
       mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
       done++;
@@ -294,7 +227,7 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
       !again->is_offer || mp_flight_take_copy(&adaptive->lanes[again->avoids].flight, again->serial);
   if (is_needed && follows_again(tunnel, peer, again->what.load, id))
     again->what.flow |= MP_FLOW_BRIEF;
-  if (is_needed && fly(tunnel, peer, id, &again->what, 1)) {
+  if (is_needed && mp_fly(tunnel, peer, id, &again->what, 1)) {
     adaptive->resent++;
     adaptive->resent_octets += mp_segments_largest(&again->what.load->segments);
   }
@@ -318,7 +251,7 @@ static uint32_t followers(struct mp_tunnel *tunnel, const struct mp_peer *peer, 
     return 0;
   const uint64_t room =
       mp_window_at_once(&lane->window, lane->flight.inflight_bytes, tunnel->now_us);
-  return least(least((left_bytes - MP_WINDOW_PACKET_BYTES) / bytes, room / datagram_bytes(bytes)),
+  return least(least((left_bytes - MP_WINDOW_PACKET_BYTES) / bytes, room / mp_fly_datagram_bytes(bytes)),
                least(out, flight - 1));
 }
 
@@ -414,7 +347,7 @@ void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
 {
   struct mp_flown copy = *what;
   copy.flow |= MP_FLOW_RESENT;
-  if (fly(tunnel, peer, id, &copy, 1))
+  if (mp_fly(tunnel, peer, id, &copy, 1))
     peer->adaptive->copied++;
 }
 
@@ -431,5 +364,5 @@ void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
                                 .index = packet->index,
                                 .congested = packet->congested};
   peer->flow_seq[bucket] = (peer->flow_seq[bucket] + 1) & 0xffffff;
-  peer->tx_packets += push(tunnel, peer, id, &what, 1);
+  peer->tx_packets += mp_fly_push(tunnel, peer, id, &what, 1);
 }

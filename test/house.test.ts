@@ -149,6 +149,7 @@ describe('who includes whom in C', () => {
       'class',
       'far',
       'pump',
+      'fly',
       'choice',
       'young',
       'again',
