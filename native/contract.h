@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "c8c4fc4489c4c806"
+#define MP_CONTRACT_DIGEST "eeb9b3c6c036ca1f"
 
 /* The wire. */
 
@@ -22,6 +22,9 @@ enum {
   MP_MSG_FEEDBACK = 8, /* sealed: what arrived of the data that asked for it */
   MP_MSG_SIZE_PROBE = 9, /* sealed: asks for a sizeEcho of its own length on the same path; needs FEATURE.sizes */
   MP_MSG_SIZE_ECHO = 10, /* sealed: answers a sizeProbe */
+  MP_MSG_CONTEXT = 11, /* sealed: an inner IP packet whose header the receiver is to keep, for those that follow; needs FEATURE.compression */
+  MP_MSG_COMPRESSED = 12, /* sealed: an inner IP packet without what its context says; needs FEATURE.compression */
+  MP_MSG_KEPT = 13, /* sealed: answers a context that is kept */
 };
 
 enum {
@@ -41,6 +44,16 @@ enum {
   MP_SEAL_TAG_BYTES = 16,
   MP_SEAL_KEY_BYTES = 32,
   MP_SEAL_NONCE_BYTES = 12,
+};
+
+enum {
+  MP_COMPRESSED_GENERATION = 0, /* u8: of the context, as its message told it */
+  MP_COMPRESSED_BYTES = 1,
+};
+
+enum {
+  MP_KEPT_GENERATION = 0, /* u8: of the context that is kept */
+  MP_KEPT_BYTES = 1,
 };
 
 enum {
@@ -101,6 +114,7 @@ enum {
   MP_FEATURE_PARTIAL_CHECKSUM = 1, /* accepts FLOW_FLAG.partialChecksum */
   MP_FEATURE_REPAIR = 2, /* understands FLOW_FLAG.repaired and unordered, and answers both with feedback */
   MP_FEATURE_SIZES = 4, /* answers MESSAGE.sizeProbe */
+  MP_FEATURE_COMPRESSION = 8, /* understands MESSAGE.context and compressed, and answers the first */
 };
 
 enum {
@@ -645,6 +659,8 @@ struct mp_event_peer_stats {
   uint64_t copied; /* deliberate copies of thin packets */
   uint64_t given_up; /* lost packets that were not sent again: too old, too often */
   uint64_t tx_feedback_bytes; /* UDP payload of feedback sent, bytes */
+  uint64_t compressed; /* packets sent without what their context says */
+  uint64_t saved_bytes; /* octets that were not sent for it, bytes */
 };
 _Static_assert(offsetof(struct mp_event_peer_stats, kind) == 0, "mp_event_peer_stats");
 _Static_assert(offsetof(struct mp_event_peer_stats, peer) == 2, "mp_event_peer_stats");
@@ -667,7 +683,9 @@ _Static_assert(offsetof(struct mp_event_peer_stats, resent_bytes) == 112, "mp_ev
 _Static_assert(offsetof(struct mp_event_peer_stats, copied) == 120, "mp_event_peer_stats");
 _Static_assert(offsetof(struct mp_event_peer_stats, given_up) == 128, "mp_event_peer_stats");
 _Static_assert(offsetof(struct mp_event_peer_stats, tx_feedback_bytes) == 136, "mp_event_peer_stats");
-_Static_assert(sizeof(struct mp_event_peer_stats) == 144, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, compressed) == 144, "mp_event_peer_stats");
+_Static_assert(offsetof(struct mp_event_peer_stats, saved_bytes) == 152, "mp_event_peer_stats");
+_Static_assert(sizeof(struct mp_event_peer_stats) == 160, "mp_event_peer_stats");
 
 struct mp_event_counter {
   uint16_t kind; /* which record this is */
@@ -760,11 +778,12 @@ enum {
   MP_COUNTER_DROP_LATE = 33, /* data: too old to tell whether it was delivered */
   MP_COUNTER_DROP_TUN_FULL = 34, /* data: the TUN refused it */
   MP_COUNTER_DROP_ACK_THINNED = 46, /* data: acknowledged no more than a later one, of a flow in slow start */
+  MP_COUNTER_DROP_CONTEXT = 47, /* data: compressed by a context that is not kept, or no memory is left for the packet */
   MP_COUNTER_DROP_BODY = 35, /* probe, echo or control: wrong length or content */
   MP_COUNTER_EVENTS_LOST = 40, /* events other than handshakes that found the ring full */
 };
 
-enum { MP_COUNTERS = 47 };
+enum { MP_COUNTERS = 48 };
 
 _Static_assert(sizeof(struct mp_cmd_peer_add) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_peer_remove) <= MP_CROSSING_COMMAND_SLOT_BYTES &&

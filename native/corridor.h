@@ -80,11 +80,18 @@ static inline uint32_t mp_out_spare(struct mp_tunnel *tunnel)
   return MP_OUT_BATCH - tunnel->outbox->count;
 }
 
+/* Whether datagrams of this sealed kind bring an inner packet. */
+static inline bool mp_is_data(uint8_t type)
+{
+  return (1u << MP_MSG_DATA | 1u << MP_MSG_CONTEXT | 1u << MP_MSG_COMPRESSED) >> type & 1;
+}
+
 /* Room for the body of one more datagram, behind its header. */
 uint8_t *mp_out_room(struct mp_tunnel *tunnel);
 
-/* Seals one datagram into the outbox. The body may stand where it will be sealed, behind the header
- * of the outbox's next room. False without a session or a place to send it to. */
+/* Seals one datagram into the outbox. The body may stand where it will be sealed, behind the header of the
+ * outbox's next room; that of a compressed packet must, or farther back. False without a session or a place
+ * to send it to. */
 bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint8_t type,
                  uint16_t flow, uint32_t flow_seq, const uint8_t *body, size_t body_bytes);
 
@@ -157,6 +164,27 @@ bool mp_probe_answer(struct mp_tunnel *tunnel, struct mp_peer *peer,
                      const struct mp_packet *packet);
 bool mp_probe_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
                       const struct mp_packet *packet);
+
+/* compression.c APIs: */
+
+/* A packet as it is to be sealed. */
+struct mp_body {
+  uint8_t type; /* MP_MSG_* */
+  uint8_t *bytes;
+  uint32_t length;
+};
+
+/* Gives a packet of a flow, which stands in the outbox's next room, the header that it needs now. */
+void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t flow,
+                         struct mp_body *packet);
+
+/* A packet was opened that proposes a context or goes by one. Returns it as it was before, perhaps elsewhere,
+ * or NULL, counted. What is proposed is answered. */
+struct mp_packet *mp_compression_whole(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                                       const uint8_t *header, struct mp_packet *packet);
+
+/* An answer to a proposal was opened. False when its body is malformed. */
+bool mp_compression_kept(struct mp_peer *peer, const uint8_t *header, const struct mp_packet *packet);
 
 /* sizing.c APIs: */
 

@@ -163,7 +163,7 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_
     goto drop_inner_malformed;
   if (!known && !owns_source(tunnel, peer, &inner))
     goto drop_inner_source;
-  if (!known)
+  if (!known && packet->loan) /* another's memory may hold another packet before the run ends */
     mp_run_keep(run, peer, packet);
   mp_health_data(tunnel, peer);
   peer->paths[packet->path].rx_data++;
@@ -182,9 +182,11 @@ static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_
 
 drop_inner_malformed:
   mp_count(tunnel, MP_COUNTER_DROP_INNER_MALFORMED);
+  mp_pool_give(tunnel->pool, packet);
   return;
 drop_inner_source:
   mp_count(tunnel, MP_COUNTER_DROP_INNER_SOURCE);
+  mp_pool_give(tunnel->pool, packet);
 }
 
 static bool take_control(struct mp_tunnel *tunnel, const struct mp_peer *peer,
@@ -205,7 +207,7 @@ static bool take_control(struct mp_tunnel *tunnel, const struct mp_peer *peer,
 
 static bool asks_for_report(const uint8_t *header)
 {
-  return header[MP_HEADER_TYPE] == MP_MSG_DATA &&
+  return mp_is_data(header[MP_HEADER_TYPE]) &&
          mp_load16(header + MP_HEADER_FLOW) & (MP_FLOW_REPAIRED | MP_FLOW_UNORDERED);
 }
 
@@ -263,8 +265,17 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
 
   bool whole = true;
   switch (bytes[MP_HEADER_TYPE]) {
+  case MP_MSG_CONTEXT:
+  case MP_MSG_COMPRESSED:
+    packet = mp_compression_whole(tunnel, peer, bytes, packet);
+    if (!packet)
+      break;
+    /* fall through */
   case MP_MSG_DATA:
     take_data(tunnel, peer, run, bytes, packet);
+    break;
+  case MP_MSG_KEPT:
+    whole = mp_compression_kept(peer, bytes, packet);
     break;
   case MP_MSG_PROBE:
     whole = mp_probe_answer(tunnel, peer, packet);
@@ -354,6 +365,9 @@ static struct mp_peer *receive(struct mp_tunnel *tunnel, struct mp_run *run, uin
   case MP_MSG_FEEDBACK:
   case MP_MSG_SIZE_PROBE:
   case MP_MSG_SIZE_ECHO:
+  case MP_MSG_CONTEXT:
+  case MP_MSG_COMPRESSED:
+  case MP_MSG_KEPT:
     return open_sealed(tunnel, run, bytes, length);
   default:
     mp_count(tunnel, MP_COUNTER_DROP_TYPE);

@@ -183,6 +183,8 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uin
     mp_out_flush(tunnel);
 
   uint8_t *bytes = outbox->rooms[outbox->count];
+  if (type == MP_MSG_COMPRESSED)
+    bytes += body - (bytes + MP_SEAL_HEADER_BYTES);
   /* Taken even when sealing fails: a nonce is never used twice. */
   const uint64_t path_seq = epoch->tx_seq[id]++;
   bytes[MP_HEADER_TYPE] = type;
@@ -205,7 +207,7 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uin
   };
   path->tx_datagrams++;
   path->tx_bytes += length;
-  path->tx_data += type == MP_MSG_DATA;
+  path->tx_data += mp_is_data(type);
   return true;
 }
 

@@ -111,6 +111,8 @@ static void answer_peer(struct mp_tunnel *tunnel, const struct mp_peer *peer, ui
   event->late = order->late;
   event->duplicates = order->duplicates;
   event->tx_feedback_bytes = peer->reporting.sent_bytes;
+  event->compressed = peer->compressed;
+  event->saved_bytes = peer->saved_octets;
   if (peer->adaptive)
     answer_queue(tunnel, peer->adaptive, event);
   mp_event_end(tunnel);

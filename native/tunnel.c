@@ -122,6 +122,7 @@ static bool begin_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (!order_anew(tunnel, peer))
     return false;
   memset(peer->flow_seq, 0, sizeof peer->flow_seq);
+  mp_contexts_erase(&peer->contexts);
   mp_adaptive_restart(tunnel, peer);
   peer->reports = false;
   peer->reporting = (struct mp_reporting){0};
@@ -187,6 +188,7 @@ void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_lapses_remove(&tunnel->reports, peer->id);
   mp_adaptive_close(tunnel, peer);
   mp_reorder_close(peer->reorder);
+  mp_contexts_close(&peer->contexts);
   for (uint16_t i = 0; i < tunnel->peer_count; i++)
     if (tunnel->peer_ids[i] == peer->id)
       tunnel->peer_ids[i] = tunnel->peer_ids[--tunnel->peer_count];

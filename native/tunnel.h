@@ -7,6 +7,7 @@
  * stats.c    what TypeScript asks       handshake.c  what strangers send
  * health.c   silence, when to ask       probe.c      asking a path, and what it answers
  * sizing.c   which sizes pass whole     report.c     feedback, in all modes
+ * compression.c  headers that the other side knows, by context.c and profile.c
  *
  * adaptive.h lists the mode of that name, reorder.h what puts packets back in order.
  *
@@ -20,8 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "deadlines.h"
+#include "context.h"
 #include "contract.h"
+#include "deadlines.h"
 #include "feedback.h"
 #include "lapses.h"
 #include "load.h"
@@ -170,6 +172,8 @@ struct mp_peer {
   uint32_t probe_us, keepalive_us, silence_us, idle_after_us;
   bool initiator;
   uint64_t tx_packets, rx_packets;
+  struct mp_contexts contexts;
+  uint64_t compressed, saved_octets; /* packets sent by a context, and what that saved */
 };
 
 struct mp_tunnel {

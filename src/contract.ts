@@ -83,6 +83,8 @@ export function contractHeader(): string {
     `enum {\n${Object.entries(wire.SEAL)
       .map(([name, value]) => `  MP_SEAL_${upper(name)} = ${value},`)
       .join('\n')}\n};\n`,
+    offsets('COMPRESSED', wire.COMPRESSED),
+    offsets('KEPT', wire.KEPT),
     constants('FLOW', wire.FLOW_FLAG),
     offsets('PROBE', wire.PROBE),
     offsets('FEEDBACK', wire.FEEDBACK),

@@ -63,9 +63,13 @@ function renderPeer(peer: PeerReport, paint: Paint): string[] {
 function renderRepair(repair: RepairReport): string[] {
   const { backlogBytes, backlogMs, queueDropped, queueMarked, droppedShare } = repair
   const { resent, resentShare, copied, copiedShare, givenUp, feedbackBytesPerS } = repair
+  const { compressed, savedBytes } = repair
   return [
     `  queue ${kilobytes(backlogBytes)} kB, ${milliseconds(backlogMs)} old; dropped ${queueDropped} (${percent(droppedShare)}), marked ${queueMarked}`,
     `  sent again ${resent} (${percent(resentShare)}), copied ${copied} (${percent(copiedShare)}), given up ${givenUp}; feedback ${bitRate(feedbackBytesPerS)}`,
+    ...(compressed === 0
+      ? []
+      : [`  headers of ${compressed} packets compressed, ${kilobytes(savedBytes)} kB saved`]),
   ]
 }
 

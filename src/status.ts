@@ -55,6 +55,9 @@ export interface RepairReport {
   readonly droppedShare: number
   readonly feedbackBytes: number
   readonly feedbackBytesPerS: number
+  /** Sent without what the other side knows of their headers, and what that saved. */
+  readonly compressed: number
+  readonly savedBytes: number
 }
 
 export interface OrderReport {

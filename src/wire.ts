@@ -30,6 +30,15 @@ export const MESSAGE = {
     doc: 'sealed: asks for a sizeEcho of its own length on the same path; needs FEATURE.sizes',
   },
   sizeEcho: { value: 10, doc: 'sealed: answers a sizeProbe' },
+  context: {
+    value: 11,
+    doc: 'sealed: an inner IP packet whose header the receiver is to keep, for those that follow; needs FEATURE.compression',
+  },
+  compressed: {
+    value: 12,
+    doc: 'sealed: an inner IP packet without what its context says; needs FEATURE.compression',
+  },
+  kept: { value: 13, doc: 'sealed: answers a context that is kept' },
 } as const
 
 /** Octets in front of the ciphertext of every sealed datagram. The first eight are clear and authenticated, the rest is sealed. */
@@ -69,6 +78,16 @@ export const SEAL = {
   /** Path id (u32) and path sequence (u64), little-endian. */
   nonceBytes: 12,
 } as const
+
+/** Body of a compressed message: this, then the fields of its context's profile, then the payload. */
+export const COMPRESSED = [
+  { name: 'generation', type: 'u8', doc: 'of the context, as its message told it' },
+] as const
+
+/** Body of a kept message, whose HEADER.flow has the bucket. */
+export const KEPT = [
+  { name: 'generation', type: 'u8', doc: 'of the context that is kept' },
+] as const
 
 /** Bits of HEADER.flow above the bucket. Zero in this version but for those named. */
 export const FLOW_FLAG = {
@@ -301,6 +320,10 @@ export const FEATURE = {
     doc: 'understands FLOW_FLAG.repaired and unordered, and answers both with feedback',
   },
   sizes: { value: 4, doc: 'answers MESSAGE.sizeProbe' },
+  compression: {
+    value: 8,
+    doc: 'understands MESSAGE.context and compressed, and answers the first',
+  },
 } as const
 
 /** Handshake message 1. `static` and `payload` are Noise ciphertexts with their tags. */

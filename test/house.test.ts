@@ -142,6 +142,7 @@ describe('who includes whom in C', () => {
 
   const CORRIDORS = [
     ...['tunnel', 'command', 'corridor', 'out', 'in', 'handshake', 'health', 'probe', 'sizing'],
+    'compression',
     ...[
       'stats',
       'adaptive',

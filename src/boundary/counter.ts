@@ -40,6 +40,10 @@ export const COUNTER = {
     value: 46,
     doc: 'data: acknowledged no more than a later one, of a flow in slow start',
   },
+  dropContext: {
+    value: 47,
+    doc: 'data: compressed by a context that is not kept, or no memory is left for the packet',
+  },
   dropBody: { value: 35, doc: 'probe, echo or control: wrong length or content' },
   eventsLost: { value: 40, doc: 'events other than handshakes that found the ring full' },
 } as const

@@ -149,6 +149,8 @@ export const EVENT = {
         doc: 'lost packets that were not sent again: too old, too often',
       },
       { name: 'txFeedbackBytes', type: 'u64', unit: 'bytes', doc: 'UDP payload of feedback sent' },
+      { name: 'compressed', type: 'u64', doc: 'packets sent without what their context says' },
+      { name: 'savedBytes', type: 'u64', unit: 'bytes', doc: 'octets that were not sent for it' },
     ],
   },
   counter: {

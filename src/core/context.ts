@@ -23,7 +23,10 @@ export interface ProbingOptions {
 
 /** FEATURE bits of this program. */
 export const FEATURES: number =
-  FEATURE.partialChecksum.value | FEATURE.repair.value | FEATURE.sizes.value
+  FEATURE.partialChecksum.value |
+  FEATURE.repair.value |
+  FEATURE.sizes.value |
+  FEATURE.compression.value
 
 /** What is told of this side in a handshake. */
 export function offerOf({ aeads }: CoreOptions): Offer {

@@ -81,6 +81,9 @@ export interface PeerMeasurements {
   readonly copied: number
   readonly givenUp: number
   readonly txFeedbackBytes: number
+  /** Packets sent without what the other side knows of their headers, and what that saved. */
+  readonly compressed: number
+  readonly savedBytes: number
   /** Over the last seconds. */
   readonly inWindow: {
     readonly txPackets: number

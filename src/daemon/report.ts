@@ -74,6 +74,8 @@ function reportRepair(of: PeerMeasurements): RepairReport {
     droppedShare: share(inWindow.queueDropped, inWindow.txPackets + inWindow.queueDropped),
     feedbackBytes: of.txFeedbackBytes,
     feedbackBytesPerS: Math.round(inWindow.feedbackBytesPerS),
+    compressed: of.compressed,
+    savedBytes: of.savedBytes,
   }
 }
 

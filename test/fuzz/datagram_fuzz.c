@@ -11,15 +11,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void receive_sealed(struct pair *pair, const uint8_t *data, size_t size)
 {
-  static const uint8_t types[8] = {MP_MSG_DATA,     MP_MSG_PROBE,      MP_MSG_ECHO,     MP_MSG_CONTROL,
-                                   MP_MSG_FEEDBACK, MP_MSG_SIZE_PROBE, MP_MSG_SIZE_ECHO, MP_MSG_DATA};
+  static const uint8_t types[2][8] = {
+      {MP_MSG_DATA, MP_MSG_PROBE, MP_MSG_ECHO, MP_MSG_CONTROL, MP_MSG_FEEDBACK, MP_MSG_SIZE_PROBE,
+       MP_MSG_SIZE_ECHO, MP_MSG_DATA},
+      {MP_MSG_CONTEXT, MP_MSG_COMPRESSED, MP_MSG_KEPT, MP_MSG_DATA, MP_MSG_CONTEXT, MP_MSG_COMPRESSED,
+       MP_MSG_KEPT, MP_MSG_DATA}};
   struct mp_epoch *epoch = pair->client.tunnel->peers[0]->sending;
   uint8_t datagram[MP_DATAGRAM_BYTES] = {0};
   if (size < 1 + MP_SEAL_HEADER_BYTES - MP_SEAL_CLEAR_BYTES || size > MP_LIMIT_PACKET_BYTES)
     return;
   const uint8_t path = (data[0] >> 3) % MP_LIMIT_PATHS;
   const uint64_t path_seq = epoch->tx_seq[path]++;
-  datagram[MP_HEADER_TYPE] = types[data[0] % 8];
+  datagram[MP_HEADER_TYPE] = types[data[0] >> 7][data[0] % 8];
   datagram[MP_HEADER_PATH] = path;
   mp_store16(datagram + MP_HEADER_RECEIVER, epoch->remote_index);
   mp_store32(datagram + MP_HEADER_PATH_SEQ, (uint32_t)path_seq);

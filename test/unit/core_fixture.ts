@@ -122,5 +122,7 @@ export const peerSample = (changes: Partial<EventOf<'peerStats'>>): EventOf<'pee
   copied: 0,
   givenUp: 0,
   txFeedbackBytes: 0,
+  compressed: 0,
+  savedBytes: 0,
   ...changes,
 })

@@ -176,6 +176,8 @@ describe('measurements of a peer', () => {
     copied: 15,
     givenUp: 16,
     txFeedbackBytes: 17,
+    compressed: 18,
+    savedBytes: 540,
   }
   const event: EventOf<'peerStats'> = { kind: 'peerStats', peer: 9, token: 9, inUse: 1, ...counts }
 

@@ -169,6 +169,8 @@ describe('the text of a status in the mode adaptive', () => {
     droppedShare: 0.001,
     feedbackBytes: 9_000,
     feedbackBytesPerS: 2_500,
+    compressed: 800,
+    savedBytes: 24_000,
   }
   const path = (label: string, changes: Partial<WindowReport>, ...notes: string[]): PathReport => ({
     ...PATH,
@@ -193,6 +195,7 @@ describe('the text of a status in the mode adaptive', () => {
     expect(shown).toContain(
       '  sent again 20 (2.0%), copied 3 (0.3%), given up 0; feedback 20.0 kbit/s\n',
     )
+    expect(shown).toContain('  headers of 800 packets compressed, 24 kB saved\n')
   })
 
   it('shows caps and what costs money, and no weights', () => {
@@ -327,6 +330,8 @@ describe('a report', () => {
       copied: 14,
       givenUp: 15,
       txFeedbackBytes: 16,
+      compressed: 18,
+      savedBytes: 540,
       inWindow: {
         txPackets: 90,
         queueDropped: 10,
@@ -350,6 +355,8 @@ describe('a report', () => {
       droppedShare: 0.1,
       feedbackBytes: 16,
       feedbackBytesPerS: 17,
+      compressed: 18,
+      savedBytes: 540,
     })
     const [without, windowed] = report.paths.map(({ measured }) => measured?.window)
     expect(without).toBeUndefined()

@@ -1,0 +1,111 @@
+/* Header compression: what profile.h and context.h say, on packets that go out and come in. */
+#include "corridor.h"
+#include "le.h"
+
+static uint16_t bucket_of(uint16_t flow) { return flow & (MP_LIMIT_BUCKETS - 1); }
+
+static bool is_partial(uint16_t flow) { return flow & MP_FLOW_PARTIAL_CHECKSUM; }
+
+/* The length of an inner packet is that of its body: a proposal has the generation in its place. */
+static uint8_t *length_field(uint8_t *packet) { return packet + (packet[0] >> 4 == 4 ? 2 : 4); }
+
+/* The payload stays where it is: what remains of the header moves up to it. */
+static void compress(const struct mp_context *context, bool partial, struct mp_body *packet)
+{
+  uint8_t fields[MP_COMPRESSED_BYTES + MP_PROFILE_FIELDS_BYTES];
+  fields[MP_COMPRESSED_GENERATION] = context->generation;
+  const uint32_t bytes = MP_COMPRESSED_BYTES + mp_profile_compress(&context->profile, packet->bytes, partial,
+                                                                   fields + MP_COMPRESSED_BYTES);
+  const uint32_t saved = context->profile.header_bytes - bytes;
+  packet->bytes += saved;
+  packet->length -= saved;
+  memcpy(packet->bytes, fields, bytes);
+}
+
+void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t flow,
+                         struct mp_body *packet)
+{
+  const struct mp_context *context;
+  const uint32_t length = packet->length;
+  packet->type = mp_context_choose(&peer->contexts, bucket_of(flow), packet->bytes, length,
+                                   is_partial(flow), tunnel->now_us, &context);
+  if (packet->type == MP_MSG_CONTEXT)
+    mp_store16(length_field(packet->bytes), context->generation);
+  if (packet->type != MP_MSG_COMPRESSED)
+    return;
+  compress(context, is_partial(flow), packet);
+  peer->compressed++;
+  peer->saved_octets += length - packet->length;
+}
+
+static void take_proposal(struct mp_tunnel *tunnel, struct mp_peer *peer, const uint8_t *header,
+                          struct mp_packet *packet)
+{
+  const uint16_t flow = mp_load16(header + MP_HEADER_FLOW), bucket = bucket_of(flow);
+  const uint32_t ip_bytes = packet->length > 0 && packet->bytes[0] >> 4 == 4 ? 20 : 40;
+  if (packet->length < ip_bytes || packet->length > MP_LIMIT_PACKET_BYTES)
+    return; /* no packet, as whoever takes it will find */
+  uint8_t *field = length_field(packet->bytes);
+  const uint8_t generation = field[0];
+  const uint32_t length = ip_bytes == 20 ? packet->length : packet->length - ip_bytes;
+  mp_store16(field, __builtin_bswap16((uint16_t)length));
+  const uint8_t answer[MP_KEPT_BYTES] = {[MP_KEPT_GENERATION] = generation};
+  if (mp_context_keep(&peer->contexts, bucket, generation, packet->bytes, packet->length,
+                      is_partial(flow)))
+    mp_out_push(tunnel, peer, packet->path, MP_MSG_KEPT, bucket, 0, answer, sizeof answer);
+}
+
+/* The payload may not move up to make room: what stands before it is the end of another datagram's. */
+static struct mp_packet *expand(struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                                const uint8_t *header, const struct mp_packet *packet)
+{
+  const uint16_t flow = mp_load16(header + MP_HEADER_FLOW);
+  if (packet->length < MP_COMPRESSED_BYTES)
+    goto drop_malformed;
+  const struct mp_context *context = mp_context_find(&peer->contexts, bucket_of(flow),
+                                                     packet->bytes[MP_COMPRESSED_GENERATION]);
+  if (!context)
+    goto drop_context;
+  const uint32_t header_bytes = context->profile.header_bytes;
+  const uint32_t bytes =
+      MP_COMPRESSED_BYTES + mp_profile_fields(&context->profile, is_partial(flow));
+  if (packet->length < bytes || packet->length - bytes > MP_LIMIT_PACKET_BYTES - header_bytes)
+    goto drop_malformed;
+  struct mp_packet *whole = mp_pool_take(tunnel->pool);
+  if (!whole)
+    goto drop_context;
+  uint8_t *room = whole->bytes;
+  *whole = *packet;
+  whole->bytes = room;
+  whole->length = packet->length - bytes + header_bytes;
+  whole->loan = false;
+  mp_profile_expand(&context->profile, context->model, packet->bytes + MP_COMPRESSED_BYTES,
+                    is_partial(flow), whole->length, room);
+  memcpy(room + header_bytes, packet->bytes + bytes, packet->length - bytes);
+  return whole;
+
+drop_malformed:
+  mp_count(tunnel, MP_COUNTER_DROP_INNER_MALFORMED);
+  return NULL;
+drop_context:
+  mp_count(tunnel, MP_COUNTER_DROP_CONTEXT);
+  return NULL;
+}
+
+struct mp_packet *mp_compression_whole(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                                       const uint8_t *header, struct mp_packet *packet)
+{
+  if (header[MP_HEADER_TYPE] == MP_MSG_COMPRESSED)
+    return expand(tunnel, peer, header, packet);
+  take_proposal(tunnel, peer, header, packet);
+  return packet;
+}
+
+bool mp_compression_kept(struct mp_peer *peer, const uint8_t *header, const struct mp_packet *packet)
+{
+  if (packet->length != MP_KEPT_BYTES)
+    return false;
+  mp_context_kept(&peer->contexts, bucket_of(mp_load16(header + MP_HEADER_FLOW)),
+                  packet->bytes[MP_KEPT_GENERATION]);
+  return true;
+}
