@@ -43,14 +43,19 @@ export interface WayResult {
   readonly course: readonly number[]
 }
 
-/** Tunnel, UDP and IP around each inner packet; timestamps, TCP or UDP and IP inside. */
+/** Tunnel, UDP and IP around each inner packet; timestamps, TCP or UDP and IP inside, whole and compressed. */
 const OUTER_BYTES = 32 + 28
 const INNER_BYTES: Readonly<Record<Transport, number>> = { tcp: 52, quic: 28 }
+const COMPRESSED_BYTES: Readonly<Record<Transport, number>> = { tcp: 22, quic: 3 }
 const PAYLOAD_BYTES: Readonly<Record<Transport, number>> = { tcp: 1368, quic: 1350 }
+/** Paths that carry more than that take packets whole. */
+const COMPRESSED_BELOW_BYTES_PER_S = 25_000_000
 
-function efficiency(transport: Transport): number {
+/** What a link leaves for payload, in bytes a second. */
+function possibleOf(transport: Transport, rate: number): number {
   const payload = PAYLOAD_BYTES[transport]
-  return payload / (payload + INNER_BYTES[transport] + OUTER_BYTES)
+  const inner = rate < COMPRESSED_BELOW_BYTES_PER_S ? COMPRESSED_BYTES : INNER_BYTES
+  return (rate * payload) / (payload + inner[transport] + OUTER_BYTES)
 }
 
 const quantile = (sorted: readonly number[], share: number) =>
@@ -118,7 +123,7 @@ export class Way {
       stats.reduce((sum, { bytesPer100Ms }) => sum + (bytesPer100Ms[slot] ?? 0), 0),
     )
     const sum = this.#rates.reduce((total, rate) => total + rate, 0)
-    const possible = sum * efficiency(transport)
+    const possible = this.#rates.reduce((total, rate) => total + possibleOf(transport, rate), 0)
     const sender = this.#towards === 'server' ? this.#pair.client : this.#pair.server
     return {
       towards: this.#towards,

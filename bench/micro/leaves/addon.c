@@ -8,8 +8,8 @@
 #define ROUND_NS 2000000ull /* measured time of one round: long against the clock, short of a tick */
 
 static const struct leaf *const timed_leaves[] = {
-    sealing_leaves, classify_leaves, order_leaves, queue_leaves, offload_leaves, corridor_leaves,
-    way_leaves, clients_leaves, NULL};
+    sealing_leaves, classify_leaves, headers_leaves,  order_leaves, queue_leaves,
+    offload_leaves, corridor_leaves, way_leaves,      clients_leaves, NULL};
 
 static uint64_t now_ns(void)
 {

@@ -21,8 +21,8 @@ struct leaf {
 #define LEAF_BATCH 1024u /* packets of one run, where nothing else bounds it */
 #define LEAF_PACKET_BYTES 1400u
 
-extern const struct leaf classify_leaves[], order_leaves[], queue_leaves[], offload_leaves[],
-    corridor_leaves[], way_leaves[], clients_leaves[],
+extern const struct leaf classify_leaves[], headers_leaves[], order_leaves[], queue_leaves[],
+    offload_leaves[], corridor_leaves[], way_leaves[], clients_leaves[],
     sealing_leaves[]; /* each ends with one without a name */
 
 /* packet.c APIs: */

@@ -43,7 +43,7 @@ static void seal_anew(struct mp_peer *peer)
   mp_seal_close(epoch->unseal);
   epoch->seal = open_sealing(true);
   epoch->unseal = open_sealing(false);
-  epoch->features = MP_FEATURE_PARTIAL_CHECKSUM;
+  epoch->features = MP_FEATURE_PARTIAL_CHECKSUM | MP_FEATURE_COMPRESSION;
 }
 
 static void take_datagrams(void *context, struct mp_outbox *outbox)

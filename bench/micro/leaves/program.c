@@ -8,8 +8,8 @@
 #include "leaf.h"
 
 static const struct leaf *const counted_leaves[] = {
-    classify_leaves, order_leaves, queue_leaves, offload_leaves, corridor_leaves,
-    way_leaves, clients_leaves, NULL};
+    classify_leaves, headers_leaves,  order_leaves, queue_leaves, offload_leaves,
+    corridor_leaves, way_leaves,      clients_leaves, NULL};
 
 /* callgrind collects in here and writes a profile at its end. */
 __attribute__((noinline, noclone)) static unsigned counted(const struct leaf *leaf)
