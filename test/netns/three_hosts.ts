@@ -58,6 +58,21 @@ export class ThreeHosts extends NamespaceSite implements Linked {
     await this.exec(side, ['ip', 'link', 'set', ...words])
   }
 
+  /** Makes the client's links carry so much each way, behind queues of 100 ms; without a rate all they can. */
+  async limit(mbit: number | undefined): Promise<void> {
+    const filter = ['tbf', 'rate', `${mbit}mbit`, 'burst', '32kb', 'latency', '100ms']
+    const ways = (['client', 'server'] as const).flatMap((side) =>
+      [...this.links.keys()].map((device) => ({ side, device })),
+    )
+    await Promise.all(
+      ways.map(({ side, device }) => {
+        const [verb, ...what] = mbit === undefined ? ['del'] : ['replace', ...filter]
+        const words = ['tc', 'qdisc', verb!, 'dev', device, 'root', ...what]
+        return this.exec(side, words, { check: mbit !== undefined })
+      }),
+    )
+  }
+
   async #build(): Promise<void> {
     const [client, server, beyond] = this.namespaces() as [string, string, string]
     await Promise.all([

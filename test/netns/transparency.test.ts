@@ -116,92 +116,109 @@ function expectSame(what: string, wanted: readonly Buffer[], found: readonly Buf
   expect(lost.length).toBeLessThan(wanted.length / 100)
 }
 
+/** Headers are compressed where a path carries less than 200 Mbit/s. */
+const SLOW_MBIT = 50
+
 describe.each([
-  { client: true, server: true },
-  { client: true, server: false },
-  { client: false, server: true },
-  { client: false, server: false },
-])('offloads at the client: $client, at the server: $server', (offload) => {
-  it('carries everything as it is', async () => {
-    const tunnel = await openTunnel(hosts, {
-      clientWords: [...BEYOND_WORDS, ...(offload.client ? [] : ['--no-offload'])],
-      serverWords: offload.server ? [] : ['--no-offload'],
-    })
-    const { inner, client, server } = tunnel
-    await Promise.all([client, server].map(({ side, tun }) => hosts.deepenQueue(side, tun)))
-    const [clientOut, clientIn, serverOut, serverIn, lanIn] = await Promise.all([
-      capture(hosts, 'client', client.tun, 'out'),
-      capture(hosts, 'client', client.tun, 'in'),
-      capture(hosts, 'server', server.tun, 'out'),
-      capture(hosts, 'server', server.tun, 'in'),
-      capture(hosts, BEYOND, 'lan', 'in'),
-    ])
-    const taps = { clientOut, clientIn, serverOut, serverIn, third: lanIn }
-    const families = [
-      { beyond: BEYOND_4, atClient: inner.client.ipv4, atServer: inner.server.ipv4 },
-      { beyond: BEYOND_6, atClient: inner.client.ipv6, atServer: inner.server.ipv6 },
-    ]
-    await Promise.all(
-      families.map(async ({ beyond, atClient, atServer }, index) => {
-        const bulkPort = BULK_PORT + index
-        await bulk('client', BEYOND, beyond, bulkPort)
-        await bulk(BEYOND, 'client', atClient, bulkPort)
-        await bulk('client', 'server', atServer, bulkPort)
-        await bulk('server', 'client', atClient, bulkPort)
-      }),
-    )
-    await Promise.all(
-      families.map(async ({ beyond, atClient }, index) => {
-        await echo('client', BEYOND, beyond, ECHO_PORT + index)
-        await pings('client', beyond)
-        await pings(BEYOND, atClient)
-      }),
-    )
-    const seen = Object.fromEntries(
-      await Promise.all(Object.entries(taps).map(async ([name, tap]) => [name, await tap.end()])),
-    ) as Record<keyof typeof taps, Buffer[]>
-    const beyond = [BEYOND_4, BEYOND_6].map(hexOf)
-    const near = Object.values(inner.client).map(hexOf)
-    const far = Object.values(inner.server).map(hexOf)
-
-    const third = between(seen.third, near, beyond)
-    expect(third.map(fault).filter((each) => each !== undefined)).toEqual([])
-    const sent = singled(between(seen.clientOut, near, beyond), third).map(forwarded)
-    expectSame('client to third host', sent, third)
-
-    const entered = between(seen.serverOut, beyond, near)
-    expect(entered.map(fault).filter((each) => each !== undefined)).toEqual([])
-    const left = singled(between(seen.clientIn, beyond, near), entered)
-    expectSame('third host to client', entered, left)
-
-    // Without offloads there is nothing that a capture on the far host itself could not see whole.
-    for (const [ends, isOn, out, into, from, to] of [
-      ['client to server', offload.server, seen.clientOut, seen.serverIn, near, far],
-      ['server to client', offload.client, seen.serverOut, seen.clientIn, far, near],
-    ] as const) {
-      if (isOn) continue
-      const arrived = between(into, from, to)
-      expect(arrived.map(fault).filter((each) => each !== undefined)).toEqual([])
-      expect(Math.max(...arrived.map(({ length }) => length))).toBeLessThanOrEqual(TUNNEL_MTU_BYTES)
-      expectSame(ends, singled(between(out, from, to), arrived), arrived)
-    }
-
-    for (const [daemon, isOn] of [
-      [client, offload.client],
-      [server, offload.server],
-    ] as const) {
-      const { counters } = await daemon.status()
-      const runs = (name: string) => counters[name] ?? 0
-      const { tun } = daemon
-      say(
-        `${tun}: super-packets read ${runs('tunReadRuns')}, written ${runs('tunWrittenRuns')}; runs of datagrams sent ${runs('udpSentRuns')}, read ${runs('udpReadRuns')}`,
+  { client: true, server: true, links: 'fast' },
+  { client: true, server: false, links: 'fast' },
+  { client: false, server: true, links: 'fast' },
+  { client: false, server: false, links: 'fast' },
+  { client: true, server: true, links: 'slow' },
+  { client: true, server: false, links: 'slow' },
+])(
+  'offloads at the client: $client, at the server: $server, links: $links',
+  ({ links, ...offload }) => {
+    it('carries everything as it is', async () => {
+      await hosts.limit(links === 'slow' ? SLOW_MBIT : undefined)
+      const tunnel = await openTunnel(hosts, {
+        clientWords: [...BEYOND_WORDS, ...(offload.client ? [] : ['--no-offload'])],
+        serverWords: offload.server ? [] : ['--no-offload'],
+      })
+      const { inner, client, server } = tunnel
+      await Promise.all([client, server].map(({ side, tun }) => hosts.deepenQueue(side, tun)))
+      const [clientOut, clientIn, serverOut, serverIn, lanIn] = await Promise.all([
+        capture(hosts, 'client', client.tun, 'out'),
+        capture(hosts, 'client', client.tun, 'in'),
+        capture(hosts, 'server', server.tun, 'out'),
+        capture(hosts, 'server', server.tun, 'in'),
+        capture(hosts, BEYOND, 'lan', 'in'),
+      ])
+      const taps = { clientOut, clientIn, serverOut, serverIn, third: lanIn }
+      const families = [
+        { beyond: BEYOND_4, atClient: inner.client.ipv4, atServer: inner.server.ipv4 },
+        { beyond: BEYOND_6, atClient: inner.client.ipv6, atServer: inner.server.ipv6 },
+      ]
+      await Promise.all(
+        families.map(async ({ beyond, atClient, atServer }, index) => {
+          const bulkPort = BULK_PORT + index
+          await bulk('client', BEYOND, beyond, bulkPort)
+          await bulk(BEYOND, 'client', atClient, bulkPort)
+          await bulk('client', 'server', atServer, bulkPort)
+          await bulk('server', 'client', atClient, bulkPort)
+        }),
       )
-      const isJoined = offload.client && offload.server
-      expect(runs('tunReadRuns') > 0).toBe(isOn)
-      expect(runs('udpSentRuns') > 0).toBe(isOn)
-      expect(runs('tunWrittenRuns') > 0).toBe(isJoined)
-      if (isJoined || !isOn) expect(runs('udpReadRuns') > 0).toBe(isOn)
-    }
-    await tunnel.close()
-  })
-})
+      await Promise.all(
+        families.map(async ({ beyond, atClient }, index) => {
+          await echo('client', BEYOND, beyond, ECHO_PORT + index)
+          await pings('client', beyond)
+          await pings(BEYOND, atClient)
+        }),
+      )
+      const seen = Object.fromEntries(
+        await Promise.all(Object.entries(taps).map(async ([name, tap]) => [name, await tap.end()])),
+      ) as Record<keyof typeof taps, Buffer[]>
+      const beyond = [BEYOND_4, BEYOND_6].map(hexOf)
+      const near = Object.values(inner.client).map(hexOf)
+      const far = Object.values(inner.server).map(hexOf)
+
+      const third = between(seen.third, near, beyond)
+      expect(third.map(fault).filter((each) => each !== undefined)).toEqual([])
+      const sent = singled(between(seen.clientOut, near, beyond), third).map(forwarded)
+      expectSame('client to third host', sent, third)
+
+      const entered = between(seen.serverOut, beyond, near)
+      expect(entered.map(fault).filter((each) => each !== undefined)).toEqual([])
+      const left = singled(between(seen.clientIn, beyond, near), entered)
+      expectSame('third host to client', entered, left)
+
+      // Without offloads there is nothing that a capture on the far host itself could not see whole.
+      for (const [ends, isOn, out, into, from, to] of [
+        ['client to server', offload.server, seen.clientOut, seen.serverIn, near, far],
+        ['server to client', offload.client, seen.serverOut, seen.clientIn, far, near],
+      ] as const) {
+        if (isOn) continue
+        const arrived = between(into, from, to)
+        expect(arrived.map(fault).filter((each) => each !== undefined)).toEqual([])
+        expect(Math.max(...arrived.map(({ length }) => length))).toBeLessThanOrEqual(
+          TUNNEL_MTU_BYTES,
+        )
+        expectSame(ends, singled(between(out, from, to), arrived), arrived)
+      }
+
+      for (const [daemon, isOn] of [
+        [client, offload.client],
+        [server, offload.server],
+      ] as const) {
+        const { counters, peers } = await daemon.status()
+        const compressed = peers[0]?.repair?.compressed ?? 0
+        const runs = (name: string) => counters[name] ?? 0
+        const { tun } = daemon
+        say(
+          `${tun}: super-packets read ${runs('tunReadRuns')}, written ${runs('tunWrittenRuns')}; runs of datagrams sent ${runs('udpSentRuns')}, read ${runs('udpReadRuns')}; compressed ${compressed}`,
+        )
+        expect(runs('dropContext')).toBe(0)
+        if (links === 'slow') {
+          expect(compressed).toBeGreaterThan(BULK_BYTES / TUNNEL_MTU_BYTES)
+          continue
+        }
+        const isJoined = offload.client && offload.server
+        expect(runs('tunReadRuns') > 0).toBe(isOn)
+        expect(runs('udpSentRuns') > 0).toBe(isOn)
+        expect(runs('tunWrittenRuns') > 0).toBe(isJoined)
+        if (isJoined || !isOn) expect(runs('udpReadRuns') > 0).toBe(isOn)
+      }
+      await tunnel.close()
+    })
+  },
+)
