@@ -82,11 +82,11 @@ describe('beside a far path', () => {
   /** How far slow start comes before the first loss is chance of its phase. */
   it('slow start is not ended by it, whenever it begins', async () => {
     const shares: number[] = []
-    for (const ms of [100, 850, 1010, 1170, 1700, 2000, 2210]) {
+    for (const ms of [100, 400, 600, 850, 1010, 1170, 1300, 1450, 1700, 1850, 2000, 2210]) {
       shares.push(share(await run(scenario('rtt-120'), { ...slowStart, knownUs: ms * MS })))
     }
     shares.sort((a, b) => a - b)
-    expect(shares[3]).toBeGreaterThan(0.93)
+    expect(shares[5]).toBeGreaterThan(0.95)
     expect(shares[0]).toBeGreaterThan(0.88)
   })
 
