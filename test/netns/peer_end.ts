@@ -42,9 +42,7 @@ const DEEDS: Record<string, (...args: never[]) => unknown> = {
   body: (path: number, type: number, count: number) =>
     peer.sendBody(path, type, Buffer.alloc(count)),
   lose: (path: number) => peer.lose(path),
-  deaf: () => {
-    peer.isDeaf = true
-  },
+  deaf: () => peer.turnDeaf(),
   again: () => peer.sendAgain(),
   rekey: () => peer.shakeHands(),
 }

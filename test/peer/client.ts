@@ -5,9 +5,10 @@
 
 import { randomBytes, randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
+import { Arrivals, type Windows } from './arrivals.js'
 import type { Algorithm } from './crypto.js'
 import { type Header, openDatagram, sealDatagram, TYPE } from './datagram.js'
-import { type PathReport, readFeedback, writeFeedback } from './feedback.js'
+import { type PathReport, readFeedback } from './feedback.js'
 import {
   AEAD_BITS,
   type ClientState,
@@ -48,18 +49,15 @@ interface Epoch {
   sendKey: Buffer
   receiveKey: Buffer
   sent: bigint[]
-  accepted: Map<number, { newest: bigint; seen: Set<bigint> }>
+  windows: Windows
 }
 
 interface Path {
   socket: Socket
   cookieReply: Buffer | undefined
   nextProbe: number
-  expected: number
-  received: number
 }
 
-const WINDOW = 4096n
 const PROBE_OCTETS = 32
 /** Flags that ask for a report: repaired, unordered. */
 const REPORTED = 8192 | 16384
@@ -76,8 +74,7 @@ export class PeerClient {
   readonly #probes = new Map<string, (echo: Echo) => void>()
   readonly #acks = new Map<number, () => void>()
   readonly #flowSeq = new Map<number, number>()
-  /** Path sequence that is reported missing, by path. */
-  readonly #missing = new Map<number, number>()
+  readonly #arrivals: Arrivals
   #pending: ClientState | undefined
   #initiation: Buffer | undefined
   #onResponse: ((payload: ResponsePayload) => void) | undefined
@@ -95,11 +92,10 @@ export class PeerClient {
   onFeedback: (reports: readonly PathReport[]) => void = () => {}
   /** Called with the length of each size echo. */
   onSizeEcho: (octets: number) => void = () => {}
-  /** Reports the next packet as missing, though it comes. */
-  isDeaf = false
 
   private constructor(options: ClientOptions) {
     this.#options = options
+    this.#arrivals = new Arrivals(options.uplinks.length)
   }
 
   static async connect(options: ClientOptions): Promise<PeerClient> {
@@ -141,6 +137,11 @@ export class PeerClient {
     void this.#send(path, type, body)
   }
 
+  /** Reports the next packet as missing, though it comes. */
+  turnDeaf(): void {
+    this.#arrivals.isDeaf = true
+  }
+
   /** Uses a path sequence up, as a datagram does that is lost. Returns where the sequences of the path are. */
   lose(path: number): { receiver: number; pathSeq: number } {
     const { sent, remoteIndex: receiver } = this.#current!
@@ -159,7 +160,7 @@ export class PeerClient {
     for (let attempt = 0; attempt < 20; attempt += 1) {
       const id = this.#paths[path]!.nextProbe++
       const echo = new Promise<Echo>((resolve) => this.#probes.set(`${path} ${id}`, resolve))
-      const question = this.#report(path)
+      const question = this.#arrivals.probeBody(path)
       question.writeUInt32LE(id, 0)
       question.writeBigUInt64LE(BigInt(nowUs()), 4)
       void this.#send(path, TYPE.probe, question)
@@ -204,7 +205,7 @@ export class PeerClient {
 
   #openPath(address: string, path: number): Promise<void> {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
-    this.#paths[path] = { socket, cookieReply: undefined, nextProbe: 0, expected: 0, received: 0 }
+    this.#paths[path] = { socket, cookieReply: undefined, nextProbe: 0 }
     socket.on('message', (datagram) => this.#receive(path, datagram))
     return new Promise((resolve, reject) => {
       socket.once('error', reject)
@@ -274,7 +275,7 @@ export class PeerClient {
       sendKey: keys.clientToServer,
       receiveKey: keys.serverToClient,
       sent: this.#paths.map(() => 0n),
-      accepted: new Map(),
+      windows: new Map(),
     }
     this.#epochs.set(state.localIndex, this.#current)
     this.#onResponse?.(payload)
@@ -287,9 +288,9 @@ export class PeerClient {
       epoch.algorithm,
       epoch.receiveKey,
       datagram,
-      (id) => epoch.accepted.get(id)?.newest ?? 0n,
+      (id) => epoch.windows.get(id)?.newest ?? 0n,
     )
-    if (opened === undefined || !this.#accept(epoch, opened.header)) return
+    if (opened === undefined || !this.#arrivals.accept(epoch.windows, opened.header)) return
     const { header, body } = opened
     switch (header.type) {
       case TYPE.data:
@@ -316,36 +317,8 @@ export class PeerClient {
     }
   }
 
-  /** The window of section 6, and the counts of section 9. */
-  #accept(epoch: Epoch, { path, pathSeq }: Header): boolean {
-    const before = epoch.accepted.get(path) ?? { newest: -1n, seen: new Set<bigint>() }
-    epoch.accepted.set(path, before)
-    if (before.seen.has(pathSeq) || pathSeq + WINDOW <= before.newest) return false
-    before.seen.add(pathSeq)
-    before.seen.delete(pathSeq - WINDOW)
-    const counts = this.#paths[path]
-    if (counts === undefined) return false
-    if (pathSeq > before.newest) {
-      counts.expected += Number(pathSeq - before.newest)
-      before.newest = pathSeq
-    }
-    counts.received += 1
-    return true
-  }
-
-  #report(path: number): Buffer {
-    const { expected, received } = this.#paths[path]!
-    const body = Buffer.alloc(PROBE_OCTETS)
-    const all = 2 ** this.#paths.length - 1
-    body.writeUInt16LE(all, 20)
-    body.writeUInt16LE(all, 22)
-    body.writeUInt32LE(expected % 2 ** 32, 24)
-    body.writeUInt32LE(received % 2 ** 32, 28)
-    return body
-  }
-
   #answer(path: number, question: Buffer): void {
-    const answer = this.#report(path)
+    const answer = this.#arrivals.probeBody(path)
     question.copy(answer, 0, 0, 12)
     answer.writeUInt32LE((nowUs() - Number(question.readBigUInt64LE(4))) >>> 0, 16)
     void this.#send(path, TYPE.echo, answer)
@@ -365,19 +338,9 @@ export class PeerClient {
   }
 
   /** At once: sooner than it has to be. */
-  #reportPacket({ localIndex: receiver, accepted }: Epoch, { path, pathSeq }: Header): void {
-    if (this.isDeaf) {
-      this.isDeaf = false
-      this.#missing.set(path, Number(pathSeq))
-      // A gap has something newer behind it: the next packet's report tells of it.
-      return
-    }
-    const newest = Number(accepted.get(path)?.newest ?? 0n)
-    const missing = this.#missing.get(path)
-    const gaps = missing === undefined ? [] : [{ received: newest - missing, missing: 1 }]
-    const { received: datagrams } = this.#paths[path]!
-    const told = { path, receiver, newest, holdUs: 0, delayUs: 0, octets: 0, datagrams, gaps }
-    void this.#send(path, TYPE.feedback, writeFeedback([told]))
+  #reportPacket({ localIndex, windows }: Epoch, header: Header): void {
+    const body = this.#arrivals.feedbackBody(localIndex, windows, header)
+    if (body !== undefined) void this.#send(header.path, TYPE.feedback, body)
   }
 
   #takeControl(path: number, body: Buffer): void {
