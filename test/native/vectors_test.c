@@ -1,16 +1,13 @@
 /* test/vectors/datagram.json against native/seal.c: octets that a peer written from PROTOCOL.md
- * alone has sealed. Run from the root of the repository.
- *
- * The file has one vector a line, flat and without escapes, so that no JSON parser is needed. */
+ * alone has sealed. */
 #include "le.h"
 #include "seal.h"
 #include "test.h"
+#include "vectors_fixture.h"
 
 #include <dlfcn.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { LINE_BYTES = 32768, DATAGRAM_BYTES = 2048 };
+enum { DATAGRAM_BYTES = 2048 };
 
 struct vector {
   uint8_t aead;
@@ -25,38 +22,11 @@ struct vector {
 static struct vector vectors[64];
 static size_t vector_count;
 
-/* The text behind "name": in a line, without a leading quotation mark. */
-static const char *value_of(const char *line, const char *name)
+static void read_vector(const char *line)
 {
-  char pattern[32];
-  snprintf(pattern, sizeof pattern, "\"%s\":", name);
-  const char *found = strstr(line, pattern);
-  if (!found) {
-    fprintf(stderr, "test/vectors/datagram.json: no %s in %.60s\n", name, line);
-    exit(1);
-  }
-  found += strlen(pattern);
-  return *found == '"' ? found + 1 : found;
-}
-
-static uint64_t number_of(const char *line, const char *name)
-{
-  return strtoull(value_of(line, name), NULL, 10);
-}
-
-static size_t octets_of(const char *line, const char *name, uint8_t *out, size_t room)
-{
-  const char *text = value_of(line, name);
-  size_t count = 0;
-  for (; count < room && text[2 * count] != '"'; count++) {
-    const char digits[3] = {text[2 * count], text[2 * count + 1], 0};
-    out[count] = (uint8_t)strtoul(digits, NULL, 16);
-  }
-  return count;
-}
-
-static void read_vector(const char *line, struct vector *vector)
-{
+  if (vector_count == sizeof vectors / sizeof vectors[0])
+    abort();
+  struct vector *vector = &vectors[vector_count++];
   const bool aes = strncmp(value_of(line, "aead"), "aes-256-gcm", 11) == 0;
   vector->aead = aes ? MP_AEAD_AES_256_GCM : MP_AEAD_CHACHA20_POLY1305;
   octets_of(line, "key", vector->key, sizeof vector->key);
@@ -73,24 +43,6 @@ static void read_vector(const char *line, struct vector *vector)
   mp_store24(header + MP_HEADER_SEND_TIME, (uint32_t)number_of(line, "sendTime"));
   mp_store16(header + MP_HEADER_FLOW, (uint16_t)number_of(line, "flow"));
   mp_store24(header + MP_HEADER_FLOW_SEQ, (uint32_t)number_of(line, "flowSeq"));
-}
-
-static void read_vectors(void)
-{
-  static char line[LINE_BYTES];
-  FILE *file = fopen("test/vectors/datagram.json", "r");
-  if (!file) {
-    perror("test/vectors/datagram.json");
-    exit(1);
-  }
-  while (fgets(line, sizeof line, file)) {
-    if (!strstr(line, "\"datagram\":"))
-      continue;
-    if (vector_count == sizeof vectors / sizeof vectors[0])
-      abort();
-    read_vector(line, &vectors[vector_count++]);
-  }
-  fclose(file);
 }
 
 static void there_are_vectors_of_both_aeads(void)
@@ -140,7 +92,7 @@ int main(void)
     fprintf(stderr, "%s\ninstall OpenSSL 3: apt-get install libssl3\n", dlerror());
     return 1;
   }
-  read_vectors();
+  vectors_read("test/vectors/datagram.json", read_vector);
   RUN(there_are_vectors_of_both_aeads);
   RUN(sealing_gives_their_octets);
   RUN(opening_gives_their_header_and_body);
