@@ -18,6 +18,7 @@ import {
   readResponse,
   writeInitiation,
 } from './handshake.js'
+import { type Message, Packets } from './packets.js'
 
 export interface ClientOptions {
   secret: Buffer
@@ -61,6 +62,7 @@ interface Path {
 const PROBE_OCTETS = 32
 /** Flags that ask for a report: repaired, unordered. */
 const REPORTED = 8192 | 16384
+const COMPRESSION = 8
 const CONTROL = { ack: 1, policy: 2, close: 3 } as const
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n)
@@ -73,8 +75,8 @@ export class PeerClient {
   readonly #epochs = new Map<number, Epoch>()
   readonly #probes = new Map<string, (echo: Echo) => void>()
   readonly #acks = new Map<number, () => void>()
-  readonly #flowSeq = new Map<number, number>()
   readonly #arrivals: Arrivals
+  readonly #packets = new Packets()
   #pending: ClientState | undefined
   #initiation: Buffer | undefined
   #onResponse: ((payload: ResponsePayload) => void) | undefined
@@ -109,6 +111,12 @@ export class PeerClient {
     return this.#current?.algorithm
   }
 
+  /** A feature is in use when both have told its bit. */
+  get #compresses(): boolean {
+    const both = (this.#options.features ?? 0) & (this.assigned?.features ?? 0)
+    return (both & COMPRESSION) !== 0
+  }
+
   /** A new epoch: the first one, or a rekey of the session. Rejects when nobody answers five tries. */
   async shakeHands(): Promise<void> {
     const answered = new Promise<ResponsePayload>((resolve) => {
@@ -126,15 +134,16 @@ export class PeerClient {
   }
 
   /** Sends an inner packet; `bucket` is below 1024. */
-  sendPacket(path: number, packet: Uint8Array, bucket = 0, flags = 0): void {
-    const flowSeq = this.#flowSeq.get(bucket) ?? 0
-    this.#flowSeq.set(bucket, (flowSeq + 1) % 2 ** 24)
-    void this.#send(path, TYPE.data, packet, bucket | flags, flowSeq)
+  sendPacket(path: number, packet: Buffer, bucket = 0, flags = 0): void {
+    const compresses = this.#compresses
+    const nowMs = nowUs() / 1000
+    const message = this.#packets.write(packet, { bucket, flags, compresses, nowMs })
+    void this.#send(path, message, true)
   }
 
   /** Sends whatever body under whatever type, well sealed. */
-  sendBody(path: number, type: number, body: Uint8Array): void {
-    void this.#send(path, type, body)
+  sendBody(path: number, type: number, body: Buffer): void {
+    void this.#send(path, { type, body })
   }
 
   /** Reports the next packet as missing, though it comes. */
@@ -163,7 +172,7 @@ export class PeerClient {
       const question = this.#arrivals.probeBody(path)
       question.writeUInt32LE(id, 0)
       question.writeBigUInt64LE(BigInt(nowUs()), 4)
-      void this.#send(path, TYPE.probe, question)
+      void this.#send(path, { type: TYPE.probe, body: question })
       const answer = await Promise.race([echo, waitMs(250)])
       this.#probes.delete(`${path} ${id}`)
       if (answer !== undefined) return answer
@@ -294,8 +303,12 @@ export class PeerClient {
     const { header, body } = opened
     switch (header.type) {
       case TYPE.data:
-        this.onPacket(body, header)
-        if ((header.flow & REPORTED) !== 0) this.#reportPacket(epoch, header)
+      case TYPE.context:
+      case TYPE.compressed:
+        this.#takePacket(path, epoch, opened)
+        return
+      case TYPE.kept:
+        this.#packets.handleKept(header, body)
         return
       case TYPE.probe:
         this.#answer(path, body)
@@ -310,7 +323,7 @@ export class PeerClient {
         this.onFeedback(readFeedback(body))
         return
       case TYPE.sizeProbe:
-        void this.#send(path, TYPE.sizeEcho, Buffer.alloc(body.length))
+        void this.#send(path, { type: TYPE.sizeEcho, body: Buffer.alloc(body.length) })
         return
       case TYPE.sizeEcho:
         this.onSizeEcho(body.length)
@@ -321,7 +334,7 @@ export class PeerClient {
     const answer = this.#arrivals.probeBody(path)
     question.copy(answer, 0, 0, 12)
     answer.writeUInt32LE((nowUs() - Number(question.readBigUInt64LE(4))) >>> 0, 16)
-    void this.#send(path, TYPE.echo, answer)
+    void this.#send(path, { type: TYPE.echo, body: answer })
   }
 
   #takeEcho(path: number, body: Buffer): void {
@@ -337,10 +350,18 @@ export class PeerClient {
     })
   }
 
-  /** At once: sooner than it has to be. */
-  #reportPacket({ localIndex, windows }: Epoch, header: Header): void {
-    const body = this.#arrivals.feedbackBody(localIndex, windows, header)
-    if (body !== undefined) void this.#send(header.path, TYPE.feedback, body)
+  /** Reports at once where it has to: sooner than it has to be. */
+  #takePacket(
+    path: number,
+    epoch: Epoch,
+    { header, body }: { header: Header; body: Buffer },
+  ): void {
+    const { packet, answer } = this.#packets.read(header, body)
+    if (packet !== undefined) this.onPacket(packet, header)
+    if (answer !== undefined) void this.#send(path, answer)
+    if ((header.flow & REPORTED) === 0) return
+    const report = this.#arrivals.feedbackBody(epoch.localIndex, epoch.windows, header)
+    if (report !== undefined) void this.#send(header.path, { type: TYPE.feedback, body: report })
   }
 
   #takeControl(path: number, body: Buffer): void {
@@ -357,10 +378,14 @@ export class PeerClient {
     const head = Buffer.alloc(5)
     head.writeUInt32LE(id, 0)
     head.writeUInt8(kind, 4)
-    return this.#send(path, TYPE.control, Buffer.concat([head, body]))
+    return this.#send(path, { type: TYPE.control, body: Buffer.concat([head, body]) })
   }
 
-  #send(id: number, type: number, body: Uint8Array, flow = 0, flowSeq = 0): Promise<void> {
+  #send(
+    id: number,
+    { type, body, flow = 0, flowSeq = 0 }: Partial<Message> & Pick<Message, 'type' | 'body'>,
+    isPacket = false,
+  ): Promise<void> {
     const epoch = this.#current
     const path = this.#paths[id]
     if (epoch === undefined || path === undefined) throw new Error(`peer: no path ${id}`)
@@ -369,7 +394,7 @@ export class PeerClient {
     const { remoteIndex: receiver, algorithm, sendKey } = epoch
     const header = { type, path: id, receiver, pathSeq, sendTime: nowUs(), flow, flowSeq }
     const datagram = sealDatagram(algorithm, sendKey, header, body)
-    if (type === TYPE.data) this.#last = { path, datagram }
+    if (isPacket) this.#last = { path, datagram }
     return this.#transmit(path, datagram)
   }
 

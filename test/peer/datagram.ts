@@ -10,6 +10,9 @@ export const TYPE = {
   feedback: 8,
   sizeProbe: 9,
   sizeEcho: 10,
+  context: 11,
+  compressed: 12,
+  kept: 13,
 } as const
 
 export interface Header {
