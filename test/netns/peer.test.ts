@@ -10,6 +10,7 @@ import type { Algorithm } from '../peer/crypto.js'
 import { publicOf } from '../peer/crypto.js'
 import type { PathReport } from '../peer/feedback.js'
 import { type Line, LineProgram } from './line_program.js'
+import { fault, octetsOf, writeHeaderSum } from './packets.js'
 
 const SIDES = [`mplab.${process.pid}.peer-a`, `mplab.${process.pid}.peer-b`] as const
 const PORT = 5000
@@ -50,7 +51,8 @@ afterEach(() => {
 
 async function join(): Promise<void> {
   // Nothing but our own packets is to come through the TUN.
-  for (const side of SIDES) await addNamespace(side, { 'net.ipv6.conf.all.disable_ipv6': 1 })
+  const settings = { 'net.ipv6.conf.all.disable_ipv6': 1, 'net.ipv4.icmp_ratelimit': 0 }
+  for (const side of SIDES) await addNamespace(side, settings)
   const [a, b] = SIDES
   const veth = ['link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'up0', 'netns', b]
   await run(['ip', '-n', a, ...veth])
@@ -233,5 +235,97 @@ describe('a stranger with features', () => {
     // What is not reported at all goes again within a few round trips.
     await new Promise((resolve) => setTimeout(resolve, 500))
     expect(client.lines.slice(from).filter(isAgain).filter(answers(2))).toEqual([])
+  })
+})
+
+describe('a stranger that compresses', () => {
+  const CLOSED_PORT = 9
+  const [ICMP, TCP, UDP] = [1, 6, 17]
+  /** Of IPv4 and ICMP, in front of the packet that an error quotes. */
+  const QUOTE_AT = 28
+  const { context, compressed } = MESSAGE
+  /** What is the same in all resets of a flow: not the numbers, the identification and the checksums. */
+  const STATIC_OF_RESETS = [
+    [0, 4],
+    [6, 10],
+    [12, 28],
+    [32, 36],
+  ] as const
+
+  /** To a port of the server that nobody listens on: TCP is a SYN. */
+  function packetTo(protocol: number, number: number): Buffer {
+    const packet = Buffer.alloc(protocol === TCP ? 40 : 48, number)
+    packet.set([0x45, 0, 0, packet.length, 0, number, 0x40, 0, 61, protocol])
+    octetsOf('10.71.0.2').copy(packet, 12)
+    octetsOf('10.71.0.1').copy(packet, 16)
+    writeHeaderSum(packet)
+    const transport = packet.subarray(20)
+    transport.writeUInt16BE(4000, 0)
+    transport.writeUInt16BE(CLOSED_PORT, 2)
+    if (protocol === TCP) transport.set([0x50, 0x02, 0x20, 0, 0, 0, 0, 0], 12)
+    else transport.writeUInt16BE(transport.length, 4)
+    const checksumAt = protocol === TCP ? 16 : 6
+    transport.writeUInt16BE(0, checksumAt)
+    const pseudo = Buffer.from([...packet.subarray(12, 20), 0, protocol, 0, transport.length])
+    transport.writeUInt16BE(checksum(Buffer.concat([pseudo, transport])), checksumAt)
+    return packet
+  }
+
+  const packetOf = (line: Line) => Buffer.from(String(line['packet'] ?? ''), 'hex')
+
+  /** Sends packets, each when the one before was answered, until three have gone compressed. */
+  async function converse(
+    client: LineProgram,
+    protocol: number,
+    isAnswer: (answer: Buffer, packet: Buffer) => boolean,
+  ) {
+    const types: unknown[] = []
+    const answers: Line[] = []
+    for (let number = 1; types.at(-3) !== compressed.value; number++) {
+      expect(number).toBeLessThan(200)
+      const packet = packetTo(protocol, number)
+      const from = client.lines.length
+      const send = ['send', 0, packet.toString('hex'), protocol]
+      types.push((await client.ask(send, ({ done }) => done === 'send'))['type'])
+      answers.push(await client.until((line) => isAnswer(packetOf(line), packet), from))
+    }
+    expect(types[0]).toBe(context.value)
+    return answers
+  }
+
+  it('has its packets come out as they were, and gets those of the server so', async () => {
+    const features = FEATURE.compression.value + FEATURE.repair.value
+    const { server, client } = await meet({ features, latencyMs: 10 })
+    await client.until(({ done }) => done === 'connect')
+    await server.until((line) => line['path'] === 0 && line['to'] === 'up')
+
+    // The server's kernel shows what it got (RFC 1812, section 4.3.2.3).
+    await converse(
+      client,
+      UDP,
+      (answer, packet) => answer[9] === ICMP && answer.subarray(QUOTE_AT).equals(packet),
+    )
+
+    // Its resets acknowledge the SYN (RFC 9293, section 3.10.7.1), and are a flow of their own.
+    const resets = await converse(
+      client,
+      TCP,
+      (answer, packet) =>
+        answer[9] === TCP && answer.readUInt32BE(28) === packet.readUInt32BE(24) + 1,
+    )
+    expect(resets[0]).toMatchObject({ type: context.value })
+    expect(resets.at(-1)).toMatchObject({ type: compressed.value })
+    const first = packetOf(resets[0]!)
+    for (const reset of resets.map(packetOf)) {
+      expect(fault(reset)).toBeUndefined()
+      for (const [from, to] of STATIC_OF_RESETS) {
+        expect(reset.subarray(from, to)).toEqual(first.subarray(from, to))
+      }
+    }
+
+    const { counters } = await server.ask('', ({ kind }) => kind === 'stats')
+    expect(Object.keys(counters as object).filter((name) => /^drop/.test(name))).toEqual([])
+    expect(await client.end()).toBe(0)
+    expect(await server.end()).toBe(0)
   })
 })

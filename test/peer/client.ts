@@ -32,6 +32,8 @@ export interface ClientOptions {
   algorithms?: readonly Algorithm[]
   /** Bits to tell; none of them by default. */
   features?: number
+  /** For so long what comes is on its way still, as over links that are long. */
+  latencyMs?: number
 }
 
 export interface Echo {
@@ -133,12 +135,13 @@ export class PeerClient {
     throw new Error('peer: the server does not answer')
   }
 
-  /** Sends an inner packet; `bucket` is below 1024. */
-  sendPacket(path: number, packet: Buffer, bucket = 0, flags = 0): void {
+  /** Sends an inner packet; `bucket` is below 1024. Returns as what. */
+  sendPacket(path: number, packet: Buffer, bucket = 0, flags = 0): { type: number } {
     const compresses = this.#compresses
     const nowMs = nowUs() / 1000
     const message = this.#packets.write(packet, { bucket, flags, compresses, nowMs })
     void this.#send(path, message, true)
+    return { type: message.type }
   }
 
   /** Sends whatever body under whatever type, well sealed. */
@@ -215,7 +218,11 @@ export class PeerClient {
   #openPath(address: string, path: number): Promise<void> {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
     this.#paths[path] = { socket, cookieReply: undefined, nextProbe: 0 }
-    socket.on('message', (datagram) => this.#receive(path, datagram))
+    const { latencyMs } = this.#options
+    socket.on('message', (datagram) => {
+      if (latencyMs === undefined) this.#receive(path, datagram)
+      else setTimeout(() => this.#receive(path, datagram), latencyMs)
+    })
     return new Promise((resolve, reject) => {
       socket.once('error', reject)
       socket.bind(0, address, () => resolve())
