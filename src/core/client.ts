@@ -51,7 +51,7 @@ export class Client extends Tunnel {
     // Until it has bound our key, the server drops our packets: their addresses are nobody's.
     if (options.invitation !== undefined) this.#server.hold()
     this.#dialer = new Dialer(this.context, options, this.#server, this.#roster)
-    this.#foundMtu = new InnerMtu(this.context, this.#server)
+    this.#foundMtu = new InnerMtu(this.#server)
     this.#wantedMtuBytes = options.mtuBytes
     this.peers.set(SERVER, this.#server)
     this.context.command({ kind: 'peerAdd', fields: { peer: SERVER, everything: 1 } })

@@ -1,6 +1,5 @@
 /** The MTU inside the tunnel: what passes every path of a peer whole. */
 import { FEATURE, LIMIT } from '../wire.js'
-import type { Context } from './context.js'
 import {
   type Family,
   HEADER_BYTES,
@@ -27,12 +26,10 @@ interface Probed {
 }
 
 export class InnerMtu {
-  readonly #context: Context
   readonly #peer: Peer
   readonly #paths = new Map<number, Probed>()
 
-  constructor(context: Context, peer: Peer) {
-    this.#context = context
+  constructor(peer: Peer) {
     this.#peer = peer
   }
 
@@ -84,8 +81,7 @@ export class InnerMtu {
     for (const [path, probed] of this.#paths) {
       const octets = probed.search.poll(nowUs)
       take(probed)
-      if (octets === undefined) continue
-      this.#context.command({ kind: 'sizeProbe', fields: { peer: this.#peer.id, path, octets } })
+      if (octets !== undefined) this.#peer.probeSize(path, octets)
     }
   }
 

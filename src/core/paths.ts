@@ -73,6 +73,15 @@ export class Paths {
     this.#paths.get(sample.path)?.stats.handleSample(nowUs, sample)
   }
 
+  /** One was sent that is to find out what the path passes whole. */
+  handleSizeProbe(path: number): void {
+    this.#paths.get(path)?.stats.handleSizeProbe()
+  }
+
+  handleSizeEcho(path: number): void {
+    this.#paths.get(path)?.stats.handleSizeEcho()
+  }
+
   handleMoved(event: EventOf<'pathMoved'>): void {
     const entry = this.#paths.get(event.path)
     if (entry === undefined) return

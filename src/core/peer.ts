@@ -195,12 +195,21 @@ export class Peer {
       case 'pathStats':
         this.#paths.handleSample(nowUs, event)
         return undefined
+      case 'sizeEchoed':
+        this.#paths.handleSizeEcho(event.path)
+        return undefined
       case 'peerStats':
         this.#stats.handleSample(nowUs, event)
         return undefined
       default:
         return undefined
     }
+  }
+
+  /** Asks for an echo of this many octets. */
+  probeSize(path: number, octets: number): void {
+    this.#context.command({ kind: 'sizeProbe', fields: { peer: this.id, path, octets } })
+    this.#paths.handleSizeProbe(path)
   }
 
   /** The session began anew or, `why`, is over: C has forgotten its measurements and takes no path for usable. */

@@ -4,6 +4,12 @@ import { COUNTER, type EventOf } from '../boundary.js'
 type PathSample = EventOf<'pathStats'>
 type PeerSample = EventOf<'peerStats'>
 
+/** With size probes that nobody had answered by then: they are made to fail, which says nothing of the path. */
+interface PathCounts {
+  readonly counted: PathSample
+  readonly sizesUnanswered: number
+}
+
 /** Rates and losses are taken over the samples of so long. Long enough for 1 % loss to show at 100 packets/s. */
 const WINDOW_US = 10_000_000
 /** What is decided several times a second looks at less. */
@@ -132,7 +138,8 @@ class Window<S> {
 
 /** The samples of one path. */
 export class PathStats {
-  readonly #window = new Window<PathSample>()
+  readonly #window = new Window<PathCounts>()
+  #sizesUnanswered = 0
   #sampledUs = 0
   #fullUs = Number.NEGATIVE_INFINITY
   /** Of the samples until now; asked for several times after each. */
@@ -140,14 +147,23 @@ export class PathStats {
 
   handleSample(nowUs: number, sample: PathSample): void {
     this.#measured = undefined
-    this.#window.add(nowUs, sample)
+    this.#window.add(nowUs, { counted: sample, sizesUnanswered: this.#sizesUnanswered })
     this.#sampledUs = nowUs
     if (isFull(sample)) this.#fullUs = nowUs
+  }
+
+  handleSizeProbe(): void {
+    this.#sizesUnanswered++
+  }
+
+  handleSizeEcho(): void {
+    this.#sizesUnanswered = Math.max(0, this.#sizesUnanswered - 1)
   }
 
   /** The path began anew, and counts from zero again. */
   restart(): void {
     this.#window.restart()
+    this.#sizesUnanswered = 0
     this.#measured = undefined
     this.#fullUs = Number.NEGATIVE_INFINITY
   }
@@ -160,7 +176,10 @@ export class PathStats {
   #measure(): PathMeasurements | undefined {
     const span = this.#window.span()
     if (span === undefined) return undefined
-    const { now, before, seconds } = span
+    const { counted: now, sizesUnanswered } = span.now
+    const { counted: before } = span.before
+    const { seconds } = span
+    const sizesInWindow = Math.max(0, sizesUnanswered - span.before.sizesUnanswered)
     const rate = (bytes: number) => perSecond(bytes, seconds)
     const recent = this.#window.recent() ?? span
     return {
@@ -175,16 +194,19 @@ export class PathStats {
       silentUs: now.silentUs,
       txBytesPerS: rate(now.txBytes - before.txBytes),
       rxBytesPerS: rate(now.rxBytes - before.rxBytes),
-      recentTxBytesPerS: perSecond(now.txBytes - recent.before.txBytes, recent.seconds),
+      recentTxBytesPerS: perSecond(now.txBytes - recent.before.counted.txBytes, recent.seconds),
       txBytes: now.txBytes,
       rxBytes: now.rxBytes,
       txDataInWindow: now.txData - before.txData,
       rxDataInWindow: now.rxData - before.rxData,
       txErrors: now.txErrors,
       rxLoss: loss(now.rxExpected - before.rxExpected, now.rxDatagrams - before.rxDatagrams),
-      txLoss: loss(now.peerExpected - before.peerExpected, now.peerReceived - before.peerReceived),
+      txLoss: loss(
+        now.peerExpected - before.peerExpected - sizesInWindow,
+        now.peerReceived - before.peerReceived,
+      ),
       rxLossTotal: loss(now.rxExpected, now.rxDatagrams),
-      txLossTotal: loss(now.peerExpected, now.peerReceived),
+      txLossTotal: loss(now.peerExpected - sizesUnanswered, now.peerReceived),
       suspect: now.suspect === 1,
       suspicions: now.suspicions,
       suspicionsInWindow: now.suspicions - before.suspicions,
@@ -217,7 +239,7 @@ function perSecond(bytes: number, seconds: number): number {
 
 /** Datagrams that overtook each other over the edge of a window may make fewer than were expected: never below zero. */
 function loss(expected: number, received: number): Loss {
-  return { expected, lost: Math.max(0, expected - received) }
+  return { expected: Math.max(0, expected), lost: Math.max(0, expected - received) }
 }
 
 /** The samples of one peer. */

@@ -43,6 +43,21 @@ it('is that of the narrowest path', async () => {
   ])
 })
 
+it('is found without a word of loss, though sizes are tried that do not pass', async () => {
+  const { client, server } = await open({ mtuBytes: 1492 }, { mtuBytes: 1380 })
+  const of = ({ core }: Pair['client' | 'server']) =>
+    core.snapshot().peers[0]!.paths.map(({ measurements }) => measurements!)
+  let [lost, missed] = [0, 0]
+  for (let round = 0; round < 20; round++) {
+    pair!.runFor(SECOND)
+    lost = Math.max(lost, ...of(client).flatMap(({ txLoss, rxLoss }) => [txLoss.lost, rxLoss.lost]))
+    missed = Math.max(missed, ...of(server).map(({ rxLossTotal }) => rxLossTotal.lost))
+  }
+  // 1500 to 1388 in steps of eight, each three times. The server cannot know what it missed.
+  expect(missed).toBe(15 * 3)
+  expect(lost).toBe(0)
+})
+
 it('is not made less by a path that fragments full packets in any case, which is told', async () => {
   await open({ mtuBytes: 1492 }, { mtuBytes: 1300 })
   pair!.runFor(10 * SECOND)

@@ -146,6 +146,25 @@ describe('measurements of a path', () => {
     expect(stats.measurements()?.rxLoss).toEqual({ expected: 2, lost: 0 })
   })
 
+  it('do not take size probes for lost that nobody answers', () => {
+    const stats = new PathStats()
+    const probe = (times: number) => {
+      for (let i = 0; i < times; i++) stats.handleSizeProbe()
+    }
+    stats.handleSample(0, sample({}))
+    probe(8)
+    stats.handleSizeEcho()
+    stats.handleSample(SECOND, sample({ peerExpected: 100, peerReceived: 90 }))
+    expect(stats.measurements()?.txLoss).toEqual({ expected: 93, lost: 3 })
+    probe(2)
+    stats.handleSample(11 * SECOND, sample({ peerExpected: 200, peerReceived: 188 }))
+    stats.handleSample(12 * SECOND, sample({ peerExpected: 200, peerReceived: 188 }))
+    expect(stats.measurements()).toMatchObject({
+      txLoss: { expected: 98, lost: 0 },
+      txLossTotal: { expected: 191, lost: 3 },
+    })
+  })
+
   it('begin anew with the session', () => {
     const stats = new PathStats()
     steady(stats, [1, 2, 3])
