@@ -40,7 +40,7 @@ describe('who imports whom in TypeScript', () => {
   const sources = FILES.filter((path) => path.startsWith('src/') && path.endsWith('.ts'))
 
   const FLOORS = [
-    /^src\/((wire|boundary|errors|layout|octets)\.ts$|boundary\/)/,
+    /^src\/((wire|boundary|errors|layout|octets)\.ts$|(boundary|wire)\/)/,
     /^src\/core\//,
     /^src\/(?!daemon|commands|cli|core|contract)/, // config engine net control metrics log store ...
     /^src\/daemon/,
