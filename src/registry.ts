@@ -1,7 +1,7 @@
 /** Who may come in, as the server's core asks it: the store's peers and invitations, with addresses from the pools. */
 
+import type { Invite, RegisteredPeer, Registry } from './core/clients.js'
 import type { InnerAddresses } from './core/facts.js'
-import type { Invite, RegisteredPeer, Registry } from './core/server.js'
 import { MptunError } from './errors.js'
 import { addressAt, type Cidr, contains, sizeOf } from './net/address.js'
 import type { PeerRecord, Store } from './store.js'

@@ -1,10 +1,11 @@
 /** Whole tunnels in virtual time: the real core decides, the real C carries, links are modelled. */
 import sodium from 'libsodium-wrappers'
 import { Client, type ServerEndpoint, type UplinkPolicy } from '#mptun/core/client.js'
+import type { RegisteredPeer, Registry } from '#mptun/core/clients.js'
 import type { Fact } from '#mptun/core/facts.js'
 import { formatKey, type KeyPair, keyPairOf } from '#mptun/core/keys.js'
 import { DEFAULT_POLICY, type Policy } from '#mptun/core/policy.js'
-import { type RegisteredPeer, type Registry, Server } from '#mptun/core/server.js'
+import { Server } from '#mptun/core/server.js'
 import type { Tunnel } from '#mptun/core/tunnel.js'
 import { AEAD } from '#mptun/wire.js'
 import type { Congestion, SimPing, SimStream, Transport } from './stream.js'

@@ -8,11 +8,12 @@ import {
   type Family,
   type ServerEndpoint,
 } from '../../src/core/client.js'
+import type { Invite, RegisteredPeer, Registry } from '../../src/core/clients.js'
 import type { Fact } from '../../src/core/facts.js'
 import type { Credential } from '../../src/core/initiator.js'
 import { inviteId } from '../../src/core/invite.js'
 import { formatKey } from '../../src/core/keys.js'
-import { type Invite, type RegisteredPeer, type Registry, Server } from '../../src/core/server.js'
+import { Server } from '../../src/core/server.js'
 import type { Tunnel } from '../../src/core/tunnel.js'
 import { Carrier, type Datagram } from './carrier_fixture.js'
 import { coreOptions, MS, only } from './core_fixture.js'
