@@ -56,7 +56,7 @@ const EVENTS = {
   'timestamp.written': { level: 'info', doc: 'it could be kept again' },
   'uplink.spent': {
     level: 'warning',
-    doc: 'the budget of an uplink is used up: it carries nothing',
+    doc: 'the budget of an uplink is used up: it stops, or does what over-budget says',
   },
   'uplink.refilled': { level: 'notice', doc: 'an uplink has something of its budget again' },
   'server.resolved': { level: 'info', doc: 'the addresses of the server are known' },

@@ -1,12 +1,11 @@
 /** `NAME[,weight=N][,tier=N][,metered]...`: one way out, as the command line, the file and `mptun set` spell it. */
 
 import type { Intent } from '../core/policy.js'
-import { DEFAULT_UPLINK, OVER_BUDGET, type UplinkTraits } from '../core/uplink.js'
+import { DEFAULT_UPLINK, OVER_BUDGET, type OverBudget, type UplinkTraits } from '../core/uplink.js'
 import { INTENT, LIMIT } from '../wire.js'
 import { suggestion } from './spelling.js'
 import {
   bitRate,
-  choice,
   dataAmount,
   deviceName,
   integer,
@@ -56,6 +55,12 @@ const amountText = noneOr(1e6, 'MB')
 const delayTarget = milliseconds(1, 500)
 const target: Reader<number> = (text) => (text === 'auto' ? 0 : delayTarget(text))
 
+const overBudget: Reader<OverBudget> = (text) => {
+  if (/^\d/.test(text)) return bitRate(text)
+  const word = OVER_BUDGET.find((each) => each === text)
+  return word ?? refuse(text, `${OVER_BUDGET.join(', ')}, or a rate such as 512kbit`)
+}
+
 /** Those with a value, by word. */
 export const TRAITS: Readonly<Record<string, Trait>> = {
   weight: {
@@ -86,9 +91,10 @@ export const TRAITS: Readonly<Record<string, Trait>> = {
   },
   'over-budget': {
     shape: 'WHAT',
-    doc: 'when they are used up: stop, or standby, which carries when no other uplink is left',
-    read: (text) => ({ overBudget: choice(OVER_BUDGET)(text) }),
-    format: ({ overBudget }) => overBudget,
+    doc: 'when they are used up: stop, standby (only when no other uplink is left) or, in adaptive, a rate: 512kbit',
+    read: (text) => ({ overBudget: overBudget(text) }),
+    format: (traits) =>
+      typeof traits.overBudget === 'number' ? rateText(traits.overBudget) : traits.overBudget,
   },
   'rate-up': {
     shape: 'RATE',

@@ -174,8 +174,9 @@ export class Client extends Tunnel {
   /** A path with what only its uplink knows. */
   #told(path: PathSnapshot, uplink: Uplink | undefined): PathSnapshot {
     if (uplink === undefined) return path
-    const own = [this.#meters.told(uplink), this.#foundMtu.told(uplink.path)]
-    const spent = uplink.policy.spent ? uplink.spent : undefined
+    const { mode } = this.#policy
+    const own = [this.#meters.told(uplink), uplink.slowed(mode), this.#foundMtu.told(uplink.path)]
+    const spent = uplink.policies(mode).own.spent ? uplink.spent : undefined
     return {
       ...path,
       why: uplink.unavailable || uplink.unreachable || spent || path.why,
@@ -315,14 +316,14 @@ export class Client extends Tunnel {
   }
 
   #publishPolicy(nowUs: number): void {
-    const uplinks = this.#roster.all
-    const paths = uplinks.map(({ policy }) => policy)
+    const policies = this.#roster.all.map((uplink) => uplink.policies(this.#policy.mode))
+    const paths = policies.map(({ own }) => own)
     const primary =
       this.#primary === undefined ? undefined : this.#roster.named(this.#primary)?.path
     this.#policy = { ...this.#policy, primary, paths }
     this.#server.setPolicy(this.#policy)
     if (this.#server.epochs.aead === undefined) return
-    const told = { ...this.#policy, paths: uplinks.map((uplink) => uplink.policyForServer) }
+    const told = { ...this.#policy, paths: policies.map(({ servers }) => servers) }
     this.#server.channel.send(nowUs, 'policy', encodePolicy(told))
   }
 

@@ -7,7 +7,8 @@ import type { Endpoint, EventOf } from '../boundary.js'
 import { sameOctets } from '../octets.js'
 import type { Budget } from './budget.js'
 import { type Family, HEADER_BYTES } from './pathmtu.js'
-import { DEFAULT_PATH_POLICY, type Intent, type PathPolicy } from './policy.js'
+import { DEFAULT_PATH_POLICY, type Intent, type Mode, type PathPolicy } from './policy.js'
+import { bitRate } from './quantity.js'
 
 /** Where the server listens: 4 or 16 octets and a port. */
 export interface ServerEndpoint {
@@ -16,9 +17,12 @@ export interface ServerEndpoint {
   readonly port: number
 }
 
-/** What becomes of an uplink whose budget is used up: nothing is on it, or what nothing else carries. */
+/**
+ * What becomes of an uplink whose budget is used up: nothing is on it, or what nothing else carries, or no more than
+ * so many bytes per second in each direction.
+ */
 export const OVER_BUDGET = ['stop', 'standby'] as const
-export type OverBudget = (typeof OVER_BUDGET)[number]
+export type OverBudget = (typeof OVER_BUDGET)[number] | number
 
 /** What the user wants of an uplink. */
 export interface UplinkTraits {
@@ -96,26 +100,34 @@ export class Uplink {
     this.setPolicy(wanted)
   }
 
-  /** How this side uses its path. */
-  get policy(): PathPolicy {
-    const { intent, tier, weight, rateUpBytesPerS, targetUs, overBudget } = this.#traits
-    const isSpent = this.spent !== undefined
-    const isSpared = isSpent && overBudget === 'standby'
-    return {
+  /** How this side uses its path, and how the server is to, in this mode. */
+  policies(mode: Mode): { readonly own: PathPolicy; readonly servers: PathPolicy } {
+    const { intent, tier, weight, rateUpBytesPerS, rateDownBytesPerS, targetUs } = this.#traits
+    const over = this.#overBudget(mode)
+    const own = {
       path: this.path,
-      intent: isSpared && intent === 'up' ? 'standby' : intent,
+      intent: over === 'standby' && intent === 'up' ? 'standby' : intent,
       tier,
       weight,
       metered: this.isMetered,
-      spent: isSpent && !isSpared,
-      capBytesPerS: rateUpBytesPerS,
+      spent: over === 'stop',
+      capBytesPerS: slower(rateUpBytesPerS, over),
       targetUs,
     }
+    return { own, servers: { ...own, capBytesPerS: slower(rateDownBytesPerS, over) } }
   }
 
-  /** How the server is to use it. */
-  get policyForServer(): PathPolicy {
-    return { ...this.policy, capBytesPerS: this.#traits.rateDownBytesPerS }
+  /** That it carries on at a lower rate, for people: the rest of a sentence. */
+  slowed(mode: Mode): string | undefined {
+    const over = this.#overBudget(mode)
+    return typeof over === 'number' ? `is held to ${bitRate(over)}: ${this.spent}` : undefined
+  }
+
+  /** Undefined while something of its budget is left. No mode but adaptive keeps to a rate: there it stops. */
+  #overBudget(mode: Mode): OverBudget | undefined {
+    if (this.spent === undefined) return undefined
+    const { overBudget } = this.#traits
+    return typeof overBudget === 'number' && mode !== 'adaptive' ? 'stop' : overBudget
   }
 
   get isMetered(): boolean {
@@ -260,6 +272,12 @@ export class Uplink {
     const present = reachable.findIndex((each) => isSame(each, this.#server))
     this.#server = reachable[(present + 1) % reachable.length]
   }
+}
+
+/** The lesser of two caps, of which 0 is none. */
+function slower(capBytesPerS: number, over: OverBudget | undefined): number {
+  if (typeof over !== 'number') return capBytesPerS
+  return capBytesPerS === 0 ? over : Math.min(capBytesPerS, over)
 }
 
 function isSame(a: ServerEndpoint, b: ServerEndpoint | undefined): boolean {

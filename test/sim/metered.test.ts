@@ -123,3 +123,27 @@ describe('a metered uplink that may carry', () => {
     expect(both.up().client).toEqual([0])
   })
 })
+
+describe('an uplink over its budget', () => {
+  it.each([
+    ['server', 'forward'],
+    ['client', 'backward'],
+  ] as const)(
+    'carries on at the rate that it is given then, towards the %s',
+    async (towards, direction) => {
+      const bytesPerS = 64_000
+      const traits = { budgetDayBytes: 1e6, overBudget: bytesPerS }
+      const alone = await open({}, { link: STICK, ...traits })
+      const offered = () => alone.links[0]!.counters(direction).offeredBytes
+      alone.stream({ congestion: 'cubic', towards })
+      alone.runFor(5 * SECOND)
+      const within = offered()
+      expect(within).toBeGreaterThan(1e6)
+      alone.runFor(30 * SECOND)
+      const rate = (offered() - within) / 30
+      // The rate is that of inner packets; headers of 60 octets come to each.
+      expect(rate).toBeLessThan((bytesPerS * 1500) / 1440 + 1000)
+      expect(rate).toBeGreaterThan(bytesPerS)
+    },
+  )
+})

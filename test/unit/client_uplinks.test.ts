@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Client } from '../../src/core/client.js'
-import { DEFAULT_PATH_POLICY } from '../../src/core/policy.js'
+import { DEFAULT_PATH_POLICY, DEFAULT_POLICY } from '../../src/core/policy.js'
 import { coreOptions, only, pathSample, SECOND, takeCommands, takeFacts } from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
 import { policyAtServer, registry, server, world } from './server_fixture.js'
@@ -189,6 +189,34 @@ describe('uplinks that cost money', () => {
     van.core.setUplink(world.nowUs, 'wan0', { overBudget: 'stop' })
     world.runFor(SECOND)
     expect([pathOf(van).inPlan, pathOf(server).inPlan]).toEqual([false, false])
+  })
+
+  it('carry on at a rate of their own over their budget, in either direction, where that is wanted', () => {
+    const van = world.roadWarrior('van', 1)
+    world.runFor(SECOND)
+    const wanted = { budgetDayBytes: MB, overBudget: 64_000, rateUpBytesPerS: 20_000 }
+    van.core.setUplink(world.nowUs, 'wan0', wanted)
+    world.runFor(SECOND)
+    expect([pathOf(van), pathOf(server)]).toMatchObject([
+      { inPlan: true, capBytesPerS: 20_000 },
+      { inPlan: true, capBytesPerS: 0 },
+    ])
+    carry(van, 2 * MB)
+    world.runFor(SECOND)
+    const slowed =
+      'is held to 512 kbit/s: its 1 MB of today are used up; the next day begins at midnight'
+    expect([pathOf(van), pathOf(server)]).toMatchObject([
+      { inPlan: true, capBytesPerS: 20_000, notes: ['has used 2.00 MB of 1 MB today', slowed] },
+      { inPlan: true, capBytesPerS: 64_000 },
+    ])
+    // Which keeps to no rate.
+    van.core.setPolicy(world.nowUs, { ...DEFAULT_POLICY, mode: 'balance-rr' })
+    world.runFor(SECOND)
+    const why = 'its 1 MB of today are used up; the next day begins at midnight'
+    expect([pathOf(van), pathOf(server)]).toMatchObject([
+      { inPlan: false, why, notes: ['has used 2.00 MB of 1 MB today'] },
+      { inPlan: false },
+    ])
   })
 
   it('are taken out by their owner also when they would carry over their budget', () => {

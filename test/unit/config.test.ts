@@ -215,7 +215,10 @@ describe('a refusal', () => {
     ['uplink = ["a", "b,wieght=3"]', 'c.toml:1: uplink[1]: found "wieght=3", accepted is weight=N'],
     ['uplink = ["a,weight=0"]', 'weight: found "0", accepted is a whole number from 1 to 256'],
     ['uplink = ["a,tier=1,tier=2"]', 'tier is given twice'],
-    ['uplink = ["a,over-budget=slow"]', 'found "slow", accepted is stop, standby'],
+    [
+      'uplink = ["a,over-budget=slow"]',
+      'found "slow", accepted is stop, standby, or a rate such as 512kbit',
+    ],
     ['uplink = ["a,up,standby"]', 'intent is given twice'],
     [
       '[[uplink]]\nname = "a"\n[[uplink]]\nname = "b"\nwieght = 3',

@@ -19,9 +19,9 @@ const targetOf = ({ family, remote }: { family: number; remote: Uint8Array }) =>
 
 describe('an uplink', () => {
   it('has the policy that was wished for, and defaults', () => {
-    expect(uplink.policy).toEqual({ ...DEFAULT_PATH_POLICY, path: 3, weight: 5 })
+    expect(uplink.policies('adaptive').own).toEqual({ ...DEFAULT_PATH_POLICY, path: 3, weight: 5 })
     uplink.setPolicy({ intent: 'standby' })
-    expect(uplink.policy).toEqual({
+    expect(uplink.policies('adaptive').own).toEqual({
       ...DEFAULT_PATH_POLICY,
       path: 3,
       intent: 'standby',

@@ -33,7 +33,10 @@ describe('an uplink in text', () => {
           budgetDayBytes: amount,
           budgetMonthBytes: amount,
           resetDay: fc.integer({ min: 1, max: 31 }),
-          overBudget: fc.constantFrom(...OVER_BUDGET),
+          overBudget: fc.oneof(
+            fc.constantFrom(...OVER_BUDGET),
+            rate.filter((bytesPerS) => bytesPerS > 0),
+          ),
           rateUpBytesPerS: rate,
           rateDownBytesPerS: rate,
           targetUs: fc.integer({ min: 0, max: 500 }).map((ms) => ms * 1000),
