@@ -14,6 +14,7 @@ import { type Clash, findCutOffs, findOverlaps } from '../net/clashes.js'
 import { listDevices, listGateways } from '../net/devices.js'
 import { addressTun, dropRoutes, innerCidrs, raiseTun } from '../net/tundevice.js'
 import type { ServerRecord } from '../store.js'
+import { silence } from './facts.js'
 import type { Loop } from './loop.js'
 import { Masquerading } from './masquerading.js'
 import { tellObstacles } from './obstacles.js'
@@ -49,6 +50,8 @@ export class ClientRole implements Role {
   #addressed = ''
   /** What the device was to have and could not be given: sentences. */
   #faults: readonly string[] = []
+  /** What is wrong with the server that does not answer; else empty. */
+  #silence = ''
   /** Of the inner networks, as they were looked at last. */
   #clashes: Clashes = { overlaps: [], cutOffs: [] }
   /** As it was kept last. */
@@ -130,8 +133,12 @@ export class ClientRole implements Role {
       case 'budget':
         this.#keepUsage()
         return
+      case 'handshake-unanswered':
+        this.#silence = silence(fact)
+        return
       case 'session-up':
       case 'session-rekeyed':
+        this.#silence = ''
         this.#resolver.rest()
         return
       case 'path-state':
@@ -210,7 +217,8 @@ export class ClientRole implements Role {
   async report(nowUs: number): Promise<RoleReport> {
     const { machine } = this.#around
     const { peers } = this.core.snapshot()
-    const told = peers.map((peer) => reportPeer(nowUs, peer, [], this.#warning))
+    const warning = [this.#silence, this.#warning].filter((each) => each !== '').join('; ')
+    const told = peers.map((peer) => reportPeer(nowUs, peer, [], warning))
     // What cannot be found out is not told; the rest is.
     const looked = tellObstacles(machine, told, {
       servers: this.#resolver.endpoints,

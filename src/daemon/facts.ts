@@ -57,13 +57,20 @@ export function keyShared(from: Endpoint): string {
   return `two machines have this key and take the session from each other, now the one at ${endpointText(from)}: each needs a key of its own; on one of them remove the file key of the state directory, run mptun invite here and mptun join there`
 }
 
+const UNANSWERED_REMEDY =
+  'see that the server runs and its UDP port is open in every firewall; where it refuses this client, its log says why'
+
+/** What is wrong, for status, where datagrams leave for the server and nothing comes back; else empty. */
+export function silence({ tried }: Extract<Fact, { kind: 'handshake-unanswered' }>): string {
+  const isAsked = tried.some(({ to }) => to !== undefined)
+  return isAsked ? `it does not answer; ${UNANSWERED_REMEDY}` : ''
+}
+
 function unanswered({ forUs, tried }: Extract<Fact, { kind: 'handshake-unanswered' }>): string {
   const ways = tried.map(({ uplink, to, why }) =>
     to === undefined ? `${uplink}: ${why}` : `${uplink} to ${endpointText(to)}`,
   )
-  const remedy = tried.some(({ to }) => to !== undefined)
-    ? '; see that the server runs and its UDP port is open in every firewall; where it refuses this client, its log says why'
-    : ''
+  const remedy = tried.some(({ to }) => to !== undefined) ? `; ${UNANSWERED_REMEDY}` : ''
   return `no answer for ${duration(forUs / 1e6)} (${ways.join('; ')})${remedy}`
 }
 

@@ -7,7 +7,7 @@ import { keyPairOf } from '../../src/core/keys.js'
 import { Daemon } from '../../src/daemon/daemon.js'
 import type { Exchange } from '../../src/daemon/exchange.js'
 import { Store } from '../../src/store.js'
-import { pathSample } from './core_fixture.js'
+import { pathSample, SECOND } from './core_fixture.js'
 import { listed } from './daemon_fixture.js'
 import { answerTo } from './dns_fixture.js'
 import {
@@ -89,6 +89,20 @@ describe('a client', () => {
     machine.engines.at(-1)?.tell(pathSample({ txBytes: 70e6 }))
     await eventually(() => expect(store.readUsage()).toHaveProperty('wwan0.dayBytes', 110e6))
     expect(lines.join('')).toContain('uplink.spent uplink=wwan0')
+  })
+
+  it('says in its status that the server does not answer, and what to look at', async () => {
+    joined()
+    machine.devices = [listed('eth0', 2, '192.0.2.5')]
+    await start(await client('eth0'))
+    expect((await status()).peers[0]?.warning).toBe('')
+    await eventually(() => {
+      machine.clock.advance(SECOND)
+      expect(lines.join('')).toContain('handshake.unanswered')
+    })
+    expect((await status()).peers[0]?.warning).toMatch(
+      /^it does not answer; see that the server runs and its UDP port is open in every firewall;/,
+    )
   })
 
   /** Starts a client that calls its server, and gives what is kept of its timestamps then. */
