@@ -43,6 +43,7 @@ function program(): Command {
     .description('WAN bonding tunnel: several poor Internet connections made into one good one')
     .version(programVersion())
     .addHelpText('after', INTRODUCTION)
+    .showHelpAfterError('(mptun --help lists the commands)')
   for (const command of commands) {
     command
       .exitOverride()

@@ -337,15 +337,21 @@ function timestamp(line: string): number {
   throw new Error(`expected microseconds since 1970, at most ${GREATEST_US}`)
 }
 
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: 'run as root',
+  EPERM: 'run as root',
+  EEXIST: 'a file is where a directory is to be: move it away',
+  ENOTDIR: 'a file is where a directory is to be: move it away',
+}
+
 function attempt<T>(path: string, verb: string, deed: () => T): T {
   try {
     return deed()
   } catch (error) {
     if (error instanceof MptunError) throw error
     const errno = errnoOf(error) ?? String(error)
-    const remedy = ['EACCES', 'EPERM'].includes(errno)
-      ? 'run as root, or choose another --state-dir'
-      : 'see that its disk is writable and has room, or choose another --state-dir'
-    throw systemError('STATE', `cannot ${verb} ${path}: ${errno}; ${remedy}`, error)
+    const remedy = REMEDIES[errno] ?? 'see that its disk is writable and has room'
+    const told = `cannot ${verb} ${path}: ${errno}; ${remedy}, or choose another --state-dir`
+    throw systemError('STATE', told, error)
   }
 }

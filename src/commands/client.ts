@@ -5,8 +5,7 @@ import { examples, traitsHelp, withConfig } from './options.js'
 const BONDING = `
 The file may also use the bonding driver's names: slaves, mode (also 0 to 3), primary,
 primary_reselect, xmit_hash_policy, updelay, downdelay, and miimon or arp_interval for probe-interval.
-Those without a meaning between two ends of a tunnel (lacp_rate, fail_over_mac, ...) are refused with a reason.
-`
+Those without a meaning between two ends of a tunnel (lacp_rate, fail_over_mac, ...) are refused with a reason.`
 
 export function clientCommand(): Command {
   const command = new Command('client')

@@ -95,10 +95,10 @@ export function traitsHelp(): string {
   ]
   const width = Math.max(...rows.map(([form]) => form!.length))
   const lines = rows.map(([form, doc]) => `  ${form!.padEnd(width)}  ${doc}`)
-  return `\nTraits of an uplink:\n${lines.join('\n')}\n`
+  return `\nTraits of an uplink:\n${lines.join('\n')}`
 }
 
 /** Examples under the help of a command. */
 export function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`
 }

@@ -6,7 +6,7 @@ import { examples, type TunOptions, traitsHelp, withTun } from './options.js'
 function settingsHelp(): string {
   const rows = Object.entries(SETTINGS).map(([word, { shape, doc }]) => [`${word} ${shape}`, doc])
   const width = Math.max(...rows.map(([form]) => form!.length))
-  return `\nSettings:\n${rows.map(([form, doc]) => `  ${form!.padEnd(width)}  ${doc}`).join('\n')}\n`
+  return `\nSettings:\n${rows.map(([form, doc]) => `  ${form!.padEnd(width)}  ${doc}`).join('\n')}`
 }
 
 export function setCommand(): Command {

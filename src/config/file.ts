@@ -30,15 +30,18 @@ export async function fromFile(role: Role, name: string, text: string): Promise<
   const table = await parseToml(name, text)
   const lines = keyLines(text)
   const given = new Map<string, Given>()
+  const keys = new Map<string, string>()
   for (const [key, value] of Object.entries(table)) {
     const place = (inner: string) => `${name}${lineOf(lines, key, inner)}: ${key}${inner}`
     const option = findOption(role, key)
     if (typeof option === 'string') {
       throw configError('KEY', `${name}${lineOf(lines, key)}: ${option}`, key)
     }
-    if (given.has(option.word)) {
-      throw configError('KEY', `${place('')}: ${option.word} is given twice`, key)
+    const before = keys.get(option.word)
+    if (before !== undefined) {
+      throw configError('KEY', `${place('')}: ${before} says the same; keep one of them`, key)
     }
+    keys.set(option.word, key)
     given.set(option.word, { value: key.endsWith('slaves') ? slaves(value) : value, place })
   }
   return given

@@ -79,7 +79,7 @@ describe('the exit code', () => {
   it.each([
     [['version'], 0, ''],
     [['--version'], 0, ''],
-    [['frobnicate'], 1, "unknown command 'frobnicate'"],
+    [['frobnicate'], 1, "unknown command 'frobnicate'\n(mptun --help lists the commands)"],
     [['stauts'], 1, 'Did you mean status?'],
     [['client', '--uplinkk', 'x'], 1, 'Did you mean --uplink?'],
     [['client'], 1, 'no uplink is given'],

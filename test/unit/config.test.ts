@@ -201,7 +201,10 @@ describe("the bonding driver's words", () => {
     ['lacp_rate = 1', "s.toml:1: the bonding driver's lacp_rate has no meaning here"],
     ['fail_over_mac = 1', 'there are no Ethernet frames in the tunnel'],
     ['xmit_hash_policy = "layer2"', 'accepted is layer3+4, layer3'],
-    ['miimon = 100\narp_interval = 100', 's.toml:2: arp_interval: probe-interval is given twice'],
+    [
+      'miimon = 100\narp_interval = 100',
+      's.toml:2: arp_interval: miimon says the same; keep one of them',
+    ],
   ])('%j is refused with a reason', async (text, reason) => {
     expect(await refusal(server(text))).toContain(reason)
   })

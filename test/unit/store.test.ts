@@ -142,6 +142,16 @@ describe('the state directory', () => {
     expect(() => store.prepare()).toThrow(/has mode 755, .* run chmod 700/)
   })
 
+  it('says what is in its way', () => {
+    const file = join(dir, 'file')
+    writeFileSync(file, '')
+    for (const path of [file, join(file, 'below')]) {
+      expect(() => new Store(path).prepare()).toThrow(
+        /; a file is where a directory is to be: move it away, or choose another --state-dir/,
+      )
+    }
+  })
+
   it('ignores what a writer that was killed left behind', () => {
     writeFileSync(join(dir, 'peers', '.peers-barge.json.99'), '{')
     store.writePeer('barge', peer(2))
