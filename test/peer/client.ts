@@ -6,6 +6,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { Arrivals, type Windows } from './arrivals.js'
+import { Control } from './control.js'
 import type { Algorithm } from './crypto.js'
 import { type Header, openDatagram, sealDatagram, TYPE } from './datagram.js'
 import { type PathReport, readFeedback } from './feedback.js'
@@ -65,7 +66,6 @@ const PROBE_OCTETS = 32
 /** Flags that ask for a report: repaired, unordered. */
 const REPORTED = 8192 | 16384
 const COMPRESSION = 8
-const CONTROL = { ack: 1, policy: 2, close: 3 } as const
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n)
 const waitMs = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
@@ -76,16 +76,15 @@ export class PeerClient {
   readonly #paths: Path[] = []
   readonly #epochs = new Map<number, Epoch>()
   readonly #probes = new Map<string, (echo: Echo) => void>()
-  readonly #acks = new Map<number, () => void>()
   readonly #arrivals: Arrivals
   readonly #packets = new Packets()
+  readonly #control: Control
   #pending: ClientState | undefined
   #initiation: Buffer | undefined
   #onResponse: ((payload: ResponsePayload) => void) | undefined
   #current: Epoch | undefined
   #timestamp = 0n
   #last: { path: Path; datagram: Buffer } | undefined
-  #nextControl = 1
   /** Addresses that the server gave. */
   assigned: ResponsePayload | undefined
   /** Called with each inner packet that comes. */
@@ -99,7 +98,11 @@ export class PeerClient {
 
   private constructor(options: ClientOptions) {
     this.#options = options
-    this.#arrivals = new Arrivals(options.uplinks.length)
+    const paths = options.uplinks.length
+    this.#arrivals = new Arrivals(paths)
+    this.#control = new Control(paths, (path, body) =>
+      this.#send(path, { type: TYPE.control, body }),
+    )
   }
 
   static async connect(options: ClientOptions): Promise<PeerClient> {
@@ -183,35 +186,14 @@ export class PeerClient {
     throw new Error(`peer: no echo on path ${path}`)
   }
 
-  /** Repeats a control message on changing paths until it is acknowledged. */
-  async control(kind: keyof typeof CONTROL, body: Uint8Array): Promise<void> {
-    const id = this.#nextControl++
-    const acked = new Promise<true>((resolve) => this.#acks.set(id, () => resolve(true)))
-    for (let attempt = 0; attempt < 8; attempt += 1) {
-      void this.#sendControl(attempt % this.#paths.length, id, CONTROL[kind], body)
-      if (await Promise.race([acked, waitMs(250)])) return
-    }
-    throw new Error(`peer: no ack for ${kind}`)
-  }
-
   /** Policy with weight 1 and intent up for every path. `mode` is a value of MODE. */
   policy(mode: number, primary = 255): Promise<void> {
-    const head = Buffer.alloc(13)
-    head.writeUInt8(mode, 0)
-    head.writeUInt8(primary, 2)
-    head.writeUInt8(this.#paths.length, 12)
-    // Behind the weight: no flags, no cap, no target.
-    const paths = this.#paths.map((_, path) => Buffer.of(path, 0, 0, 1, 0, ...Buffer.alloc(8)))
-    return this.control('policy', Buffer.concat([head, ...paths]))
+    return this.#control.policy(mode, primary)
   }
 
   /** Says close on every path, and closes the sockets when it was sent. */
   async close(): Promise<void> {
-    const id = this.#nextControl++
-    const body = Buffer.of(1)
-    await Promise.all(
-      [...this.#paths.keys()].map((path) => this.#sendControl(path, id, CONTROL.close, body)),
-    )
+    await this.#control.close()
     for (const { socket } of this.#paths) socket.close()
   }
 
@@ -323,9 +305,11 @@ export class PeerClient {
       case TYPE.echo:
         this.#takeEcho(header.path, body)
         return
-      case TYPE.control:
-        this.#takeControl(path, body)
+      case TYPE.control: {
+        const said = this.#control.handle(path, body)
+        if (said !== undefined) this.onControl(said.kind, said.body)
         return
+      }
       case TYPE.feedback:
         this.onFeedback(readFeedback(body))
         return
@@ -369,23 +353,6 @@ export class PeerClient {
     if ((header.flow & REPORTED) === 0) return
     const report = this.#arrivals.feedbackBody(epoch.localIndex, epoch.windows, header)
     if (report !== undefined) void this.#send(header.path, { type: TYPE.feedback, body: report })
-  }
-
-  #takeControl(path: number, body: Buffer): void {
-    const [id, kind] = [body.readUInt32LE(0), body.readUInt8(4)]
-    if (kind === CONTROL.ack) {
-      this.#acks.get(id)?.()
-      return
-    }
-    void this.#sendControl(path, id, CONTROL.ack, Buffer.alloc(0))
-    this.onControl(kind, body.subarray(5))
-  }
-
-  #sendControl(path: number, id: number, kind: number, body: Uint8Array): Promise<void> {
-    const head = Buffer.alloc(5)
-    head.writeUInt32LE(id, 0)
-    head.writeUInt8(kind, 4)
-    return this.#send(path, { type: TYPE.control, body: Buffer.concat([head, body]) })
   }
 
   #send(
