@@ -85,6 +85,7 @@ export class PeerClient {
   #current: Epoch | undefined
   #timestamp = 0n
   #last: { path: Path; datagram: Buffer } | undefined
+  #isOpen = true
   /** Addresses that the server gave. */
   assigned: ResponsePayload | undefined
   /** Called with each inner packet that comes. */
@@ -194,6 +195,7 @@ export class PeerClient {
   /** Says close on every path, and closes the sockets when it was sent. */
   async close(): Promise<void> {
     await this.#control.close()
+    this.#isOpen = false
     for (const { socket } of this.#paths) socket.close()
   }
 
@@ -203,7 +205,7 @@ export class PeerClient {
     const { latencyMs } = this.#options
     socket.on('message', (datagram) => {
       if (latencyMs === undefined) this.#receive(path, datagram)
-      else setTimeout(() => this.#receive(path, datagram), latencyMs)
+      else setTimeout(() => this.#isOpen && this.#receive(path, datagram), latencyMs)
     })
     return new Promise((resolve, reject) => {
       socket.once('error', reject)
