@@ -37,7 +37,8 @@ static uint32_t farthest_us(const struct mp_peer *peer)
 static uint64_t patience_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                             const struct mp_adaptive_flow *flow)
 {
-  const uint64_t opens_us = flow->wide_us ? mp_choice_opens_us(tunnel, peer) : 2ull * farthest_us(peer);
+  const uint64_t opens_us = flow->wide_us ? mp_choice_opens_us(tunnel, peer, mp_choice_wide(peer))
+                                          : 2ull * farthest_us(peer);
   return opens_us > FULL_US ? opens_us : FULL_US;
 }
 

@@ -139,9 +139,9 @@ void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
 uint16_t mp_choice_narrow(const struct mp_peer *peer);
 uint16_t mp_choice_wide(const struct mp_peer *peer);
 
-/* How long wide flows may wait without being the cause: a path that they take doubles its window each round
+/* How long who takes these paths may wait without being the cause: one of them doubles its window each round
  * trip, and may come to as much as all others. 0: none does. */
-uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
+uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint16_t paths);
 
 /* Bytes a second that a path would carry, as far as is known. */
 uint64_t mp_choice_capacity(const struct mp_window *window);

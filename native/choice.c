@@ -71,14 +71,14 @@ static uint64_t turn_us_of(const struct mp_peer *peer, uint8_t id)
   return srtt_us > 0 ? srtt_us : peer->paths[id].rtt.smoothed_us;
 }
 
-uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
+uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint16_t paths)
 {
   const uint8_t best = mp_choice_quickest(peer);
   const bool is_young =
       best != MP_CROSSING_NO_PATH && mp_window_starts(&peer->adaptive->lanes[best].window);
   const uint64_t turns = is_young ? OPENING_YOUNG_TURNS : OPENING_TURNS;
   uint64_t most_us = 0;
-  for (uint16_t left = mp_choice_wide(peer); left; left &= (uint16_t)(left - 1)) {
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_window *window = &peer->adaptive->lanes[id].window;
     const uint64_t turn_us = turn_us_of(peer, id);

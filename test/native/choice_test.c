@@ -91,12 +91,13 @@ static void a_path_opens_from_its_first_packet_on(void)
   open_two();
   peer->schedule.carrying = BOTH;
   mp_rtt_sample(&peer->paths[FAR].rtt, 2 * FAR_US);
-  CHECK_EQ(mp_choice_opens_us(tunnel, peer), 0);
+  CHECK_EQ(mp_choice_opens_us(tunnel, peer, BOTH), 0);
   mp_window_sent(&peer->adaptive->lanes[FAR].window, PING_BYTES, PING_BYTES, tunnel->now_us);
   tunnel->now_us += FAR_US;
-  CHECK(mp_choice_opens_us(tunnel, peer) >= 2 * FAR_US);
+  CHECK(mp_choice_opens_us(tunnel, peer, BOTH) >= 2 * FAR_US);
+  CHECK_EQ(mp_choice_opens_us(tunnel, peer, mp_path_bit(NEAR)), 0);
   tunnel->now_us += 2 * FAR_US;
-  CHECK_EQ(mp_choice_opens_us(tunnel, peer), 0);
+  CHECK_EQ(mp_choice_opens_us(tunnel, peer, BOTH), 0);
   close_two();
 }
 

@@ -3,6 +3,7 @@
  * and what begins beside it keeps its own delay.
  */
 import { describe, expect, it } from 'vitest'
+import { run, scenario } from './adaptive_fixture.js'
 import { Pair, SECOND } from './tunnel.js'
 
 const MS = 1000
@@ -66,6 +67,22 @@ describe.each(['server', 'client'] as const)('slow start to the %s', (towards) =
     }
     expect(middle(shares)).toBeGreaterThan(0.75)
   })
+})
+
+it('is not ended by what waits for paths that open, wherever jitter and losses find them', async () => {
+  const shares: number[] = []
+  for (const knownUs of [1_300_000, 2_000_000]) {
+    for (const seed of [7, 8, 9, 10, 11, 12]) {
+      const { goodput, possible } = await run(scenario('congested'), {
+        seconds: 16,
+        fromSeconds: 3,
+        seed,
+        knownUs,
+      })
+      shares.push(goodput / possible)
+    }
+  }
+  expect(Math.min(...shares)).toBeGreaterThan(0.65)
 })
 
 it('leaves a flow that fits the quickest link there, when its start has crowded it', async () => {
