@@ -71,6 +71,7 @@ static void bbr_open(struct mp_congestion *congestion, uint64_t seed, uint64_t r
                                     .min_rtt_us = rtt_us > 0 ? rtt_us : UINT64_MAX,
                                     .min_rtt_at_us = now_us,
                                     .aggregate_us = now_us,
+                                    .limited_from = UINT64_MAX,
                                     .random = seed};
   /* Before the first sample: the window in a millisecond. */
   const double turn_us = rtt_us > 0 ? (double)rtt_us : 1000;
@@ -78,6 +79,18 @@ static void bbr_open(struct mp_congestion *congestion, uint64_t seed, uint64_t r
 }
 
 /* ---- The model ---- */
+
+/* Those that passed without a sample leave the filter with the next one alone (minmax_running_max). */
+static void note_rate(struct mp_bbr *bbr, double per_s)
+{
+  const uint64_t passed = bbr->rounds - bbr->rated_round;
+  for (uint64_t back = 0; back < passed && back < MP_BBR_ROUNDS; back++)
+    bbr->rates[(bbr->rounds - back) % MP_BBR_ROUNDS] = 0;
+  bbr->rated_round = bbr->rounds;
+  double *slot = &bbr->rates[bbr->rounds % MP_BBR_ROUNDS];
+  if (per_s > *slot)
+    *slot = per_s;
+}
 
 static void update_rate(struct mp_bbr *bbr, const struct mp_ack *ack)
 {
@@ -87,15 +100,15 @@ static void update_rate(struct mp_bbr *bbr, const struct mp_ack *ack)
   if (ack->prior_delivered >= bbr->round_delivered) {
     bbr->round_delivered = ack->total_delivered;
     bbr->rounds++;
-    bbr->rates[bbr->rounds % MP_BBR_ROUNDS] = 0;
     bbr->round_start = true;
     bbr->conserving = false;
   }
   const double per_s =
       (double)(ack->total_delivered - ack->prior_delivered) * 1e6 / (double)ack->interval_us;
-  double *slot = &bbr->rates[bbr->rounds % MP_BBR_ROUNDS];
-  if (per_s > *slot)
-    *slot = per_s;
+  bbr->is_limited =
+      ack->prior_delivered >= bbr->limited_from && ack->prior_delivered <= bbr->limited_to;
+  if (!bbr->is_limited || per_s >= bandwidth(bbr))
+    note_rate(bbr, per_s);
 }
 
 static void update_aggregation(struct mp_congestion *congestion, const struct mp_ack *ack)
@@ -152,7 +165,7 @@ static void update_phase(struct mp_congestion *congestion, const struct mp_ack *
 
 static void check_full(struct mp_bbr *bbr)
 {
-  if (bbr->full_reached || !bbr->round_start)
+  if (bbr->full_reached || !bbr->round_start || bbr->is_limited)
     return;
   const double per_s = bandwidth(bbr);
   if (per_s >= bbr->full_rate * FULL_GROWTH) {
@@ -200,9 +213,12 @@ static void update_min_rtt(struct mp_congestion *congestion, const struct mp_ack
     save_window(congestion);
     bbr->mode = PROBE_RTT;
     bbr->probe_until_us = 0;
+    bbr->limited_from = ack->total_delivered;
   }
   if (bbr->mode != PROBE_RTT)
     return;
+  /* As the kernel's tp->app_limited: ten rounds may pass meanwhile, and their low rates tell nothing. */
+  bbr->limited_to = ack->total_delivered + ack->in_flight;
   if (bbr->probe_until_us == 0 && ack->in_flight <= PROBE_RTT_WINDOW) {
     bbr->probe_until_us = ack->now_us + PROBE_RTT_US;
     bbr->probe_round_done = false;

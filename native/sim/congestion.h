@@ -49,8 +49,10 @@ struct mp_bbr {
   uint8_t mode, phase;
   /* Greatest delivery rate of the last ten rounds, pieces a second. */
   double rates[MP_BBR_ROUNDS];
-  uint64_t round_delivered, rounds;
+  uint64_t round_delivered, rounds, rated_round; /* rated: with the newest sample in the filter */
   bool round_start;
+  bool is_limited; /* what was sent last of what came now: so few were under way by will */
+  uint64_t limited_from, limited_to; /* delivered when it was sent */
   uint64_t min_rtt_us, min_rtt_at_us;
   uint64_t probe_until_us;
   bool probe_round_done;

@@ -89,6 +89,19 @@ describe('a stream', () => {
     expect(mbitOf(stream, 12, 14)).toBeGreaterThan(16)
   })
 
+  /** Of 20 ms that is eleven round trips with four packets each, and ten are what it remembers rates for. */
+  it('of BBR goes on at its rate once it has measured its least round trip', async () => {
+    const one = await open({ ...LINK, delayUs: 10 * MS })
+    const stream = one.stream({ congestion: 'bbr' })
+    one.runFor(40 * SECOND)
+    const seconds = Array.from({ length: 35 }, (_, second) =>
+      mbitOf(stream, 5 + second, 6 + second),
+    )
+    // A fifth of a second, a round trip, and what the queue held.
+    expect(Math.min(...seconds)).toBeLessThan(16)
+    expect(Math.min(...seconds)).toBeGreaterThan(13)
+  })
+
   it.each(['tcp', 'quic'] as const)('of BBR over %s does not mind losses', async (transport) => {
     const link = { rateBytesPerS: 50 * MBIT, delayUs: 20 * MS, queueUs: 100 * MS }
     const kind = { transport, congestion: 'bbr' } as const
