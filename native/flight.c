@@ -39,7 +39,7 @@ static void drop(void *loads, const struct mp_flown *what) { mp_load_drop(loads,
 
 void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads)
 {
-  mp_flight_abandon(flight, loads, drop, loads);
+  mp_flight_abandon(flight, loads, 0, drop, loads);
   free(flight->entries);
   *flight = (struct mp_flight){0};
 }
@@ -208,14 +208,19 @@ uint64_t mp_flight_overtaken(struct mp_flight *flight, struct mp_loads *loads, u
   return oldest_us;
 }
 
+/* What may wait is what has perhaps come, and was not sent at or after since_us. */
+static bool may_wait(const struct mp_flight_entry *entry, uint64_t since_us)
+{
+  return entry->sent_us < since_us && !(entry->what.flow & MP_FLOW_UNORDERED);
+}
+
 void mp_flight_copy(struct mp_flight *flight, uint64_t since_us, mp_flight_offer *offer,
                     void *context)
 {
   for (uint64_t serial = flight->first; serial < flight->next; serial++) {
     struct mp_flight_entry *entry = entry_of(flight, serial);
     const bool is_copy = entry->what.tries > 1;
-    const bool may_wait = entry->sent_us < since_us && !(entry->what.flow & MP_FLOW_UNORDERED);
-    if (entry->bytes == 0 || entry->offered || is_copy || may_wait)
+    if (entry->bytes == 0 || entry->offered || is_copy || may_wait(entry, since_us))
       continue;
     entry->offered = true;
     mp_load_keep(entry->what.load);
@@ -231,18 +236,26 @@ bool mp_flight_take_copy(struct mp_flight *flight, uint64_t serial)
   return true;
 }
 
-uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, mp_flight_fate *fate,
-                           void *context)
+static uint32_t abandon_since(struct mp_flight *flight, struct mp_loads *loads, uint64_t since_us,
+                              mp_flight_fate *fate, void *context)
 {
   uint32_t count = 0;
   for (uint64_t serial = flight->first; serial < flight->next; serial++) {
     struct mp_flight_entry *entry = entry_of(flight, serial);
-    if (entry->bytes == 0)
+    if (entry->bytes == 0 || may_wait(entry, since_us))
       continue;
     const struct mp_flown what = settle(flight, entry);
     lose(loads, entry, &what, fate, context);
     count++;
   }
+  return count;
+}
+
+uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, uint64_t since_us,
+                           mp_flight_fate *fate, void *context)
+{
+  uint32_t count = abandon_since(flight, loads, since_us, fate, context);
+  count += abandon_since(flight, loads, 0, fate, context);
   flight->first = flight->next;
   return count;
 }

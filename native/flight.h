@@ -128,10 +128,11 @@ void mp_flight_copy(struct mp_flight *flight, uint64_t since_us, mp_flight_offer
  * come, or was handed to its fate. */
 bool mp_flight_take_copy(struct mp_flight *flight, uint64_t serial);
 
-/* Hands everything that is open to `fate`, oldest first, but for what was copied: the path is given up
- * for now. Returns how many were open. */
-uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, mp_flight_fate *fate,
-                           void *context);
+/* Hands everything that is open to `fate`, but for what was copied: the path is given up for now. First goes
+ * what mp_flight_copy would offer of the same since_us, then the rest, oldest first each time. Returns how
+ * many were open. */
+uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, uint64_t since_us,
+                           mp_flight_fate *fate, void *context);
 
 /* The kernel refused to send this one: out of the record, to `fate`. */
 void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate *fate,

@@ -151,7 +151,7 @@ static void refuse_one(void)
 
 static void abandon(void)
 {
-  mp_flight_abandon(&flight, &loads, take_fate, NULL);
+  mp_flight_abandon(&flight, &loads, 0, take_fate, NULL);
   for (uint64_t path_seq = began; path_seq < next; path_seq++)
     if (packet_of(path_seq)->state == OPEN)
       settle(packet_of(path_seq), false);

@@ -157,11 +157,27 @@ static void what_is_given_up_comes_back_oldest_first(void)
   REQUIRE(mp_flight_serial(&flight, RECEIVER, 60, &serial));
   mp_flight_refused(&flight, serial, take_fate, NULL);
   CHECK_EQ(fated[0], 60);
-  CHECK_EQ(mp_flight_abandon(&flight, &loads, take_fate, NULL), 149);
+  CHECK_EQ(mp_flight_abandon(&flight, &loads, 0, take_fate, NULL), 149);
   CHECK_EQ(fated[1], 50);
   CHECK_EQ(fated[149], 199);
   CHECK_EQ(flight.inflight_bytes, 0);
   CHECK(!mp_flight_oldest(&flight) && !mp_flight_newest(&flight));
+  finish();
+}
+
+static void what_cannot_have_come_comes_back_before_the_rest(void)
+{
+  start();
+  for (uint32_t i = 0; i < 6; i++)
+    send_as(RECEIVER, i, i);
+  const struct mp_flown unordered = {
+      .load = mp_load_take(&loads, 100), .flow_seq = 6, .flow = MP_FLOW_UNORDERED, .tries = 1};
+  REQUIRE(unordered.load && mp_flight_add(&flight, RECEIVER, 6, &unordered, 1, BYTES, 35));
+  CHECK_EQ(mp_flight_abandon(&flight, &loads, 40, take_fate, NULL), 7);
+  static const uint32_t order[] = {4, 5, 6, 0, 1, 2, 3};
+  for (uint32_t i = 0; i < 7; i++)
+    CHECK_EQ(fated[i], order[i]);
+  CHECK(!mp_flight_oldest(&flight));
   finish();
 }
 
@@ -199,7 +215,7 @@ static void what_is_offered_is_lost_only_while_nothing_else_carries_it(void)
   CHECK_EQ(fated[4], 2);
   CHECK(!mp_flight_take_copy(&flight, offered - 1));
   CHECK(!mp_flight_take_copy(&flight, offered + 2));
-  CHECK_EQ(mp_flight_abandon(&flight, &loads, take_fate, NULL), 2);
+  CHECK_EQ(mp_flight_abandon(&flight, &loads, 0, take_fate, NULL), 2);
   CHECK_EQ(fated_count, 7);
   finish();
 }
@@ -259,7 +275,7 @@ static void what_is_unordered_is_offered_in_its_order(void)
   CHECK_EQ(fated_count, 6);
   CHECK_EQ(fated[4], 0);
   CHECK_EQ(fated[5], 2);
-  CHECK_EQ(mp_flight_abandon(&flight, &loads, take_fate, NULL), 6);
+  CHECK_EQ(mp_flight_abandon(&flight, &loads, 0, take_fate, NULL), 6);
   finish();
 }
 
@@ -272,6 +288,7 @@ int main(void)
   RUN(a_report_may_tell_of_what_was_before_all_records);
   RUN(epochs_follow_each_other);
   RUN(what_is_given_up_comes_back_oldest_first);
+  RUN(what_cannot_have_come_comes_back_before_the_rest);
   RUN(what_is_offered_is_lost_only_while_nothing_else_carries_it);
   RUN(what_is_unordered_is_offered_in_its_order);
   RUN(those_after_another_are_those_that_are_open);

@@ -206,6 +206,33 @@ describe('BBR beside a flow, when the quicker of two links is cut', () => {
   })
 })
 
+describe('the quicker of two links of 50 Mbit/s, 20 and 60 ms away, cut under CUBIC', () => {
+  /** Half as much as is lost had come by then, and nobody waits for that. */
+  it('leaves it all of the other in the next second', async () => {
+    const [quick, slow] = [
+      { mbit: 50, delayMs: 20 },
+      { mbit: 50, delayMs: 60 },
+    ]
+    const runs: { share: number; beyondUs: number }[] = []
+    for (const warmUpUs of [2 * SECOND, ...OTHER_STARTS_US]) {
+      const pair = await open([quick, slow], warmUpUs)
+      const stream = pair.stream({ congestion: 'cubic' })
+      pair.runFor(8 * SECOND)
+      stream.restart()
+      const before = stream.stats().deliveredBytes
+      pair.cut(0)
+      pair.runFor(SECOND)
+      const { deliveredBytes, longestPauseUs } = stream.stats()
+      const most = slow.mbit * MBIT * (PAYLOAD_BYTES / WIRE_BYTES)
+      const beyondUs = longestPauseUs - 2 * slow.delayMs * MS
+      runs.push({ share: (deliveredBytes - before) / most, beyondUs })
+      pair.close()
+    }
+    expect(Math.min(...runs.map(({ share }) => share))).toBeGreaterThanOrEqual(0.95)
+    expect(middle(runs.map(({ beyondUs }) => beyondUs))).toBeLessThanOrEqual(-40 * MS)
+  })
+})
+
 describe('the farther of two links beside CUBIC', () => {
   /** For which CUBIC has halved its window for the other link alone, and not grown again. */
   it.each([3050, 4940, 5990])(
