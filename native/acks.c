@@ -59,9 +59,9 @@ static void swap(uint8_t *a, uint8_t *b, size_t bytes)
 }
 
 /* The flow that the packet acknowledges; NULL: none that we know. */
-static const struct mp_adaptive_flow *acknowledged(const struct mp_tunnel *tunnel,
-                                                   const struct mp_peer *peer,
-                                                   const struct mp_packet *ack, uint16_t *bucket)
+static struct mp_adaptive_flow *acknowledged(const struct mp_tunnel *tunnel,
+                                             const struct mp_peer *peer,
+                                             const struct mp_packet *ack, uint16_t *bucket)
 {
   uint8_t packet[MP_ACKFILTER_MOST_BYTES];
   struct mp_inner inner;
@@ -81,7 +81,7 @@ static const struct mp_adaptive_flow *acknowledged(const struct mp_tunnel *tunne
 struct answer {
   struct mp_ack ack;
   uint16_t bucket;
-  const struct mp_adaptive_flow *flow; /* that it acknowledges */
+  struct mp_adaptive_flow *flow; /* that it acknowledges */
 };
 
 static bool read_answer(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
@@ -160,22 +160,42 @@ static bool thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packe
   return true;
 }
 
+static void pass(const struct answer *answer)
+{
+  if (!answer->ack.is_first)
+    mp_gather_passed(&answer->flow->turns, answer->ack.number, answer->flow->sent_to);
+}
+
+/* For what does not come too soon. */
+static bool hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet,
+                 const struct answer *answer)
+{
+  struct mp_gather *gather = &peer->adaptive->gather;
+  if (answer && !answer->ack.is_first)
+    mp_gather_came(gather, answer->bucket, &answer->flow->turns, answer->ack.number,
+                   answer->flow->sent_to, tunnel->now_us);
+  if (mp_gather_put(gather, tunnel->pool, packet, tunnel->now_us) ||
+      (answer && thin(tunnel, peer, packet, answer)))
+    return true;
+  if (answer)
+    pass(answer);
+  return false;
+}
+
 bool mp_acks_hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
 {
   struct answer answer;
   const bool is_answer = read_answer(tunnel, peer, packet, &answer);
-  if (is_answer && is_lucky(tunnel, peer, packet, &answer))
-    return true;
-  return mp_gather_put(&peer->adaptive->gather, tunnel->pool, packet, tunnel->now_us) ||
-         (is_answer && thin(tunnel, peer, packet, &answer));
+  return (is_answer && is_lucky(tunnel, peer, packet, &answer)) ||
+         hold(tunnel, peer, packet, is_answer ? &answer : NULL);
 }
 
 /* It has waited for luck to end, and may have to for something else. */
 static void go_on(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet)
 {
   struct answer answer;
-  if (!mp_gather_put(&peer->adaptive->gather, tunnel->pool, packet, tunnel->now_us) &&
-      !(read_answer(tunnel, peer, packet, &answer) && thin(tunnel, peer, packet, &answer)))
+  const bool is_answer = read_answer(tunnel, peer, packet, &answer);
+  if (!hold(tunnel, peer, packet, is_answer ? &answer : NULL))
     mp_in_hand_on(tunnel, packet);
 }
 
@@ -191,8 +211,12 @@ void mp_acks_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
   struct mp_packet *packet;
   while ((packet = mp_luck_take(&adaptive->luck, tunnel->now_us)))
     go_on(tunnel, peer, packet);
-  while ((packet = release(adaptive, tunnel->now_us)))
+  while ((packet = release(adaptive, tunnel->now_us))) {
+    struct answer answer;
+    if (read_answer(tunnel, peer, packet, &answer))
+      pass(&answer);
     mp_in_hand_on(tunnel, packet);
+  }
   tunnel->counters[MP_COUNTER_DROP_ACK_THINNED] += adaptive->acks.thinned;
   adaptive->acks.thinned = 0;
   mp_wake_by(tunnel, peer, mp_luck_due(&adaptive->luck));

@@ -69,6 +69,7 @@ struct mp_adaptive_flow {
   uint8_t path;           /* of its last narrow packet */
   struct mp_haste haste;
   struct mp_luck_flow sent; /* of TCP: when */
+  struct mp_gather_turns turns; /* of TCP */
 };
 
 /* A path as the scheduler sees it. */

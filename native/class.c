@@ -217,10 +217,13 @@ static void note_sequence(struct mp_adaptive_flow *flow, const struct mp_load *l
   const uint8_t *tcp = load->bytes + ip_header, *at = tcp + TCP_SEQUENCE;
   const uint32_t from = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
   const uint32_t to = from + octets;
-  if (tcp[TCP_FLAGS] & FLAG_SYN)
+  if (tcp[TCP_FLAGS] & FLAG_SYN) {
     mp_luck_opened(&flow->sent, from, now_us);
-  else if (octets > 0)
+    mp_gather_opened(&flow->turns, from + 1);
+    flow->sent_to = from + 1;
+  } else if (octets > 0) {
     mp_luck_sent(&flow->sent, to, now_us);
+  }
   if (octets > 0 && (!flow->bulky || (int32_t)(to - flow->sent_to) > 0))
     flow->sent_to = to;
 }

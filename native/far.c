@@ -158,7 +158,8 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
       mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || mp_class_octets(load) == 0)
     return;
   const uint32_t beyond_us = farther_us(peer, best);
-  const bool is_used = beyond_us == 0 && flow->wide_us && paces(adaptive, load);
+  const bool is_paced = flow->wide_us && paces(adaptive, load);
+  const bool is_used = beyond_us == 0 && is_paced;
   const uint32_t far_us = is_used ? (uint32_t)reached_us(peer, best) : beyond_us;
   if (!is_used && adaptive->gather.reaches && adaptive->gather.bucket == bucket &&
       !mp_stretch_is(stretch, MP_STRETCH_REACHES, bucket))
@@ -169,11 +170,13 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
       .octets = mp_class_octets(load),
       .recent_octets = flow->recent_octets,
       .age_us = age_us,
+      .turns = flow->turns.count,
       .is_backlogged = backlogged,
       .rate = mp_window_rate(window),
       .rtt_us = mp_window_min_rtt_us(window),
       .farther_us = adaptive->gather.is_on || mp_stretch_is_free(stretch, now_us) ? far_us : 0,
       .is_used = is_used,
+      .is_paced = is_paced,
       .packet = load->bytes,
       .length = load->length,
   };

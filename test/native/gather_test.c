@@ -15,9 +15,15 @@
 
 enum { IPV4_BYTES = 20, TCP_BYTES = 32, ACK_BYTES = IPV4_BYTES + TCP_BYTES, ACK = 0x10, FIN = 1 };
 
-/* A flow that sends a packet a millisecond. */
+#define BUCKET 7u
+#define FIRST 0xffff0000u /* its first sequence number, from which it goes past zero */
+
+/* A flow that sends a packet a millisecond, all of which are acknowledged after a round trip over the far
+ * path. */
 struct world {
   struct mp_gather gather;
+  struct mp_gather_turns turns;
+  uint32_t sent_to;
   struct mp_gather_sight sight;
   struct mp_pool pool;
   uint64_t rate;
@@ -46,15 +52,25 @@ static void segment(uint8_t *bytes, uint32_t length, bool is_back, uint8_t flags
 static void open_world(struct world *world)
 {
   *world = (struct world){.sight = {.now_us = S,
-                                    .bucket = 7,
+                                    .bucket = BUCKET,
                                     .rate = RATE,
                                     .rtt_us = RTT_US,
                                     .farther_us = FAR_US,
                                     .length = ACK_BYTES},
-                          .rate = RATE};
+                          .rate = RATE,
+                          .sent_to = FIRST};
+  mp_gather_opened(&world->turns, FIRST);
   segment(world->data, ACK_BYTES, false, ACK);
   world->sight.packet = world->data;
   mp_pool_open(&world->pool, 4096);
+}
+
+static void acknowledge(struct world *world)
+{
+  const uint32_t number = world->sent_to - (uint32_t)(world->rate * FAR_US / S);
+  mp_gather_came(&world->gather, BUCKET, &world->turns, number, world->sent_to, world->sight.now_us);
+  if (mp_gather_is_idle(&world->gather, world->sight.now_us))
+    mp_gather_passed(&world->turns, number, world->sent_to);
 }
 
 static void go(struct world *world, uint64_t for_us)
@@ -64,9 +80,13 @@ static void go(struct world *world, uint64_t for_us)
     world->sight.age_us += STEP_US;
     world->sight.octets = (uint32_t)(world->rate * STEP_US / S);
     world->sight.recent_octets = (uint32_t)world->rate;
+    world->sight.turns = world->turns.count;
+    world->sent_to += world->sight.octets;
     const enum mp_gather_advice advice = mp_gather_see(&world->gather, &world->sight);
     world->reached += advice == MP_GATHER_REACH;
     world->left += advice == MP_GATHER_LEAVE;
+    if (world->sent_to - FIRST > world->rate * FAR_US / S)
+      acknowledge(world);
   }
 }
 
@@ -177,19 +197,127 @@ static void acknowledgements_wait_for_what_the_round_trip_falls_short_by(void)
   mp_pool_close(&world.pool);
 }
 
-static void they_are_gathered_again_before_bbr_forgets(void)
+/* BBR's slots are five round trips; of the last two it keeps the most. */
+static void they_are_gathered_again_as_bbr_forgets(void)
 {
   struct world world;
   open_world(&world);
   go_until_gathering(&world);
-  const uint64_t before_us = world.sight.now_us;
+  const uint32_t first = world.turns.count;
+  go(&world, world.gather.until_us - world.sight.now_us);
   world.rate = RATE * 3 / 2;
-  world.sight.now_us = world.gather.until_us;
-  go_until_gathering(&world);
-  const uint64_t turns = (world.sight.now_us - before_us) / (RTT_US + FAR_US);
-  CHECK(turns >= 5);
-  CHECK(turns < 8);
+  for (uint32_t due = (first / 5 + 2) * 5; due < first + 40; due += 10) {
+    go_until_gathering(&world);
+    CHECK_EQ(world.turns.count + 1, due);
+    go(&world, world.gather.until_us - world.sight.now_us);
+  }
   mp_pool_close(&world.pool);
+}
+
+static void no_other_flow_s_are(void)
+{
+  struct world world;
+  open_world(&world);
+  world.rate = RATE * 3 / 2;
+  go(&world, S);
+  CHECK(world.gather.reaches);
+  const uint64_t until_us = world.gather.until_us;
+  const struct mp_gather_turns late = {.count = world.gather.due_turn, .end = world.sent_to - 1};
+  mp_gather_came(&world.gather, BUCKET + 1, &late, world.sent_to, world.sent_to, world.sight.now_us);
+  CHECK_EQ(world.gather.until_us, until_us);
+  mp_gather_came(&world.gather, BUCKET, &late, world.sent_to, world.sent_to, world.sight.now_us);
+  CHECK(world.gather.until_us > world.sight.now_us);
+  mp_pool_close(&world.pool);
+}
+
+/* It knows the longer round trip then. */
+static void none_are_when_bbr_has_measured_anew(void)
+{
+  struct world world;
+  open_world(&world);
+  world.rate = RATE * 3 / 2;
+  go(&world, 10 * S);
+  CHECK(world.gather.until_us > 8 * S);
+  const uint64_t until_us = world.gather.until_us;
+  go(&world, 10 * S);
+  CHECK_EQ(world.gather.until_us, until_us);
+  mp_pool_close(&world.pool);
+}
+
+static void none_are_where_data_comes_along(void)
+{
+  struct world world;
+  uint8_t data[ACK_BYTES + 1];
+  segment(data, sizeof data, true, ACK);
+  open_world(&world);
+  go_until_gathering(&world);
+  CHECK(!waits(&world, data, sizeof data));
+  const uint64_t until_us = world.gather.until_us;
+  take_all(&world);
+  world.rate = RATE * 3 / 2;
+  go(&world, 5 * S);
+  CHECK(world.gather.reaches);
+  CHECK_EQ(world.gather.until_us, until_us);
+  mp_pool_close(&world.pool);
+}
+
+static uint64_t gathered_until_us(bool is_paced)
+{
+  struct world world;
+  open_world(&world);
+  world.sight.is_paced = is_paced;
+  world.rate = RATE * 3 / 2;
+  go(&world, S);
+  CHECK(world.gather.reaches);
+  waits_anyway(&world);
+  const uint64_t before_us = world.gather.until_us;
+  go(&world, 4 * S);
+  mp_pool_close(&world.pool);
+  return world.gather.until_us - before_us;
+}
+
+static void a_backlog_keeps_who_does_not_pace_from_it(void)
+{
+  CHECK_EQ(gathered_until_us(false), 0);
+  CHECK(gathered_until_us(true) > S);
+}
+
+static void none_are_once_the_far_path_is_gone(void)
+{
+  struct world world;
+  open_world(&world);
+  world.rate = RATE * 3 / 2;
+  go(&world, S);
+  CHECK(world.gather.reaches);
+  world.sight.farther_us = 0;
+  const uint64_t until_us = world.gather.until_us;
+  go(&world, 5 * S);
+  CHECK_EQ(world.gather.until_us, until_us);
+  mp_pool_close(&world.pool);
+}
+
+static void a_round_trip_ends_with_what_was_sent_after_its_first_acknowledgement(void)
+{
+  struct mp_gather_turns turns;
+  mp_gather_opened(&turns, FIRST);
+  mp_gather_passed(&turns, FIRST, FIRST); /* of the handshake */
+  CHECK_EQ(turns.count, 0);
+  mp_gather_passed(&turns, FIRST + 1, FIRST + 0x20000);
+  CHECK_EQ(turns.count, 1);
+  mp_gather_passed(&turns, FIRST + 0x20000, FIRST + 0x30000);
+  CHECK_EQ(turns.count, 1);
+  mp_gather_passed(&turns, FIRST + 0x20001, FIRST + 0x40000);
+  CHECK_EQ(turns.count, 2);
+  mp_gather_passed(&turns, FIRST + 0x3ffff, FIRST + 0x50000);
+  CHECK_EQ(turns.count, 2);
+}
+
+static void they_are_counted_of_a_connection_whose_syn_was_not_seen(void)
+{
+  struct mp_gather_turns turns = {.count = 3, .end = FIRST + 0x1000000};
+  mp_gather_passed(&turns, FIRST + 1, FIRST + 2);
+  CHECK_EQ(turns.count, 4);
+  CHECK_EQ(turns.end, FIRST + 2);
 }
 
 static void nothing_else_waits(void)
@@ -384,7 +512,14 @@ int main(void)
   RUN(who_falls_silent_meanwhile_does_not_reach);
   RUN(others_do_not);
   RUN(acknowledgements_wait_for_what_the_round_trip_falls_short_by);
-  RUN(they_are_gathered_again_before_bbr_forgets);
+  RUN(they_are_gathered_again_as_bbr_forgets);
+  RUN(no_other_flow_s_are);
+  RUN(none_are_when_bbr_has_measured_anew);
+  RUN(none_are_where_data_comes_along);
+  RUN(a_backlog_keeps_who_does_not_pace_from_it);
+  RUN(none_are_once_the_far_path_is_gone);
+  RUN(a_round_trip_ends_with_what_was_sent_after_its_first_acknowledgement);
+  RUN(they_are_counted_of_a_connection_whose_syn_was_not_seen);
   RUN(nothing_else_waits);
   RUN(who_has_more_to_say_takes_all_along);
   RUN(who_gains_nothing_leaves_and_does_not_come_back);

@@ -26,9 +26,12 @@ describe('a far path', () => {
   })
 
   it.each([
-    ['rtt-120', 0.73],
-    ['unequal', 0.94],
-  ])('is used before the round trip is measured anew: %s', async (id, least) => {
+    ['rtt-120', 16, 0.815],
+    ['unequal', 16, 0.94],
+    ['rtt-120', 10, 0.735],
+    ['unequal', 10, 0.977],
+    ['dsl-lte', 10, 0.918],
+  ])('is used before the round trip is measured anew: %s, %i s', async (id, seconds, least) => {
     const seeds = [1, 2, 3]
     const shares: number[] = []
     for (const seed of seeds)
@@ -36,7 +39,7 @@ describe('a far path', () => {
         share(
           await run(scenario(id), {
             congestion: 'bbr',
-            seconds: 16,
+            seconds,
             fromSeconds: 3,
             seed,
           }),
