@@ -2,9 +2,11 @@
 
 #include <stddef.h>
 
-/* One mark for all that goes within so long. Who sends for longer without a pause than the marks reach back
- * is a stream, which is late enough by itself. */
-#define TOGETHER_US 4000u
+/* One mark for all that goes within so long: they reach back for 240 ms. Who sends for longer without a
+ * pause than that is late enough by itself. Of 40 Mbit/s with 35 ms, jitter of 8 and 100 with 50 ms, jitter
+ * of 25 and 1 % loss BBR gets 74 Mbit/s from the third to the tenth second so, 62 at least, and 61 and 47
+ * where they reach back for 64 ms (the same six starts in namespaces). */
+#define TOGETHER_US 5000u
 /* What sends an earlier number after so long is another connection. */
 #define PAUSE_US 1000000u
 #define MOST_WAITING 256u
@@ -13,20 +15,18 @@ static bool is_behind(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
 
 void mp_luck_sent(struct mp_luck_flow *flow, uint32_t end, uint64_t now_us)
 {
-  struct mp_luck_mark *newest = &flow->marks[flow->newest];
-  if (flow->count > 0 && !is_behind(end, newest->end)) {
-    if (now_us - newest->sent_us < PAUSE_US)
+  if (flow->count > 0 && !is_behind(end, flow->marks[flow->newest].end)) {
+    if (now_us - flow->sent_us < PAUSE_US)
       return;
     flow->count = 0;
   }
-  if (flow->count == 0 || now_us - newest->since_us > TOGETHER_US) {
+  if (flow->count == 0 || now_us - flow->since_us > TOGETHER_US) {
     flow->newest = (uint8_t)((flow->newest + 1) % MP_LUCK_MARKS);
     flow->count = (uint8_t)(flow->count + (flow->count < MP_LUCK_MARKS));
-    newest = &flow->marks[flow->newest];
-    newest->since_us = now_us;
+    flow->since_us = now_us;
   }
-  newest->end = end;
-  newest->sent_us = now_us;
+  flow->sent_us = now_us;
+  flow->marks[flow->newest] = (struct mp_luck_mark){(uint32_t)now_us, end};
 }
 
 void mp_luck_opened(struct mp_luck_flow *flow, uint32_t number, uint64_t now_us)
@@ -44,7 +44,7 @@ uint64_t mp_luck_sent_us(const struct mp_luck_flow *flow, uint32_t end)
         &flow->marks[(flow->newest + MP_LUCK_MARKS - i) % MP_LUCK_MARKS];
     if (is_behind(end, mark->end))
       return sent_us;
-    sent_us = mark->sent_us;
+    sent_us = flow->sent_us - (uint32_t)((uint32_t)flow->sent_us - mark->sent_us);
   }
   return flow->count < MP_LUCK_MARKS ? sent_us : 0;
 }

@@ -16,14 +16,15 @@
 
 #include "pool.h"
 
-#define MP_LUCK_MARKS 16u
+#define MP_LUCK_MARKS 48u
 
 /* When a flow sent what. All zero: nothing. */
 struct mp_luck_flow {
   uint8_t count, newest;
+  uint64_t since_us, sent_us; /* of the newest mark: its first and its last */
   struct mp_luck_mark {
-    uint64_t since_us, sent_us; /* its first and its last */
-    uint32_t end;               /* the sequence number behind them */
+    uint32_t sent_us; /* its last, modulo 2^32 */
+    uint32_t end;     /* the sequence number behind it */
   } marks[MP_LUCK_MARKS];
 };
 

@@ -27,6 +27,31 @@ static void what_goes_together_counts_as_its_last(void)
   CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT), S + 3 * MS);
 }
 
+/* Who never pauses finds what is under way over a long round trip known as well as over a short one. */
+static void it_knows_of_a_stream_for_a_fifth_of_a_second(void)
+{
+  struct mp_luck_flow flow = {0};
+  const uint64_t now_us = 2 * S;
+  for (uint64_t at_us = S; at_us <= now_us; at_us += MS)
+    mp_luck_sent(&flow, (uint32_t)(at_us / MS) * SEGMENT, at_us);
+  for (uint64_t ago_us = 0; ago_us <= 200 * MS; ago_us += MS) {
+    const uint64_t at_us = now_us - ago_us;
+    const uint64_t sent_us = mp_luck_sent_us(&flow, (uint32_t)(at_us / MS) * SEGMENT);
+    CHECK(sent_us >= at_us && sent_us <= at_us + 6 * MS);
+  }
+}
+
+/* What a clock counts in 32 bits is over after 71 minutes. */
+static void times_wrap(void)
+{
+  struct mp_luck_flow flow = {0};
+  const uint64_t turn_us = 1ull << 32;
+  mp_luck_sent(&flow, SEGMENT, turn_us - 10 * MS);
+  mp_luck_sent(&flow, 2 * SEGMENT, turn_us + 10 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, SEGMENT), turn_us - 10 * MS);
+  CHECK_EQ(mp_luck_sent_us(&flow, 2 * SEGMENT), turn_us + 10 * MS);
+}
+
 static void it_forgets_what_was_sent_long_ago(void)
 {
   struct mp_luck_flow flow = {0};
@@ -101,6 +126,8 @@ int main(void)
 {
   RUN(it_knows_when_what_was_sent);
   RUN(what_goes_together_counts_as_its_last);
+  RUN(it_knows_of_a_stream_for_a_fifth_of_a_second);
+  RUN(times_wrap);
   RUN(it_forgets_what_was_sent_long_ago);
   RUN(numbers_wrap);
   RUN(what_is_sent_again_keeps_its_time);
