@@ -86,14 +86,18 @@ static struct mp_packet *take_held(struct mp_ackfilter *filter, struct mp_ackfil
 }
 
 /* Whether what was passed last was answered at once, or is still being answered. */
-static void note_answer(struct mp_ackfilter_stream *stream, const struct mp_ackfilter_sight *sight)
+static void note_answer(struct mp_ackfilter *filter, struct mp_ackfilter_stream *stream,
+                        const struct mp_ackfilter_sight *sight)
 {
   const uint64_t passed_for_us = sight->now_us - stream->passed_us;
   if (stream->judged_us == stream->passed_us || passed_for_us < stream->turn_us / JUDGED_SHARE)
     return;
   stream->judged_us = stream->passed_us;
   stream->paced = sight->now_us - sight->sent_us < passed_for_us / 2 ? stream->paced + 1 : 0;
-  stream->is_over |= stream->paced >= MOST_STRIKES;
+  if (stream->paced < MOST_STRIKES)
+    return;
+  stream->is_over = true;
+  filter->paced_us = sight->now_us;
 }
 
 /* When one that has come now is handed on at the latest. */
@@ -145,7 +149,7 @@ bool mp_ackfilter_take(struct mp_ackfilter *filter, struct mp_pool *pool, struct
   stream->sent_to = sight->sent_to;
   stream->is_large |= stream->ack - stream->began >= LEAST_OCTETS;
   if (stream->is_large)
-    note_answer(stream, sight);
+    note_answer(filter, stream, sight);
   if (stream->held)
     give_back(filter, pool, take_held(filter, stream));
   struct mp_packet *kept = NULL;

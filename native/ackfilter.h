@@ -54,7 +54,8 @@ struct mp_ackfilter_stream {
 struct mp_ackfilter {
   struct mp_ackfilter_stream streams[MP_ACKFILTER_STREAMS];
   unsigned held;
-  uint64_t thinned; /* given back */
+  uint64_t thinned;  /* given back */
+  uint64_t paced_us; /* when a stream was last found to be of one who paces; 0: never */
 };
 
 struct mp_ackfilter_sight {

@@ -226,11 +226,13 @@ static void a_paced_flow_is_told_from_others(void)
   open_filter();
   grow_to(80);
   CHECK(!paces(1));
+  CHECK_EQ(filter.paced_us, 0);
   close_filter();
   open_filter();
   is_paced = true;
   grow_to(80);
   CHECK(paces(1));
+  CHECK(filter.paced_us > S);
   CHECK(!paces(2));
   close_filter();
 }

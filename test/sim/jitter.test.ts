@@ -1,6 +1,8 @@
 /** One stream where delays jitter, or where a round trip is long: what stands there is seldom a queue of ours. */
 import { describe, expect, it } from 'vitest'
+import { describeLink } from '../../bench/sim/description.js'
 import { links, run, scenario } from './adaptive_fixture.js'
+import { Pair, SECOND } from './tunnel.js'
 
 const MBIT = 125_000
 const NETEM = ',queue=none,limit=1000,overhead=14'
@@ -62,6 +64,30 @@ describe('links whose delays jitter', () => {
       const { goodput } = await run(scenario('jit-20'), { ...soon, seed })
       expect(goodput / MBIT).toBeGreaterThan(70)
     }
+  })
+
+  it('leave BBR more from its second connection on', async () => {
+    const found: number[] = []
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const pair = await Pair.open({
+        seed,
+        uplinks: scenario('congested').links.map(({ description }) => {
+          const { up, down } = describeLink(description)
+          return { link: up, backward: down }
+        }),
+        policy: { mode: 'adaptive' },
+      })
+      const bbr = { transport: 'tcp', congestion: 'bbr', towards: 'server' } as const
+      pair.stream({ ...bbr, bytes: 3_000_000 })
+      pair.runFor(10 * SECOND)
+      const second = pair.stream(bbr)
+      pair.runFor(10 * SECOND)
+      const [from, to] = [30, 100]
+      const bytes = second.stats().bytesPer100Ms.slice(from, to)
+      found.push(bytes.reduce((sum, each) => sum + each, 0) / ((to - from) / 10) / MBIT)
+      pair.close()
+    }
+    expect(found.toSorted((a, b) => a - b)[2]).toBeGreaterThan(22)
   })
 
   /** BBR lives by the round trip of its first packet: of 24 starts 7 are not lucky enough. */
