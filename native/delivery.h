@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lowest.h"
+#include "rest.h"
 
 /* All zero: nothing known. */
 struct mp_delivery {
@@ -19,6 +20,11 @@ struct mp_delivery {
   struct {
     uint64_t bytes, passed_us;
   } before; /* the sample that ended there; 0: none */
+  struct {
+    uint64_t bytes, passed_us; /* of the running one, all of it saturated */
+    uint64_t rate;             /* of the one before; 0: none */
+  } span;
+  uint32_t variation; /* of MP_REST_WHOLE: mean difference of one span to the next */
   struct mp_lowest fast, best; /* samples, negated */
 };
 
@@ -36,6 +42,9 @@ uint64_t mp_delivery_fast(const struct mp_delivery *delivery, uint64_t fast_wind
 
 /* More under way has brought no more: what was best is so no longer. */
 void mp_delivery_disprove(struct mp_delivery *delivery);
+
+/* How far the path's own rate goes up and down, of MP_REST_WHOLE: 0 while it is steady. */
+uint32_t mp_delivery_unsteady(const struct mp_delivery *delivery);
 
 /* The greatest rate of 10 s that a late receiver does not explain, 0: none. */
 uint64_t mp_delivery_best(const struct mp_delivery *delivery, uint64_t now_us);

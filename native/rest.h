@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#define MP_REST_WHOLE 65536u
+
 /* All zero: nothing known. Delays are on the difference of two clocks. */
 struct mp_rest {
   uint32_t count;
@@ -17,6 +19,7 @@ struct mp_rest {
   int64_t mean_us;
   int64_t above_us;   /* how far the mean was above the floor */
   uint32_t spread_us; /* mean deviation */
+  uint32_t unsteady;  /* of MP_REST_WHOLE, from elsewhere: how far that is the grain of a rate that varies */
 };
 
 /* The delay of a packet that left at asked_us and found none of ours before it, and the least delay of
@@ -26,5 +29,11 @@ void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint
 /* What a stream's delay comes to without a queue, while this is the least delay of late; that itself
  * while too little is known. */
 int64_t mp_rest_stream_us(const struct mp_rest *rest, int64_t floor_us);
+
+/* What of the deviation makes a stream wait. */
+static inline uint32_t mp_rest_jitter_us(const struct mp_rest *rest)
+{
+  return (uint32_t)((uint64_t)rest->spread_us * (MP_REST_WHOLE - rest->unsteady) / MP_REST_WHOLE);
+}
 
 #endif

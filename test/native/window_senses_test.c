@@ -149,6 +149,37 @@ static void what_brought_no_more_is_no_longer_best(void)
   CHECK_EQ(mp_delivery_best(&delivery, now_us), 1250000);
 }
 
+/* 400 ms of each in turn. */
+static void deliver_in_turns(struct mp_delivery *delivery, uint64_t one, uint64_t other,
+                             uint64_t saturated_us, uint64_t *now_us, uint64_t *total, int turns)
+{
+  for (int i = 0; i < turns; i++)
+    deliver(delivery, i % 2 == 0 ? one : other, saturated_us, now_us, total, 40);
+}
+
+static void a_rate_that_goes_up_and_down_is_unsteady(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 77;
+  deliver(&delivery, 2500000, S, &now_us, &total, 1000);
+  CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
+  deliver_in_turns(&delivery, 2500000, 2200000, S, &now_us, &total, 100); /* as jitter may have it */
+  CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
+  deliver_in_turns(&delivery, 2500000, 1000000, S, &now_us, &total, 100); /* every other span by 60 % */
+  CHECK_EQ(mp_delivery_unsteady(&delivery), MP_REST_WHOLE);
+  deliver(&delivery, 2500000, S, &now_us, &total, 2000);
+  CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
+}
+
+static void a_sender_that_goes_up_and_down_makes_no_path_unsteady(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 77;
+  deliver(&delivery, 2500000, S, &now_us, &total, 100);
+  deliver_in_turns(&delivery, 2500000, 500000, 0, &now_us, &total, 100);
+  CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
+}
+
 static void a_time_without_samples_is_no_sample(void)
 {
   struct mp_delivery delivery = {0};
@@ -279,6 +310,8 @@ int main(void)
   RUN(a_rate_is_followed_only_while_the_window_limits);
   RUN(a_late_receiver_makes_no_rate_the_best);
   RUN(what_brought_no_more_is_no_longer_best);
+  RUN(a_rate_that_goes_up_and_down_is_unsteady);
+  RUN(a_sender_that_goes_up_and_down_makes_no_path_unsteady);
   RUN(a_time_without_samples_is_no_sample);
   RUN(a_report_that_was_overtaken_is_no_sample);
   RUN(a_receiver_that_takes_back_what_it_said_begins_anew);
