@@ -68,6 +68,7 @@ void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint
   rest->above_us = rest->mean_us - floor_us;
 }
 
+/* Without the deviation where it is the grain of a rate that varies: a stream does not make it grow. */
 int64_t mp_rest_stream_us(const struct mp_rest *rest, int64_t floor_us)
 {
   if (rest->count < LEAST_COUNT)
@@ -75,5 +76,6 @@ int64_t mp_rest_stream_us(const struct mp_rest *rest, int64_t floor_us)
   const int64_t spread_us = within(rest->spread_us, 0, MOST_SPREAD_US);
   /* The floor of a busy path is lower, having seen more; the clocks may have parted. */
   const int64_t most_us = within(rest->above_us + AWAY_SPREADS * spread_us, 0, MOST_MEAN_US);
-  return within(rest->mean_us, floor_us, floor_us + most_us) + spread_us * STREAM_SPREADS_HALVES / 2;
+  const int64_t jitter_us = within(mp_rest_jitter_us(rest), 0, MOST_SPREAD_US);
+  return within(rest->mean_us, floor_us, floor_us + most_us) + jitter_us * STREAM_SPREADS_HALVES / 2;
 }

@@ -105,6 +105,7 @@ static void note_arrivals(struct mp_window *w, const struct mp_window_report *r)
       w->saturated_us > 0 && r->now_us > from_us ? r->now_us - from_us : 0;
     mp_delivery_note(&w->delivery, r->arrived_us, r->received_bytes, saturated_us,
                      greater(8ull * w->min_rtt_us, LEAST_FAST_US), r->now_us);
+    w->standing.rest.unsteady = mp_delivery_unsteady(&w->delivery);
   }
   if (r->delay_any)
     mp_standing_note(&w->standing, r->delay_us, greater(w->min_rtt_us, LEAST_STANDING_US),
@@ -187,7 +188,7 @@ static void note_round(struct mp_window *w, const struct mp_window_report *r)
  * a normal distribution one delay in 1600 is so many mean deviations above the mean. */
 static uint32_t beyond_jitter_us(const struct mp_window *w)
 {
-  const uint64_t jitter_us = JITTER_DEVIATIONS * (uint64_t)w->standing.rest.spread_us;
+  const uint64_t jitter_us = JITTER_DEVIATIONS * (uint64_t)mp_rest_jitter_us(&w->standing.rest);
   return w->standing.newest_us > jitter_us ? (uint32_t)(w->standing.newest_us - jitter_us) : 0;
 }
 

@@ -109,8 +109,8 @@ struct mp_window {
 void mp_window_open(struct mp_window *window, uint64_t now_us);
 
 /* The delay to aim at (0: half the least round trip within 10 and 25 ms, more up to that where the delay
- * jitters, and on a slow path the time of four packets up to 100 ms) and the rate not to exceed (0:
- * none). */
+ * jitters, less where the rate varies, and on a slow path the time of four packets up to 100 ms) and the
+ * rate not to exceed (0: none). */
 void mp_window_limits(struct mp_window *window, uint32_t target_us, uint64_t cap_bytes_per_s);
 
 /* So many bytes were put under way, and so many are so now. Takes credit from the pacer. */

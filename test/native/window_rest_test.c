@@ -39,6 +39,33 @@ static void a_stream_waits_for_the_late_ones(void)
   CHECK(above_us > 32 * (int64_t)MS && above_us < 38 * (int64_t)MS); /* 10 ms, and 2.5 times 10 */
 }
 
+static void a_rate_that_varies_leaves_the_mean(void)
+{
+  struct mp_rest rest = {.unsteady = MP_REST_WHOLE};
+  note(&rest, (const int64_t[]){0, 20 * MS}, 2, 200);
+  const int64_t above_us = stream_us(&rest) - CLOCK_AHEAD_US;
+  CHECK(above_us > 8 * (int64_t)MS && above_us < 12 * (int64_t)MS);
+  rest.unsteady /= 2;
+  const int64_t half_us = stream_us(&rest) - CLOCK_AHEAD_US;
+  CHECK(half_us > 20 * (int64_t)MS && half_us < 25 * (int64_t)MS); /* 10 ms, and half of 25 */
+}
+
+static void where_the_rate_varies_the_queue_to_aim_at_is_the_least(void)
+{
+  struct mp_window window;
+  mp_window_open(&window, START_US);
+  window.min_rtt_us = 40 * MS;
+  window.standing.rest.spread_us = 12 * MS;
+  mp_window_limits(&window, 0, 0);
+  CHECK_EQ(mp_window_target_us(&window), 24 * MS);
+  window.standing.rest.unsteady = MP_REST_WHOLE / 4;
+  mp_window_limits(&window, 0, 0);
+  CHECK_EQ(mp_window_target_us(&window), 18 * MS);
+  window.standing.rest.unsteady = MP_REST_WHOLE;
+  mp_window_limits(&window, 0, 0);
+  CHECK_EQ(mp_window_target_us(&window), 10 * MS);
+}
+
 static void an_accident_moves_it_little(void)
 {
   struct mp_rest rest = {0};
@@ -283,6 +310,8 @@ int main(void)
   RUN(little_is_nothing);
   RUN(a_path_that_does_not_vary_gains_nothing);
   RUN(a_stream_waits_for_the_late_ones);
+  RUN(a_rate_that_varies_leaves_the_mean);
+  RUN(where_the_rate_varies_the_queue_to_aim_at_is_the_least);
   RUN(an_accident_moves_it_little);
   RUN(a_stall_is_one_accident);
   RUN(wild_paths_are_believed_within_bounds);

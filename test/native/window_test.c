@@ -418,6 +418,7 @@ static struct found ride(const char *name, const uint32_t *opportunity_ms, uint3
   for (uint32_t i = 0; i < count; i++)
     could += opportunity_ms[i] >= 2000 && opportunity_ms[i] < last_ms;
   const struct found found = look(d, name, (double)could * PACKET / (last_ms - 2000) * 1e3);
+  CHECK(d->window.standing.rest.unsteady > 0);
   drive_close(d);
   return found;
 }
