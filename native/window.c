@@ -14,8 +14,8 @@
 #define TARGET_SPREADS 2u
 /* Where the rate itself goes up and down, a queue that fits it is twice as long in the next fade, and what
  * delays at rest is the grain of the rate: neither adds to the least target. Three pairs of recorded LTE
- * links keep the next packet for 121 ms in the 95th percentile so with CUBIC, and 146 without, for 8 % of
- * what they carry; with BBR for 134 and 155, for 6 % (the means of four starts each, simulation). */
+ * links keep the next packet for 121 ms in the 95th percentile so with CUBIC, and 143 without, for 9 % of
+ * what they carry; with BBR for 137 and 159, for 6 % (the means of eight starts each, simulation). */
 
 /* Under 2 ms a timer is too coarse to space anything, and the window turns over by itself. */
 #define PACED_LEAST_US 2000u
