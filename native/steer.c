@@ -199,6 +199,12 @@ static bool is_filled(const struct mp_window *w, uint64_t now_us)
   return w->half_us > 0 && now_us >= w->half_us + round_us(w);
 }
 
+static void end_startup(struct mp_window *w, uint64_t now_us)
+{
+  w->startup = false;
+  mp_trial_put_off(&w->trial, now_us);
+}
+
 /* Nothing is added while something may be a queue or jitter, and it is over when it is no jitter. Of 40
  * Mbit/s with 35 ms, jitter of 8 and 100 with 50 ms, jitter of 25 and 1 % loss CUBIC carries 81 Mbit/s from
  * the third to the 20th second where the first late packet ends it, and 92 so (the means of 12 starts; 44
@@ -215,14 +221,20 @@ static void start_up(struct mp_window *w, const struct mp_window_report *r, bool
   else if (w->half_us == 0)
     w->half_us = r->now_us;
   if (w->standing.newest_us <= w->target_us && w->half_us == 0) {
-    if (limited)
-      mp_window_set(w, w->bytes + r->acked_bytes);
+    const uint64_t more = w->bytes + r->acked_bytes, most = w->startup_most_bytes;
+    if (!limited)
+      return;
+    if (most == 0 || more < most) {
+      mp_window_set(w, more);
+      return;
+    }
+    mp_window_set(w, greater(w->bytes, most));
+    end_startup(w, r->now_us);
     return;
   }
   if (beyond_jitter_us(w) <= w->target_us && !is_filled(w, r->now_us))
     return;
-  w->startup = false;
-  mp_trial_put_off(&w->trial, r->now_us);
+  end_startup(w, r->now_us);
   w->cut.next_us = r->now_us + round_us(w);
   if (w->delivery.rate > 0)
     mp_window_set(w, lesser(w->bytes, carried(fast_rate(w, r->now_us), turn_us(w) + w->target_us)));

@@ -53,7 +53,8 @@ struct mp_window {
   uint64_t cap_bytes_per_s;  /* 0: none */
   uint32_t target_us;
 
-  bool startup; /* doubles each round trip */
+  bool startup; /* doubles each round trip, */
+  uint64_t startup_most_bytes; /* up to so much; 0: until a queue shows */
   uint64_t bytes; /* while reports are not late */
   uint64_t ebb_bytes; /* of narrow flows, while more than that is under way: see mp_window_narrow_bytes */
   struct mp_pacer pacer;
