@@ -16,8 +16,11 @@
  * on a path with jitter of 20 ms, and by 13 to 34 on recorded radio links. Until then the window's own growth
  * is in them: the mean begins with a path that does not vary, and counts each for a 32nd. */
 #define SPAN_US 200000u
+/* Of fewer than 20 packets in a span the grain is the greater part, and a window of a few makes the rate go
+ * up and down by itself: what was known before remains. */
+#define SPAN_LEAST_RATE (20u * 1500u * (US_PER_S / SPAN_US))
 #define SPANS 32
-#define STEADY (MP_REST_WHOLE / 10)
+#define STEADY (MP_REST_WHOLE / 8)
 #define UNSTEADY (MP_REST_WHOLE / 5)
 
 /* 8 Tbit/s; the totals are the peer's word. */
@@ -67,15 +70,20 @@ static void note_span(struct mp_delivery *d, uint64_t rate)
   d->span.bytes = d->span.passed_us = 0;
 }
 
+static void break_span(struct mp_delivery *d) { d->span.bytes = d->span.passed_us = d->span.rate = 0; }
+
 static void add_to_span(struct mp_delivery *d, uint64_t bytes, uint64_t passed_us)
 {
   d->span.bytes += bytes;
   d->span.passed_us += passed_us;
-  if (d->span.passed_us >= SPAN_US)
-    note_span(d, rate_of(d->span.bytes, d->span.passed_us));
+  if (d->span.passed_us < SPAN_US)
+    return;
+  const uint64_t rate = rate_of(d->span.bytes, d->span.passed_us);
+  if (rate < SPAN_LEAST_RATE)
+    break_span(d);
+  else
+    note_span(d, rate);
 }
-
-static void break_span(struct mp_delivery *d) { d->span.bytes = d->span.passed_us = d->span.rate = 0; }
 
 /* A difference of what should only grow. A report that another one has overtaken on its way shows one in the
  * time, and adds nothing; else the peer contradicts itself, and samples begin anew. */

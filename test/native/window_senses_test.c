@@ -171,6 +171,17 @@ static void a_rate_that_goes_up_and_down_is_unsteady(void)
   CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
 }
 
+static void a_few_packets_say_nothing_of_that(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 77;
+  deliver_in_turns(&delivery, 90000, 45000, S, &now_us, &total, 200);
+  CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
+  deliver_in_turns(&delivery, 2500000, 1000000, S, &now_us, &total, 100);
+  deliver(&delivery, 90000, S, &now_us, &total, 2000);
+  CHECK_EQ(mp_delivery_unsteady(&delivery), MP_REST_WHOLE);
+}
+
 static void a_sender_that_goes_up_and_down_makes_no_path_unsteady(void)
 {
   struct mp_delivery delivery = {0};
@@ -311,6 +322,7 @@ int main(void)
   RUN(a_late_receiver_makes_no_rate_the_best);
   RUN(what_brought_no_more_is_no_longer_best);
   RUN(a_rate_that_goes_up_and_down_is_unsteady);
+  RUN(a_few_packets_say_nothing_of_that);
   RUN(a_sender_that_goes_up_and_down_makes_no_path_unsteady);
   RUN(a_time_without_samples_is_no_sample);
   RUN(a_report_that_was_overtaken_is_no_sample);
