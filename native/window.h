@@ -31,7 +31,7 @@
 
 #define MP_WINDOW_PACKET_BYTES 1500u
 #define MP_WINDOW_INITIAL_BYTES (10u * MP_WINDOW_PACKET_BYTES) /* RFC 6928 */
-#define MP_WINDOW_LEAST_BYTES (4u * MP_WINDOW_PACKET_BYTES)
+#define MP_WINDOW_LEAST_BYTES (4u * MP_WINDOW_PACKET_BYTES) /* where the rate is steady */
 #define MP_WINDOW_MOST_BYTES (1ull << 28) /* 10 Gbit/s over 200 ms */
 
 /* What a receiver's report says about the path, in the sender's terms. */
@@ -156,6 +156,15 @@ void mp_window_resume(struct mp_window *window, uint64_t now_us);
  * section 2.1). */
 uint64_t mp_window_pto_us(const struct mp_window *window);
 
+/* Where the rate goes up and down, a window of a packet, as RFC 5681 section 3.1 begins with after a timeout:
+ * four stay for long where a link nearly stops, and reports tell of each one. */
+static inline uint64_t mp_window_least_bytes(const struct mp_window *window)
+{
+  const uint64_t steady = MP_REST_WHOLE - window->standing.rest.unsteady;
+  return MP_WINDOW_PACKET_BYTES +
+         (MP_WINDOW_LEAST_BYTES - MP_WINDOW_PACKET_BYTES) * steady / MP_REST_WHOLE;
+}
+
 static inline uint64_t mp_window_bytes(const struct mp_window *window)
 {
   return window->bytes + window->late.bytes;
@@ -231,6 +240,12 @@ static inline uint64_t mp_window_sent_us(const struct mp_window *window)
 static inline uint32_t mp_window_newest_us(const struct mp_window *window)
 {
   return window->standing.newest_us;
+}
+
+/* How far the path's own rate goes up and down, of MP_REST_WHOLE. */
+static inline uint32_t mp_window_unsteady(const struct mp_window *window)
+{
+  return window->standing.rest.unsteady;
 }
 
 /* Mean deviation of the delay while nothing of ours is on the path. */

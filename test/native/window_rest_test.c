@@ -64,6 +64,50 @@ static void where_the_rate_varies_the_queue_to_aim_at_is_the_least(void)
   window.standing.rest.unsteady = MP_REST_WHOLE;
   mp_window_limits(&window, 0, 0);
   CHECK_EQ(mp_window_target_us(&window), 10 * MS);
+  window.delivery.rate = MBIT; /* of which four packets take 48 ms */
+  mp_window_limits(&window, 0, 0);
+  CHECK_EQ(mp_window_target_us(&window), 10 * MS);
+  window.standing.rest.unsteady /= 2;
+  mp_window_limits(&window, 0, 0);
+  CHECK_EQ(mp_window_target_us(&window), 24 * MS);
+}
+
+static void where_the_rate_varies_a_packet_may_be_all_that_is_under_way(void)
+{
+  struct mp_window window;
+  mp_window_open(&window, START_US);
+  window.bytes = 0;
+  mp_window_limits(&window, 0, 0);
+  CHECK_EQ(mp_window_bytes(&window), 4 * PACKET);
+  window.standing.rest.unsteady = MP_REST_WHOLE;
+  window.bytes = 0;
+  mp_window_limits(&window, 0, 0);
+  CHECK_EQ(mp_window_bytes(&window), PACKET);
+}
+
+/* Of 20 Mbit/s, 70 ms of which are in the window: the path's own 40 and a target of 10 leave 50 kB of
+ * what 40 ms more would carry. */
+static uint64_t late_bytes(uint32_t unsteady)
+{
+  struct mp_window window;
+  mp_window_open(&window, START_US);
+  window.startup = false;
+  window.min_rtt_us = 40 * MS;
+  window.delivery.rate = 20 * MBIT;
+  window.standing.rest.unsteady = unsteady;
+  mp_window_limits(&window, 10 * MS, 0);
+  window.bytes = 175000;
+  const struct mp_window_report report = {
+      .now_us = START_US + S, .rtt_us = 40 * MS, .late_us = 40 * MS, .inflight_bytes = 175000};
+  mp_window_report(&window, &report);
+  return window.late.bytes;
+}
+
+static void where_the_rate_varies_a_late_report_adds_what_the_window_has_not(void)
+{
+  CHECK_EQ(late_bytes(0), 100000);
+  CHECK_EQ(late_bytes(MP_REST_WHOLE / 2), 75000);
+  CHECK_EQ(late_bytes(MP_REST_WHOLE), 50000);
 }
 
 static void an_accident_moves_it_little(void)
@@ -312,6 +356,8 @@ int main(void)
   RUN(a_stream_waits_for_the_late_ones);
   RUN(a_rate_that_varies_leaves_the_mean);
   RUN(where_the_rate_varies_the_queue_to_aim_at_is_the_least);
+  RUN(where_the_rate_varies_a_packet_may_be_all_that_is_under_way);
+  RUN(where_the_rate_varies_a_late_report_adds_what_the_window_has_not);
   RUN(an_accident_moves_it_little);
   RUN(a_stall_is_one_accident);
   RUN(wild_paths_are_believed_within_bounds);
