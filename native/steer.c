@@ -56,13 +56,18 @@ static void note_rtt(struct mp_window *w, uint32_t rtt_us, uint64_t now_us)
 }
 
 /* At most as much again as the window is without: a report that was stuck for long says little of the
- * next one. */
+ * next one. Where the rate goes up and down, no more than it carries until that report comes: what a window
+ * already has beyond that, since the rate has fallen, is as good. */
 static void note_lateness(struct mp_window *w, uint32_t late_us)
 {
   const uint64_t most = lesser(w->bytes, MP_WINDOW_MOST_BYTES - w->bytes);
   w->late.newest_us = late_us;
   w->late.mean_us = (uint32_t)((15ull * w->late.mean_us + late_us) / 16);
-  w->late.bytes = lesser(carried(w->delivery.rate, late_us), most);
+  const uint64_t all = lesser(carried(w->delivery.rate, late_us), most);
+  const uint64_t whole = carried(w->delivery.rate, turn_us(w) + w->target_us + late_us);
+  const uint64_t left = lesser(whole > w->bytes ? whole - w->bytes : 0, all);
+  const uint64_t unsteady = w->standing.rest.unsteady;
+  w->late.bytes = all - (all - left) * unsteady / MP_REST_WHOLE;
 }
 
 static uint64_t was_under_way(const struct mp_window_report *r)
