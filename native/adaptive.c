@@ -188,6 +188,10 @@ void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
  * to 2 s without (simulation; the kernel's CUBIC: 0.32 and 2.2). */
 #define AWAY_SHORT_US 30000000u
 #define AWAY_MOST_US 100000u
+/* Where rates go up and down by a quarter from one fifth of a second to the next, so much more goes in the
+ * one than in the other, and has to be there. Three pairs of recorded LTE links carry 5 % more of CUBIC so, and
+ * keep the next packet for 94 ms in the 95th percentile, 93 without (the means of 24 runs, simulation). */
+#define SWING_US 50000u
 /* How much may wait: half a second of what the paths carry, so that CoDel has its say before a burst is
  * lost at once, and of a fast bond a quarter of what the packets of all peers may take. Of 1000 and 500
  * Mbit/s with 0.5 % loss on the second CUBIC carries 70 to 89 % of the sum with 4 MiB and 92.5 % so,
@@ -249,13 +253,15 @@ void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   uint32_t turn_us = 0, narrow_us = 0, narrow_opens_us = 0;
-  uint64_t rate = 0;
+  uint64_t rate = 0, unsteady = 0;
   adaptive->untuned = false;
   for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
     const struct mp_window *window = &adaptive->lanes[__builtin_ctz(left)].window;
     turn_us = at_least(mp_window_srtt_us(window), turn_us);
     rate += mp_window_rate(window);
+    unsteady += mp_window_rate(window) * mp_window_unsteady(window) / MP_REST_WHOLE;
   }
+  const uint32_t swing_us = rate > 0 ? (uint32_t)(SWING_US * unsteady / rate) : 0;
   mp_queue_rate(adaptive->queue, rate);
   mp_queue_limit(adaptive->queue, waiting_bytes(rate));
   const uint8_t quickest = mp_choice_quickest(peer);
@@ -271,7 +277,7 @@ void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
                 (struct mp_queue_law){
                     at_least(at_least(turn_us / STANDING_SHARE, STANDING_LEAST_US),
                              (uint32_t)mp_choice_opens_us(tunnel, peer, mp_choice_wide(peer))) +
-                        away_us(tunnel, peer),
+                        away_us(tunnel, peer) + swing_us,
                     at_least(turn_us * STANDING_TURNS, STANDING_INTERVAL_LEAST_US) +
                         waits_us(adaptive->queue, rate)});
   mp_queue_tune(adaptive->queue, MP_QUEUE_NARROW,

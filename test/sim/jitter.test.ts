@@ -122,3 +122,20 @@ describe('long round trips', () => {
     expect(goodput / MBIT).toBeGreaterThan(5)
   })
 })
+
+describe('a link whose rate goes up and down', () => {
+  it('finds enough waiting when it goes up', async () => {
+    const MBITS = [4, 20, 9, 26, 6, 14, 30, 8, 18, 5]
+    const happenings = Array.from({ length: 200 }, (_, step) => ({
+      atS: 1 + step * 0.15,
+      link: 'l0',
+      what: `set rate=${MBITS[(step * 3) % MBITS.length]}`,
+    }))
+    const link = { ...links('rate=14,delay=20,queue=1s'), happenings }
+    let sum = 0
+    for (const knownUs of STARTS_US.slice(2)) {
+      sum += (await run(link, { fromSeconds: 12, knownUs })).goodput
+    }
+    expect(sum / 3 / MBIT).toBeGreaterThan(6.45)
+  })
+})
