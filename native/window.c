@@ -12,11 +12,11 @@
  * Mbit/s with 20 ms and jitter of 20 CUBIC gets 82 % of the sum with a target of one mean deviation,
  * 92 with one and a half and 94 with two (the medians of six seeds). */
 #define TARGET_SPREADS 2u
-/* Where the rate itself goes up and down, a queue that fits it is twice as long in the next fade, four packets
- * are all that goes there for a while, and what delays at rest is the grain of the rate: none of them adds to
- * the least target. Three pairs of recorded LTE links keep the next packet for 114 ms in the 95th percentile so
- * and with the least windows that go with it, and for 146 without, for 6 % of what CUBIC carries; with BBR for
- * 114 and 160, for 6 % (the means of 24 runs, simulation). */
+/* Where the rate itself goes up and down, a queue that fits it is twice as long in the next fade, four
+ * packets are all that goes there for a while, and what delays at rest is the grain of the rate: none of
+ * them adds to the least target. Three pairs of recorded LTE links keep the next packet for 114 ms in the
+ * 95th percentile so and with the least windows that go with it, and for 146 without, for 6 % of what CUBIC
+ * carries; with BBR for 114 and 160, for 6 % (the means of 24 runs, simulation). */
 
 /* Under 2 ms a timer is too coarse to space anything, and the window turns over by itself. */
 #define PACED_LEAST_US 2000u

@@ -129,7 +129,7 @@ describe('a link whose rate goes up and down', () => {
     const happenings = Array.from({ length: 200 }, (_, step) => ({
       atS: 1 + step * 0.15,
       link: 'l0',
-      what: `set rate=${MBITS[(step * 3) % MBITS.length]}`,
+      what: `set rate=${MBITS[(step * 3) % MBITS.length]}` as const,
     }))
     const link = { ...links('rate=14,delay=20,queue=1s'), happenings }
     let sum = 0
