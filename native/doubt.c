@@ -315,6 +315,11 @@ static uint64_t overdue(const struct mp_tunnel *tunnel, const struct mp_peer *pe
   return due_us > quiet_us ? due_us : quiet_us;
 }
 
+static bool has_others(const struct mp_peer *peer, uint8_t id)
+{
+  return peer->usable & (uint16_t)~mp_path_bit(id);
+}
+
 static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[id];
@@ -344,16 +349,20 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
     since_us = lane->doubted_us;
   const uint64_t pto_us = mp_doubt_pto_us(peer, id);
   const uint64_t due_us = since_us + (pto_us << lane->doubts);
-  const uint64_t overdue_us = overdue(tunnel, peer, lane, pto_us);
-  const uint64_t stop_us = overdue_us < stalled_us + pto_us ? overdue_us : stalled_us + pto_us;
-  if (tunnel->now_us < stop_us)
-    return stop_us;
-  if (can_spare(tunnel, peer, id, stop_us - USUAL_LATE_US)) {
-    suspect(tunnel, peer, id, stalled_us);
-    return tunnel->now_us + ASK_US;
+  if (has_others(peer, id)) {
+    const uint64_t overdue_us = overdue(tunnel, peer, lane, pto_us);
+    const uint64_t stop_us = overdue_us < stalled_us + pto_us ? overdue_us : stalled_us + pto_us;
+    if (tunnel->now_us < stop_us)
+      return stop_us;
+    if (can_spare(tunnel, peer, id, stop_us - USUAL_LATE_US)) {
+      suspect(tunnel, peer, id, stalled_us);
+      return tunnel->now_us + ASK_US;
+    }
+    if (tunnel->now_us < due_us)
+      return due_us < tunnel->now_us + LATE_US ? due_us : tunnel->now_us + LATE_US;
   }
   if (tunnel->now_us < due_us)
-    return due_us < tunnel->now_us + LATE_US ? due_us : tunnel->now_us + LATE_US;
+    return due_us;
   probe_tail(tunnel, peer, id);
   return tunnel->now_us + ASK_US;
 }
