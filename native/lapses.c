@@ -7,14 +7,25 @@ void mp_lapses_open(struct mp_lapses *lapses)
   lapses->after[MP_LAPSES_MEMBERS] = lapses->before[MP_LAPSES_MEMBERS] = MP_LAPSES_MEMBERS;
 }
 
+static void put_behind(struct mp_lapses *lapses, uint16_t member, uint16_t other, uint64_t at_us)
+{
+  const uint16_t next = lapses->after[other];
+  lapses->at_us[member] = at_us;
+  lapses->before[member] = other;
+  lapses->after[member] = next;
+  lapses->after[other] = lapses->before[next] = member;
+}
+
 void mp_lapses_begin(struct mp_lapses *lapses, uint16_t member, uint64_t at_us)
 {
   mp_lapses_remove(lapses, member);
-  const uint16_t last = lapses->before[MP_LAPSES_MEMBERS];
-  lapses->at_us[member] = at_us;
-  lapses->before[member] = last;
-  lapses->after[member] = MP_LAPSES_MEMBERS;
-  lapses->after[last] = lapses->before[MP_LAPSES_MEMBERS] = member;
+  put_behind(lapses, member, lapses->before[MP_LAPSES_MEMBERS], at_us);
+}
+
+void mp_lapses_hasten(struct mp_lapses *lapses, uint16_t member, uint64_t at_us)
+{
+  mp_lapses_remove(lapses, member);
+  put_behind(lapses, member, MP_LAPSES_MEMBERS, at_us);
 }
 
 void mp_lapses_remove(struct mp_lapses *lapses, uint16_t member)

@@ -25,6 +25,9 @@ void mp_lapses_open(struct mp_lapses *lapses);
 /* This one, then: no sooner than any other. */
 void mp_lapses_begin(struct mp_lapses *lapses, uint16_t member, uint64_t at_us);
 
+/* This one already then: no later than any other. */
+void mp_lapses_hasten(struct mp_lapses *lapses, uint16_t member, uint64_t at_us);
+
 void mp_lapses_remove(struct mp_lapses *lapses, uint16_t member);
 
 /* Takes out the one whose time came first, if it has come. */

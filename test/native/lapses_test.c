@@ -31,6 +31,25 @@ static void who_begins_anew_is_the_last(void)
   CHECK_EQ_INT(mp_lapses_next_us(&lapses), UINT64_MAX);
 }
 
+static void who_is_hastened_is_the_first(void)
+{
+  uint16_t member = 0;
+  mp_lapses_open(&lapses);
+  mp_lapses_begin(&lapses, 7, 500);
+  mp_lapses_begin(&lapses, 4, 600);
+  mp_lapses_hasten(&lapses, 4, 200);
+  mp_lapses_hasten(&lapses, 9, 100);
+  for (unsigned i = 0; i < 3; i++) {
+    static const uint16_t members[] = {9, 4, 7};
+    static const uint64_t times_us[] = {100, 200, 500};
+    CHECK_EQ_INT(mp_lapses_next_us(&lapses), times_us[i]);
+    CHECK(!mp_lapses_take(&lapses, times_us[i] - 1, &member));
+    CHECK(mp_lapses_take(&lapses, times_us[i], &member));
+    CHECK_EQ_INT(member, members[i]);
+  }
+  CHECK_EQ_INT(mp_lapses_next_us(&lapses), UINT64_MAX);
+}
+
 static uint64_t naive_next_us(const uint64_t *at_us)
 {
   uint64_t next_us = UINT64_MAX;
@@ -57,7 +76,11 @@ static void it_agrees_with_a_search(void)
       CHECK_EQ_INT(at_us[due], naive_next_us(at_us));
       at_us[due] = UINT64_MAX;
     }
-    if (random_below(5) > 0) {
+    const unsigned what = (unsigned)random_below(10);
+    if (what == 0) {
+      mp_lapses_hasten(&lapses, member, now_us);
+      at_us[member] = now_us;
+    } else if (what < 8) {
       mp_lapses_begin(&lapses, member, now_us + WAIT_US);
       at_us[member] = now_us + WAIT_US;
     } else {
@@ -73,6 +96,7 @@ int main(void)
 {
   RUN(nobody_waits_in_an_empty_one);
   RUN(who_begins_anew_is_the_last);
+  RUN(who_is_hastened_is_the_first);
   RUN(it_agrees_with_a_search);
   return test_end();
 }
