@@ -18,7 +18,7 @@ enum {
   ACK_BYTES = 52, /* with time stamps */
   TURN_US = SEGMENTS * PAYLOAD_BYTES * 8, /* of one download, at 1 Mbit/s */
   STEP_US = TURN_US / DOWNLOADS,          /* from one burst to the next; also what a datagram takes */
-  TURNS = 10,
+  TURNS = 12, /* what is done every second, third or fourth turn has its share in each run */
   WARM_UP = 5,
   KNOWN_US = 4000000, /* the only path is probed more rarely from then on */
 };
