@@ -188,26 +188,28 @@ static inline void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *pee
 {
   const int64_t delay_us = (int64_t)(tunnel->now_us - sent_us);
   peer->reporting.datagrams++;
-  if (!mp_feedback_heard_next(&peer->reporting.notes[id], epoch->local_index, &epoch->replay[id],
-                              path_seq, advanced, delay_us, tunnel->now_us))
+  if (mp_feedback_heard_next(&peer->reporting.notes[id], epoch->local_index, &epoch->replay[id], path_seq,
+                             advanced, delay_us, tunnel->now_us, asks))
+    peer->reporting.pending |= (uint16_t)(peer->reporting.notes[id].pending << id);
+  else
     mp_report_heard_else(tunnel, peer, id, epoch, path_seq, advanced, delay_us, asks);
 }
-
-/* Whether a report may wait for more to tell. */
-bool mp_report_can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
 
 /* Sends feedback when it is due. */
 void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* The same, of what has just arrived. A report that says little is left to a tick that is due at once: the
- * packets are written before it, and their answers read, which take it along. */
+/* The same, of what has just arrived. A report that nothing hurries is left to a tick that is due at once:
+ * the packets are written before it, and their answers read, which take it along. */
 void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
 /* Sends what there is to tell. */
 void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* Whether it goes with data that goes to the peer now: a report that would come soon comes along. */
-bool mp_report_rides(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
+/* Where it goes in data that goes to the peer now: a report that would come soon comes along. One that
+ * nothing hurries is the last, shorter segment of the run (udp(7), UDP_SEGMENT), where before them it would
+ * be a message of its own. */
+enum mp_report_seat { MP_REPORT_STAYS, MP_REPORT_FIRST, MP_REPORT_LAST };
+enum mp_report_seat mp_report_seat(const struct mp_tunnel *tunnel, const struct mp_peer *peer);
 
 /* The longest time between reports while data flows: both ends compute it from the same round trips. */
 uint32_t mp_report_interval_us(const struct mp_peer *peer);
@@ -314,6 +316,13 @@ static inline bool mp_acks_concerns(const struct mp_tunnel *tunnel, const struct
 
 /* Whether it does: then it was taken. */
 bool mp_acks_hold(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_packet *packet);
+
+/* Whether one does, or did: mostly not. */
+static inline bool mp_acks_wait(const struct mp_adaptive *adaptive)
+{
+  return adaptive->luck.first || adaptive->gather.oldest || adaptive->acks.thinned ||
+         mp_ackfilter_due(&adaptive->acks) < UINT64_MAX;
+}
 
 /* Delivers what has waited long enough; or all that waits. */
 void mp_acks_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);

@@ -30,18 +30,18 @@ void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
                        const struct mp_replay *replay, uint64_t path_seq, uint64_t advanced,
                        int64_t delay_us, uint64_t now_us, bool asks);
 
-/* The same where it is the next one and there is something to report already, as nearly always. False,
- * and nothing noted, where not. */
+/* The same where it is the next one, as nearly always. False, and nothing noted, where not. */
 static inline bool mp_feedback_heard_next(struct mp_feedback_note *note, uint16_t receiver,
                                           const struct mp_replay *replay, uint64_t path_seq,
-                                          uint64_t advanced, int64_t delay_us, uint64_t now_us)
+                                          uint64_t advanced, int64_t delay_us, uint64_t now_us, bool asks)
 {
-  if (advanced != 1 || !note->pending || note->receiver != receiver || note->replay != replay)
+  if (advanced != 1 || note->receiver != receiver || note->replay != replay)
     return false;
-  if (delay_us < note->delay_us)
+  if (!note->pending || delay_us < note->delay_us)
     note->delay_us = delay_us;
   note->newest = path_seq;
   note->newest_at_us = now_us;
+  note->pending |= asks;
   return true;
 }
 

@@ -322,7 +322,8 @@ static void after_order(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_wake_by(tunnel, peer, mp_reorder_deadline(peer->reorder));
   if (!peer->adaptive)
     return;
-  mp_acks_settle(tunnel, peer);
+  if (mp_acks_wait(peer->adaptive))
+    mp_acks_settle(tunnel, peer);
   if (peer->adaptive->wanted || tunnel->now_us >= peer->adaptive->pump_us)
     mp_pump(tunnel, peer);
   else

@@ -141,16 +141,14 @@ drop_no_path:
   return NULL;
 }
 
-/* After packets for a peer with a queue. A report that may wait is the last, shorter segment of their run
- * (udp(7), UDP_SEGMENT), where before them it would be a message of its own. */
+/* After packets for a peer with a queue. */
 static void end_run(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  const bool rides = mp_report_rides(tunnel, peer);
-  const bool is_last = rides && mp_report_can_wait(tunnel, peer);
-  if (rides && !is_last)
+  const enum mp_report_seat seat = mp_report_seat(tunnel, peer);
+  if (seat == MP_REPORT_FIRST)
     mp_report_now(tunnel, peer);
   mp_pump(tunnel, peer);
-  if (is_last)
+  if (seat == MP_REPORT_LAST)
     mp_report_now(tunnel, peer);
 }
 

@@ -6,12 +6,13 @@
 #define INTERVAL_LEAST_US 5000u
 #define INTERVAL_MOST_US 20000u
 /* Where the peer is heard on one path alone, no other can take over: a report that says little, of fewer
- * octets than the least window lets go, waits so long for more, or RIDES_US for data to go with, which is
- * above what passes between two bursts of a TCP stream of 1 Mbit/s that the kernel paces. Of 500 packets of
- * 200 octets a second reports take 9.7 % without and 1.4 so; of a hundred clients that download 1 Mbit/s
- * each, every packet brings the server one without, every second with 20 and 40 ms, and every third so. */
-#define PATIENT_US 60000u
-#define RIDES_US 30000u
+ * octets than the least window lets go, waits so long for more, a fifth less than a peer counts on
+ * (PROTOCOL.md, 13), or RIDES_US for data to go with. Between the two is more than passes between two bursts
+ * of a TCP stream of 1 Mbit/s that the kernel paces. Of 500 packets of 200 octets a second reports take 9.7 %
+ * without and 1.4 so; of a hundred clients that download 1 Mbit/s each every packet brings one without, every
+ * second with 60 and 30 ms, and every third so (bench/micro). */
+#define PATIENT_US 80000u
+#define RIDES_US 50000u
 #define LITTLE_BYTES MP_WINDOW_LEAST_BYTES
 /* Datagrams that are shorter on average are acknowledgements, of TCP with all its options too. */
 #define DATA_OCTETS 160u
@@ -285,7 +286,10 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   reporting->pending = untold;
   reporting->urgent = false;
   reporting->datagrams = 0;
-  mp_lapses_begin(&tunnel->reports, peer->id, tunnel->now_us + PATIENT_US);
+  if (has_choice(peer)) /* each has a time of its own then */
+    mp_lapses_remove(&tunnel->reports, peer->id);
+  else
+    mp_lapses_begin(&tunnel->reports, peer->id, tunnel->now_us + PATIENT_US);
 }
 
 /* Little has come since the last report, and nothing is missing. */
@@ -296,65 +300,60 @@ static bool says_little(const struct mp_tunnel *tunnel, const struct mp_peer *pe
          (reporting->gap_us == 0 || tunnel->now_us - reporting->gap_us >= LOSSY_US);
 }
 
-/* None but this path could do better. */
-bool mp_report_can_wait(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
-{
-  return !has_choice(peer) && says_little(tunnel, peer);
-}
+/* When there is something to tell, and where: with data, and alone. */
+struct due {
+  uint64_t with_us, alone_us;
+  bool stands_back; /* none but this path could do better, and nothing hurries */
+};
 
-/* Whether there is something to tell, and when: with data, and alone. */
-static bool has_reason(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
-                       uint64_t *with_us, uint64_t *alone_us)
+static bool is_due(const struct mp_tunnel *tunnel, const struct mp_peer *peer, struct due *due)
 {
   const struct mp_reporting *reporting = &peer->reporting;
+  uint32_t with_us, alone_us;
   if (!reporting->pending || !peer->sending)
     return false;
-  *with_us = *alone_us = reporting->reported_us;
+  due->stands_back = false;
   if (reporting->urgent) {
-    *with_us += URGENT_US;
-    *alone_us += URGENT_US;
+    with_us = alone_us = URGENT_US;
   } else if (is_many(reporting)) {
-    *with_us += MANY_US;
-    *alone_us += MANY_US + RIDE_US;
-  } else if (mp_report_can_wait(tunnel, peer)) {
-    *with_us += RIDES_US;
-    *alone_us += PATIENT_US;
+    with_us = MANY_US;
+    alone_us = MANY_US + RIDE_US;
   } else {
-    *with_us += own_interval_us(peer);
-    *alone_us += own_interval_us(peer);
+    due->stands_back = !has_choice(peer);
+    const bool waits = due->stands_back && says_little(tunnel, peer);
+    with_us = waits ? RIDES_US : own_interval_us(peer);
+    alone_us = waits ? PATIENT_US : with_us;
   }
+  due->with_us = reporting->reported_us + with_us;
+  due->alone_us = reporting->reported_us + alone_us;
   return true;
 }
 
-void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
+static void settle(struct mp_tunnel *tunnel, struct mp_peer *peer, bool may_stand_back)
 {
-  uint64_t with_us, alone_us;
-  if (!has_reason(tunnel, peer, &with_us, &alone_us))
-    return;
-  if (alone_us <= tunnel->now_us) {
-    send_report(tunnel, peer);
-    if (!has_reason(tunnel, peer, &with_us, &alone_us))
+  struct due due;
+  while (is_due(tunnel, peer, &due)) {
+    if (due.alone_us > tunnel->now_us) {
+      /* When it is as patient as may be, nobody needs to look but where no other went with data before. */
+      if (due.alone_us < tunnel->reports.at_us[peer->id])
+        mp_wake_about(tunnel, peer, due.alone_us);
       return;
+    }
+    if (may_stand_back && due.stands_back) {
+      mp_lapses_hasten(&tunnel->reports, peer->id, tunnel->now_us);
+      return;
+    }
+    send_report(tunnel, peer);
   }
-  /* When it is as patient as may be, nobody needs to look but where no other went with data before. */
-  if (alone_us < tunnel->reports.at_us[peer->id])
-    mp_wake_about(tunnel, peer, alone_us);
 }
+
+void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer) { settle(tunnel, peer, false); }
 
 /* A ping and its answer take three sends so and four without: the report of the ping went ahead of it and of
  * the answer. Of pings 100 ms apart the answers come 13 to 38 us sooner (of 160 to 250, medians). Where there
  * is a choice a report never stands back: with reports of up to 6000 octets that do, BBR gets 51 instead of
  * 81 Mbit/s of 50 twice with a jitter of 20 ms (medians of 12 runs). */
-void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer)
-{
-  const bool hurries = peer->reporting.urgent || is_many(&peer->reporting);
-  uint64_t with_us, alone_us;
-  if (!hurries && has_reason(tunnel, peer, &with_us, &alone_us) && alone_us <= tunnel->now_us &&
-      mp_report_can_wait(tunnel, peer))
-    mp_wake_by(tunnel, peer, tunnel->now_us);
-  else
-    mp_report_settle(tunnel, peer);
-}
+void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer) { settle(tunnel, peer, true); }
 
 /* Of a path that is gone, what has come on it. Of 20 Mbit/s with 10 ms and 20 with 25, the second pulled out
  * under CUBIC, what its receiver waits for comes 32 ms later so and 35 without: what had come goes again
@@ -365,10 +364,12 @@ void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer)
     send_report(tunnel, peer);
 }
 
-bool mp_report_rides(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
+enum mp_report_seat mp_report_seat(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
-  uint64_t with_us, alone_us;
-  return has_reason(tunnel, peer, &with_us, &alone_us) && with_us <= tunnel->now_us;
+  struct due due;
+  if (!is_due(tunnel, peer, &due) || due.with_us > tunnel->now_us)
+    return MP_REPORT_STAYS;
+  return due.stands_back ? MP_REPORT_LAST : MP_REPORT_FIRST;
 }
 
 uint32_t mp_report_pto_us(const struct mp_path *path)

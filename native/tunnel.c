@@ -201,8 +201,7 @@ void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint6
   mp_enter(tunnel, outbox, now_us);
   uint16_t id;
   while (mp_lapses_take(&tunnel->reports, tunnel->now_us, &id))
-    if (tunnel->peers[id]->reporting.pending)
-      mp_wake_by(tunnel, tunnel->peers[id], tunnel->now_us);
+    mp_report_settle(tunnel, tunnel->peers[id]);
   /* One may want to be looked at again at once: that is for the next time. */
   for (uint16_t left = tunnel->peer_count;
        left > 0 && mp_deadlines_take(&tunnel->deadlines, tunnel->now_us, &id); left--) {

@@ -6,6 +6,7 @@
 enum {
   SPACING_US = 2000,
   SECOND_US = 1000000,
+  PAUSE_US = 200000, /* longer than what was sent before it waits to be told of, and as long again */
   /* A packet of the fixture as a datagram, and a report of one path. */
   DATAGRAM_BYTES = 100 + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES,
   REPORT_BYTES =
@@ -139,7 +140,7 @@ static void the_first_after_a_pause_is_reported_at_once(void)
 {
   open_pair(1);
   send_for(SECOND_US);
-  run_until(&pair, pair.now_us + SECOND_US / 10);
+  run_until(&pair, pair.now_us + PAUSE_US);
   const uint64_t before = reported_bytes();
   client_sends(&pair, number++);
   run_until(&pair, pair.now_us + pair.client.delay_us[0]);
@@ -151,9 +152,9 @@ static void a_report_goes_with_data(void)
 {
   open_pair(1);
   run_until(&pair, pair.now_us + SECOND_US);
-  for (unsigned i = 0; i < 2; i++) {
+  for (unsigned i = 0; i < 3; i++) {
     client_sends(&pair, number++);
-    run_until(&pair, pair.now_us + 22000); /* the second one still waits then */
+    run_until(&pair, pair.now_us + 22000); /* the last two still wait then */
   }
   const uint64_t before = reported_bytes();
   server_sends(&pair, number++);
@@ -161,24 +162,61 @@ static void a_report_goes_with_data(void)
   pair_close(&pair);
 }
 
-static void the_answer_takes_the_report_along(void)
+/* What has been sent arrives, and no timer runs before the answer. */
+static void arrives_and_is_answered(void)
 {
-  open_pair(1);
-  send_for(SECOND_US);
-  run_until(&pair, pair.now_us + SECOND_US / 10);
   const uint64_t before = reported_bytes();
-  const uint32_t delivered = pair.server.delivered_count;
-  client_sends(&pair, number++);
   pair.now_us += pair.client.delay_us[0];
   fixture_arrive(&pair.client, pair.now_us);
-  CHECK_EQ(pair.server.delivered_count, delivered + 1);
   CHECK_EQ(reported_bytes(), before);
   CHECK(mp_tunnel_next_tick(pair.server.tunnel) <= pair.now_us);
   server_sends(&pair, number++);
   const uint64_t with_answer = reported_bytes();
-  CHECK(with_answer > before);
+  CHECK_EQ(with_answer - before, REPORT_BYTES);
   run_until(&pair, pair.now_us);
   CHECK_EQ(reported_bytes(), with_answer);
+}
+
+static void the_answer_takes_the_report_along(void)
+{
+  open_pair(1);
+  send_for(SECOND_US);
+  run_until(&pair, pair.now_us + PAUSE_US);
+  const uint32_t delivered = pair.server.delivered_count;
+  client_sends(&pair, number++);
+  arrives_and_is_answered();
+  CHECK_EQ(pair.server.delivered_count, delivered + 1);
+  pair_close(&pair);
+}
+
+static void it_takes_one_along_that_says_much(void)
+{
+  uint8_t packet[1400] = {0};
+  open_pair(1);
+  run_until(&pair, pair.now_us + SECOND_US);
+  client_sends(&pair, number++);
+  run_until(&pair, pair.now_us + 2 * pair.client.delay_us[0]);
+  for (unsigned i = 0; i < 5; i++) {
+    fixture_packet(packet, 2, 1, number++);
+    packet[2] = sizeof packet >> 8;
+    packet[3] = sizeof packet & 0xff;
+    client_sends_packet(&pair, packet, sizeof packet);
+  }
+  arrives_and_is_answered();
+  pair_close(&pair);
+}
+
+static void without_an_answer_it_goes_alone(void)
+{
+  open_pair(1);
+  run_until(&pair, pair.now_us + SECOND_US);
+  const uint64_t before = reported_bytes();
+  client_sends(&pair, number++);
+  pair.now_us += pair.client.delay_us[0];
+  fixture_arrive(&pair.client, pair.now_us);
+  CHECK_EQ(reported_bytes(), before);
+  run_until(&pair, pair.now_us);
+  CHECK_EQ(reported_bytes() - before, REPORT_BYTES);
   pair_close(&pair);
 }
 
@@ -223,6 +261,8 @@ int main(void)
   RUN(the_first_after_a_pause_is_reported_at_once);
   RUN(a_report_goes_with_data);
   RUN(the_answer_takes_the_report_along);
+  RUN(it_takes_one_along_that_says_much);
+  RUN(without_an_answer_it_goes_alone);
   RUN(where_there_is_a_choice_the_report_goes_ahead_of_the_answer);
   RUN(the_first_loss_is_waited_for);
   return test_end();

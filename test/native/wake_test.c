@@ -8,7 +8,7 @@ enum {
   SECOND_US = 1000000,
   TURN_US = 20000,
   /* The round trip, what a report may wait, and at least what else may be late. */
-  DOUBTED_US = 20000 + 60000 + 10000,
+  DOUBTED_US = 20000 + 80000 + 10000,
   KNOWN_SECONDS = 5, /* the only path is probed more rarely from then on */
 };
 
