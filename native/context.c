@@ -4,11 +4,12 @@
 
 #include "contract.h"
 
-/* One that this side proposed. */
+/* One that this side proposed, or will when enough packets fit. */
 struct proposal {
-  struct mp_context context;
+  struct mp_context context; /* until it is proposed, with the generation of the one before */
+  uint8_t fitted;            /* packets, up to the one that proposes */
   bool is_kept;
-  uint64_t proposed_us; /* last */
+  uint64_t proposed_us; /* last; 0: never */
   uint64_t fitted_us;   /* when a packet last did */
 };
 
@@ -48,7 +49,7 @@ uint8_t mp_context_choose(struct mp_contexts *contexts, uint16_t bucket, const u
   if (!fits(&proposal->context, &profile, model)) {
     if (exists(&proposal->context) && now_us - proposal->fitted_us < MP_CONTEXT_REST_US)
       return MP_MSG_DATA;
-    const uint8_t generation = (uint8_t)(proposal->context.generation + 1);
+    const uint8_t generation = proposal->context.generation;
     *proposal = (struct proposal){.context = {.profile = profile, .generation = generation}};
     memcpy(proposal->context.model, model, sizeof model);
   }
@@ -56,8 +57,13 @@ uint8_t mp_context_choose(struct mp_contexts *contexts, uint16_t bucket, const u
   *context = &proposal->context;
   if (proposal->is_kept)
     return MP_MSG_COMPRESSED;
-  if (proposal->proposed_us > 0 && now_us - proposal->proposed_us < MP_CONTEXT_PROPOSE_US)
+  if (proposal->fitted < MP_CONTEXT_WORTH_PACKETS)
+    proposal->fitted++;
+  if (proposal->fitted < MP_CONTEXT_WORTH_PACKETS ||
+      (proposal->proposed_us > 0 && now_us - proposal->proposed_us < MP_CONTEXT_PROPOSE_US))
     return MP_MSG_DATA;
+  if (proposal->proposed_us == 0)
+    proposal->context.generation++;
   proposal->proposed_us = now_us;
   return MP_MSG_CONTEXT;
 }
@@ -65,7 +71,7 @@ uint8_t mp_context_choose(struct mp_contexts *contexts, uint16_t bucket, const u
 void mp_context_kept(struct mp_contexts *contexts, uint16_t bucket, uint8_t generation)
 {
   struct proposal *proposal = mp_sparse_find(&contexts->sending, bucket, sizeof *proposal);
-  if (proposal && exists(&proposal->context) && proposal->context.generation == generation)
+  if (proposal && proposal->proposed_us > 0 && proposal->context.generation == generation)
     proposal->is_kept = true;
 }
 

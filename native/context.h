@@ -1,11 +1,12 @@
 /* The contexts of header compression: for each flow bucket a header that the other side has surely got, so
  * that the next packets of the flow can go without what it says.
  *
- * A context is proposed by a packet that goes whole, and used from when the other side has answered that it
- * keeps it. Each has a generation (RFC 2507 section 3.2): a packet names the one that it goes by, and what
- * comes too late for it is dropped and never misread. A bucket gets another context when none of its packets
- * went by the old one for MP_CONTEXT_REST_US: what was under way has come by then. So a generation comes
- * back after 2560 s, and no datagram lives longer than the keys that open it, MP_TIMER_REJECT_AFTER_US.
+ * A context is proposed by a packet that goes whole, the MP_CONTEXT_WORTH_PACKETS-th that it fits, and used
+ * from when the other side has answered that it keeps it. Each has a generation (RFC 2507 section 3.2): a
+ * packet names the one that it goes by, and what comes too late for it is dropped and never misread. A bucket
+ * gets another context when none of its packets went by the old one for MP_CONTEXT_REST_US: what was under
+ * way has come by then. So a generation comes back after 2560 s, and no datagram lives longer than the keys
+ * that open it, MP_TIMER_REJECT_AFTER_US.
  *
  * A leaf. Contexts belong to the session: both ends erase them with it. */
 #ifndef MP_CONTEXT_H
@@ -18,6 +19,9 @@
 #include "sparse.h"
 
 #define MP_CONTEXT_REST_US 10000000u
+/* An answer is longer than what compression saves of two packets; and many a flow has no more, such as that
+ * of a resolver which asks for both addresses of a name. */
+#define MP_CONTEXT_WORTH_PACKETS 3u
 /* A proposal without an answer is made again: it or its answer was lost, or the round trip is longer. */
 #define MP_CONTEXT_PROPOSE_US 100000u
 

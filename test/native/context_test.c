@@ -39,11 +39,20 @@ static uint8_t choose(uint8_t flow, uint8_t tos, const struct mp_context **conte
   return mp_context_choose(&near, BUCKET, packet, BYTES, false, now_us, context);
 }
 
-/* The next packet proposes a context, and the other side keeps it. */
+/* So many go that the next one is worth a context. */
+static void meet(uint8_t flow)
+{
+  const struct mp_context *context = NULL;
+  for (unsigned i = 1; i < MP_CONTEXT_WORTH_PACKETS; i++)
+    CHECK_EQ(choose(flow, 0, &context), MP_MSG_DATA);
+}
+
+/* That one proposes it, and the other side keeps it. */
 static uint8_t agree(uint8_t flow)
 {
   const struct mp_context *context = NULL;
   uint8_t packet[BYTES];
+  meet(flow);
   write_packet(packet, flow, 0);
   CHECK_EQ(choose(flow, 0, &context), MP_MSG_CONTEXT);
   const uint8_t generation = context ? context->generation : 0;
@@ -56,6 +65,7 @@ static void nothing_goes_by_a_context_that_is_not_kept(void)
 {
   const struct mp_context *context = NULL;
   begin();
+  meet(1);
   CHECK_EQ(choose(1, 0, &context), MP_MSG_CONTEXT);
   const uint8_t generation = context->generation;
   now_us += MP_CONTEXT_PROPOSE_US - 1;
@@ -69,6 +79,22 @@ static void nothing_goes_by_a_context_that_is_not_kept(void)
   mp_context_kept(&near, BUCKET, generation);
   CHECK_EQ(choose(1, 0, &context), MP_MSG_COMPRESSED);
   CHECK_EQ(context->generation, generation);
+}
+
+/* Nor do they use generations up: of what the other side keeps the next one is later, and no other. */
+static void flows_of_a_few_packets_propose_nothing(void)
+{
+  begin();
+  const uint8_t first = agree(1);
+  for (unsigned i = 0; i < 300; i++) {
+    now_us += MP_CONTEXT_REST_US;
+    meet(2);
+    mp_context_kept(&near, BUCKET, first); /* an answer that comes late is to no proposal of these */
+    now_us += MP_CONTEXT_REST_US;
+    meet(3);
+  }
+  now_us += MP_CONTEXT_REST_US;
+  CHECK_EQ(agree(4), (uint8_t)(first + 1));
 }
 
 static void what_does_not_fit_goes_whole(void)
@@ -136,6 +162,7 @@ static void a_header_that_does_not_compress_is_no_context(void)
   CHECK(!mp_context_keep(&far, BUCKET, 1, packet, BYTES, false));
   CHECK(mp_context_find(&far, BUCKET, 1) == NULL);
   mp_context_kept(&near, BUCKET, 0); /* of a proposal that never was */
+  meet(1);
   CHECK_EQ(choose(1, 0, &context), MP_MSG_CONTEXT);
 }
 
@@ -148,12 +175,14 @@ static void a_session_ends_with_its_contexts(void)
   mp_contexts_erase(&far);
   CHECK(mp_context_find(&far, BUCKET, generation) == NULL);
   CHECK(mp_context_find(&far, BUCKET, 0) == NULL);
+  meet(1);
   CHECK_EQ(choose(1, 0, &context), MP_MSG_CONTEXT);
 }
 
 int main(void)
 {
   RUN(nothing_goes_by_a_context_that_is_not_kept);
+  RUN(flows_of_a_few_packets_propose_nothing);
   RUN(what_does_not_fit_goes_whole);
   RUN(a_context_in_use_stays);
   RUN(another_takes_its_place_when_it_rests);

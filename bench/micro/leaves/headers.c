@@ -34,6 +34,8 @@ static bool open_contexts(void)
   for (uint16_t flow = 0; flow < FLOWS; flow++) {
     const struct mp_context *context;
     write_timed(packets[flow], flow);
+    for (unsigned i = 1; i < MP_CONTEXT_WORTH_PACKETS; i++)
+      (void)choose(flow, &context);
     if (choose(flow, &context) != MP_MSG_CONTEXT ||
         !mp_context_keep(&contexts, flow, context->generation, packets[flow], LEAF_PACKET_BYTES, true))
       return false;
