@@ -73,20 +73,22 @@ static uint64_t turn_us_of(const struct mp_peer *peer, uint8_t id)
 
 uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint16_t paths)
 {
-  const uint8_t best = mp_choice_quickest(peer);
-  const bool is_young =
-      best != MP_CROSSING_NO_PATH && mp_window_starts(&peer->adaptive->lanes[best].window);
-  const uint64_t turns = is_young ? OPENING_YOUNG_TURNS : OPENING_TURNS;
   uint64_t most_us = 0;
   for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);
     const struct mp_window *window = &peer->adaptive->lanes[id].window;
+    if (!mp_window_starts(window))
+      continue;
     const uint64_t turn_us = turn_us_of(peer, id);
-    if (mp_window_starts(window) && tunnel->now_us - mp_window_sent_us(window) < turn_us &&
-        turns * turn_us > most_us)
-      most_us = turns * turn_us;
+    if (tunnel->now_us - mp_window_sent_us(window) < turn_us && turn_us > most_us)
+      most_us = turn_us;
   }
-  return most_us;
+  if (most_us == 0)
+    return 0;
+  const uint8_t best = mp_choice_quickest(peer);
+  const bool is_young =
+      best != MP_CROSSING_NO_PATH && mp_window_starts(&peer->adaptive->lanes[best].window);
+  return most_us * (is_young ? OPENING_YOUNG_TURNS : OPENING_TURNS);
 }
 
 int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t id)
