@@ -313,8 +313,9 @@ describe('a stranger that compresses', () => {
       (answer, packet) =>
         answer[9] === TCP && answer.readUInt32BE(28) === packet.readUInt32BE(24) + 1,
     )
-    expect(resets[0]).toMatchObject({ type: context.value })
-    expect(resets.at(-1)).toMatchObject({ type: compressed.value })
+    const types = resets.map(({ type }) => type)
+    expect(types.find((type) => type !== MESSAGE.data.value)).toBe(context.value)
+    expect(types.at(-1)).toBe(compressed.value)
     const first = packetOf(resets[0]!)
     for (const reset of resets.map(packetOf)) {
       expect(fault(reset)).toBeUndefined()
