@@ -14,9 +14,9 @@
 #define TARGET_SPREADS 2u
 /* Where the rate itself goes up and down, a queue that fits it is twice as long in the next fade, four
  * packets are all that goes there for a while, and what delays at rest is the grain of the rate: none of
- * them adds to the least target. With the least windows that go with it, three pairs of recorded LTE links
- * keep the next packet for 112 ms in the 95th percentile so and for 146 without, for 5 % of what CUBIC
- * carries; with BBR for 113 and 160, for 8 % (the means of 24 runs, simulation). */
+ * them adds to the least target. With what else a rate that varies brings about, three pairs of recorded LTE
+ * links keep the next packet for 112 ms in the 95th percentile so and for 140 without, for 6 % of what CUBIC
+ * carries; with BBR for 115 and 150, for 9 % (the means of 24 runs, simulation). */
 
 /* Under 2 ms a timer is too coarse to space anything, and the window turns over by itself. */
 #define PACED_LEAST_US 2000u
