@@ -6,7 +6,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { Arrivals, type Windows } from './arrivals.js'
-import { Control } from './control.js'
+import { Control, waitMs } from './control.js'
 import type { Algorithm } from './crypto.js'
 import { type Header, openDatagram, sealDatagram, TYPE } from './datagram.js'
 import { type PathReport, readFeedback } from './feedback.js'
@@ -68,7 +68,6 @@ const REPORTED = 8192 | 16384
 const COMPRESSION = 8
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n)
-const waitMs = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 export class PeerClient {
   readonly #options: ClientOptions

@@ -5,7 +5,7 @@ const HEAD = 5
 const AGAIN_MS = 250
 const MOST_TRIES = 8
 
-const waitMs = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+export const waitMs = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 export class Control {
   readonly #paths: number
