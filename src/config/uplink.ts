@@ -26,30 +26,15 @@ export interface Trait {
   readonly shape: string
   readonly doc: string
   readonly read: (text: string) => Partial<UplinkTraits>
-  /** The text that `read` takes. */
-  readonly format: (traits: UplinkTraits) => string
 }
 
 type NumberTrait = {
   [K in keyof UplinkTraits]: UplinkTraits[K] extends number ? K : never
 }[keyof UplinkTraits]
 
-function numeric(
-  key: NumberTrait,
-  reader: Reader<number>,
-  format: (value: number) => string = String,
-): Pick<Trait, 'read' | 'format'> {
-  return {
-    read: (text) => ({ [key]: reader(text) }),
-    format: (traits) => format(traits[key]),
-  }
-}
-
-/** In the smallest unit that the readers take. */
-const noneOr = (unit: number, name: string) => (value: number) =>
-  value === 0 ? 'none' : `${Number((value / unit).toFixed(3))}${name}`
-const rateText = noneOr(125, 'kbit')
-const amountText = noneOr(1e6, 'MB')
+const numeric = (key: NumberTrait, reader: Reader<number>) => (text: string) => ({
+  [key]: reader(text),
+})
 
 /** A queue of a second is what this option is there to avoid. */
 const delayTarget = milliseconds(1, 500)
@@ -66,50 +51,48 @@ export const TRAITS: Readonly<Record<string, Trait>> = {
   weight: {
     shape: 'N',
     doc: 'share in balance-rr and balance-xor, 1 to 256',
-    ...numeric('weight', integer(1, LIMIT.weight.value)),
+    read: numeric('weight', integer(1, LIMIT.weight.value)),
   },
   tier: {
     shape: 'N',
     doc: 'smaller tiers are used first; adaptive adds the next one while those before it are full',
     // One octet on the wire.
-    ...numeric('tier', integer(0, 255)),
+    read: numeric('tier', integer(0, 255)),
   },
   'budget-day': {
     shape: 'AMOUNT',
     doc: 'metered; carries no more than this a day, both directions together: 500MB, none',
-    ...numeric('budgetDayBytes', dataAmount, amountText),
+    read: numeric('budgetDayBytes', dataAmount),
   },
   'budget-month': {
     shape: 'AMOUNT',
     doc: 'the same for a month: 10GB, none',
-    ...numeric('budgetMonthBytes', dataAmount, amountText),
+    read: numeric('budgetMonthBytes', dataAmount),
   },
   'reset-day': {
     shape: 'N',
     doc: 'day on which that month begins, 1 to 31',
-    ...numeric('resetDay', integer(1, 31)),
+    read: numeric('resetDay', integer(1, 31)),
   },
   'over-budget': {
     shape: 'WHAT',
     doc: 'when they are used up: stop, standby (only when no other uplink is left) or, in adaptive, a rate: 512kbit',
     read: (text) => ({ overBudget: overBudget(text) }),
-    format: (traits) =>
-      typeof traits.overBudget === 'number' ? rateText(traits.overBudget) : traits.overBudget,
   },
   'rate-up': {
     shape: 'RATE',
     doc: 'the most that adaptive sends on it: 20Mbit, none; not needed',
-    ...numeric('rateUpBytesPerS', bitRate, rateText),
+    read: numeric('rateUpBytesPerS', bitRate),
   },
   'rate-down': {
     shape: 'RATE',
     doc: 'the same for what comes from the server',
-    ...numeric('rateDownBytesPerS', bitRate, rateText),
+    read: numeric('rateDownBytesPerS', bitRate),
   },
   target: {
     shape: 'MS',
     doc: 'queue that adaptive aims at on it: 15ms, auto',
-    ...numeric('targetUs', target, (us) => (us === 0 ? 'auto' : `${us / 1000}ms`)),
+    read: numeric('targetUs', target),
   },
 }
 
@@ -174,17 +157,4 @@ export function named<F, T>(name: string, reader: (found: F) => T, found: F): T 
     if (error instanceof Unacceptable) throw new Unacceptable(`${name}: ${error.message}`)
     throw error
   }
-}
-
-/** The text that `uplink` reads back. */
-export function formatUplink(config: UplinkConfig): string {
-  const valued = Object.entries(TRAITS).flatMap(([word, { format }]) => {
-    const text = format(config)
-    return text === format(DEFAULT_UPLINK) ? [] : [`${word}=${text}`]
-  })
-  const switches = [
-    ...(config.metered ? ['metered'] : []),
-    ...(config.intent === DEFAULT_UPLINK.intent ? [] : [config.intent]),
-  ]
-  return [config.name, ...valued, ...switches].join(',')
 }

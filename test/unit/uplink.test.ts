@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readSetting } from '../../src/config/setting.js'
 import { nearest } from '../../src/config/spelling.js'
-import { formatUplink, INTENTS, uplink } from '../../src/config/uplink.js'
-import { DEFAULT_UPLINK, OVER_BUDGET } from '../../src/core/uplink.js'
+import { INTENTS, uplink } from '../../src/config/uplink.js'
+import { DEFAULT_UPLINK, OVER_BUDGET, type UplinkTraits } from '../../src/core/uplink.js'
 import { parseAddress } from '../../src/net/address.js'
 import type { Device } from '../../src/net/devices.js'
 import { Uplinks } from '../../src/net/uplinks.js'
@@ -15,38 +15,42 @@ function device(name: string, ifindex: number, ...addresses: string[]): Device {
 const devices = (...list: Device[]) => new Map(list.map((each) => [each.name, each]))
 
 describe('an uplink in text', () => {
-  /** As fine as the words for them are. */
-  const amount = fc
-    .integer({ min: 0, max: 1e9 })
-    .map((kilobytes) => (kilobytes < 1000 ? 0 : kilobytes * 1000))
-  const rate = fc.integer({ min: 0, max: 7000 }).map((tens) => tens * 1250)
+  type Words = readonly [word: string, traits: Partial<UplinkTraits>]
+  const numbers = (min: number, max: number) => fc.integer({ min, max })
+  /** A trait as it is written, and what it means. */
+  const TRAIT_WORDS: readonly fc.Arbitrary<Words>[] = [
+    numbers(1, 256).map((weight) => [`weight=${weight}`, { weight }]),
+    numbers(0, 255).map((tier) => [`tier=${tier}`, { tier }]),
+    fc.constantFrom(...INTENTS).map((intent) => [intent, { intent }]),
+    fc.boolean().map((metered) => [metered ? 'metered' : 'unmetered', { metered }]),
+    numbers(1, 1e9).map((mb) => [`budget-day=${mb}MB`, { budgetDayBytes: mb * 1e6 }]),
+    numbers(1, 1e6).map((gb) => [`budget-month=${gb}GB`, { budgetMonthBytes: gb * 1e9 }]),
+    numbers(1, 31).map((resetDay) => [`reset-day=${resetDay}`, { resetDay }]),
+    fc
+      .constantFrom(...OVER_BUDGET)
+      .map((overBudget) => [`over-budget=${overBudget}`, { overBudget }]),
+    numbers(10, 1e6).map((kbit) => [`rate-up=${kbit}kbit`, { rateUpBytesPerS: kbit * 125 }]),
+    numbers(1, 34_000).map((mbit) => [
+      `rate-down=${mbit}Mbit`,
+      { rateDownBytesPerS: mbit * 125_000 },
+    ]),
+    numbers(1, 500).map((ms) => [`target=${ms}ms`, { targetUs: ms * 1000 }]),
+  ]
 
-  it('is read back as it was written', () => {
+  it('has any traits in any order, and what is left out is the default', () => {
+    const some = fc.shuffledSubarray([...TRAIT_WORDS]).chain((each) => fc.tuple(...each))
     fc.assert(
-      fc.property(
-        fc.record({
-          name: fc.constantFrom('eth0', 'wwan0', 'ppp-1', 'a.b', 'x_1'),
-          weight: fc.integer({ min: 1, max: 256 }),
-          tier: fc.integer({ min: 0, max: 255 }),
-          intent: fc.constantFrom(...INTENTS),
-          metered: fc.boolean(),
-          budgetDayBytes: amount,
-          budgetMonthBytes: amount,
-          resetDay: fc.integer({ min: 1, max: 31 }),
-          overBudget: fc.oneof(
-            fc.constantFrom(...OVER_BUDGET),
-            rate.filter((bytesPerS) => bytesPerS > 0),
-          ),
-          rateUpBytesPerS: rate,
-          rateDownBytesPerS: rate,
-          targetUs: fc.integer({ min: 0, max: 500 }).map((ms) => ms * 1000),
-        }),
-        (config) => {
-          expect(uplink(formatUplink(config))).toEqual(config)
-        },
-      ),
+      fc.property(fc.constantFrom('eth0', 'wwan0', 'ppp-1', 'a.b', 'x_1'), some, (name, traits) => {
+        const text = [name, ...traits.map(([word]) => word)].join(',')
+        const meant = Object.assign({ ...DEFAULT_UPLINK, name }, ...traits.map(([, is]) => is))
+        expect(uplink(text)).toEqual(meant)
+      }),
       { seed: 3 },
     )
+  })
+
+  it('has a rate where a budget that is used up slows it down', () => {
+    expect(uplink('wwan0,over-budget=512kbit').overBudget).toBe(64_000)
   })
 })
 
