@@ -74,6 +74,10 @@ describe('PROTOCOL.md', () => {
     expect(table).toBe(render(name))
   })
 
+  it('ends each table with an empty line, without which the words behind it are a row', () => {
+    expect(text).not.toMatch(/^\|.*\n(?!\||\n)/m)
+  })
+
   it('shows everything that src/wire.ts has, once', () => {
     const shown = tablesOf(text).map(({ name }) => name)
     expect(shown.toSorted()).toEqual(Object.keys(wire).toSorted())
