@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -50,6 +50,17 @@ describe.each([
     const words = optionsOf(role).map(({ word }) => word)
     const missing = words.filter((word) => !elsewhere.includes(word) && !read(name).includes(word))
     expect(missing).toEqual([])
+  })
+})
+
+describe('README.md', () => {
+  it.each(['server', 'client'])('installs for a %s what there is', (end) => {
+    const page = readFileSync(join(DEPLOY, '..', 'README.md'), 'utf8')
+    const files = [...page.matchAll(/ deploy\/(\S*\$END\S*)/g)].map(([, name]) =>
+      name!.replace('$END', end),
+    )
+    expect(files).toEqual([`${end}.toml`, `mptun-${end}.service`])
+    expect(files.filter((name) => !existsSync(join(DEPLOY, name)))).toEqual([])
   })
 })
 
