@@ -42,7 +42,7 @@ describe('who imports whom in TypeScript', () => {
   const FLOORS = [
     /^src\/((wire|boundary|errors|layout|octets)\.ts$|(boundary|wire)\/)/,
     /^src\/core\//,
-    /^src\/(?!daemon|commands|cli|core|contract)/, // config engine net control metrics log store ...
+    /^src\/(?!daemon|commands|cli|core|contract)/, // config engine net control log store ...
     /^src\/daemon/,
     /^src\/commands\//,
     /^src\/(cli|contract)\.ts$/,
@@ -65,7 +65,7 @@ describe('who imports whom in TypeScript', () => {
     )
     expectNone(
       faults,
-      'imports go down only: wire boundary errors <- core <- config engine net control metrics log store <- daemon <- commands <- cli',
+      'imports go down only: wire boundary errors <- core <- config engine net control log store <- daemon <- commands <- cli',
     )
   })
 

@@ -1,5 +1,5 @@
 /**
- * The keys of one peer over time: previous, current and next (PROTOCOL.md, "Epochs").
+ * The keys of one peer over time: previous, current and next (PROTOCOL.md, "Sessions and epochs").
  * Keys themselves go straight to C and are erased here.
  */
 import { AEAD, TIMER } from '../wire.js'

@@ -1,4 +1,4 @@
-/** What the core tells the outside: past facts for logs, metrics and the few deeds that need the system. */
+/** What the core tells the outside: past facts for the log, and for the few deeds that need the system. */
 import type { Endpoint } from '../boundary.js'
 import type { Refusal } from './handshake.js'
 import type { PathState } from './path.js'

@@ -1,6 +1,6 @@
 /**
  * How the paths of one peer are to be used: mode and options, and what the user wants of each path.
- * The client decides it and tells the server (PROTOCOL.md, "Policy"), so that both directions agree.
+ * The client decides it and tells the server (PROTOCOL.md, "Control"), so that both directions agree.
  */
 import { Codec } from '../layout.js'
 import {

@@ -1,4 +1,4 @@
-/** How things stand: what status, metrics and tests read. Times are on the daemon's monotonic clock. */
+/** How things stand: what status and tests read. Times are on the daemon's monotonic clock. */
 import type { COUNTER, Endpoint } from '../boundary.js'
 import type { PathState } from './path.js'
 import type { Intent, Mode, Policy } from './policy.js'

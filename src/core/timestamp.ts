@@ -1,6 +1,6 @@
 /**
  * Timestamps of initiations: the time of day, and yet greater each time, also after a restart of a machine that has no
- * clock of its own. PROTOCOL.md, "Timestamps".
+ * clock of its own. PROTOCOL.md, "Handshake".
  */
 
 /** What outlives this process of the greatest timestamp; the outside keeps it on disk. */
