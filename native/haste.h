@@ -14,11 +14,13 @@
  *
  * But CUBIC may be paced as well, by its system or by a link before the tunnel. As long as it sees no
  * loss it grows until the paths are full: haste is a trial, for those that do not grow though they have
- * room, and goes on where it brings more or the paths are full. Of 20 Mbit/s with 50 ms, jitter of 20
- * and 15 with 60 ms, jitter of 25, of which one in 50 is lost, BBR gets 77 % of what is possible from
- * the eighth to the 30th second so, and 61 without; of 40 Mbit/s with 35 ms and 100 with 50 ms, jitter
- * of 25 and 1 % loss 68 and 54 (the medians of twelve seeds). When it is tried for all that are even,
- * it is 86 and 70 %, but paced CUBIC gets 22 % instead of 79 of the first; so 79 (of six).
+ * room, and goes on where it brings more or the paths are full. From the eighth to the 30th second BBR gets,
+ * of what is possible (the medians of twelve seeds; paced CUBIC of six):
+ *
+ *                                                     with this   without   tried for all that are even
+ *   20 @50±20 and 15 @60±25 ms, 2 % loss                   77 %        61    86
+ *   40 @35 and 100 @50±25 ms, 1 % loss                     68 %        54    70
+ *   the first, paced CUBIC                                 79 %        79    22
  *
  * A leaf, O(1) a packet. */
 #ifndef MP_HASTE_H

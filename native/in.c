@@ -1,8 +1,8 @@
-/* The way in: UDP -> validate -> key -> replay -> open -> account -> kind -> order -> TUN.
+/* The way in: UDP -> validate -> key -> replay -> open -> account -> kind -> order -> TUN. It begins at the
+ * end of this file, with mp_tunnel_on_udp, and open_sealed has most of it in one piece.
  *
- * The functions stand in the order in which a datagram meets them. Every octet is hostile until
- * mp_seal_unseal has said yes, and even then the peer may be wrong: see take_data. Faults leave by
- * a label named after the counter that they add to. */
+ * Every octet is hostile until mp_seal_unseal has said yes, and even then the peer may be wrong: see
+ * take_data. Faults leave by a label named after the counter that they add to. */
 #include <string.h>
 
 #include "adaptive.h"
@@ -43,7 +43,7 @@ static void learn_endpoint(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8
 }
 
 static void discover_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                                     const struct mp_endpoint *from)
+                          const struct mp_endpoint *from)
 {
   mp_path_open(tunnel, peer, id, from);
   struct mp_event_path_seen *event = mp_event_begin(tunnel, MP_EVENT_PATH_SEEN);

@@ -3,10 +3,10 @@
 #include "adaptive_corridor.h"
 #include "le.h"
 
-/* Longer than usual by so much is no round trip. Taken for one, it makes the usual one seconds, and at the
- * next stop what is under way had to be late by seconds before it was doubted: with questions that are
- * rarer CUBIC gets 84.5 % of the sum beside a steadier link then, and 86.7 so (the mean of eight delays;
- * BBR 84.4 and 87.4). */
+/* An answer that takes so much longer than usual tells of a stop, and not of a round trip. Taken for one it
+ * would make the usual one seconds, and at the next stop what is under way would have to be late by seconds
+ * before it is doubted. Where questions are rarer, CUBIC gets 86.7 % of the sum of a link that stops and a
+ * steadier one, and 84.5 without this; BBR 87.4 and 84.4 (the means of eight delays). */
 #define STOP_US 500000u
 
 static uint16_t heard_paths(const struct mp_peer *peer)

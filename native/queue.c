@@ -6,8 +6,8 @@
 
 /* Octets of a turn: an Ethernet frame, so that a large packet costs as much as several small ones
  * (RFC 8290 section 5.2.4). Nobody feels turns of a super-packet where they are over in 100 us, and
- * packets of a flow that go together cost both ends half: of four TCP streams over an unlimited path 4.5
- * s of CPU a GB became 2.2. */
+ * packets of a flow that go together cost both ends half: four TCP streams over an unlimited path take 2.2 s
+ * of CPU a GB, and 4.5 with turns of a frame. */
 #define QUANTUM_BYTES 1514u
 #define QUANTUM_BYTES_MOST 65536u
 #define TURN_US 100u
@@ -93,7 +93,7 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
   queue->limit_bytes = LIMIT_BYTES;
   queue->held_most_bytes = loads->limit_bytes / 8 * HELD_EIGHTHS;
   queue->quantum_bytes = (int32_t)QUANTUM_BYTES;
-  queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000};
+  queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000}; /* RFC 8290 section 5.2 */
   queue->lanes[MP_QUEUE_WIDE].law = (struct mp_queue_law){20000, 300000};
   for (uint16_t ring = RINGS_BEGIN; ring < RINGS_END; ring++)
     queue->turns[ring] = (struct turn){ring, ring};

@@ -55,10 +55,11 @@ void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s);
 
 /* Takes the reference over, and load->next until the last packet left; load->since_us becomes now_us,
  * from where CoDel counts. The bucket is load->flow modulo MP_LIMIT_BUCKETS; where there is no memory for
- * it the load is lost. An empty bucket takes
- * this class; one where something waits keeps its own. For as long as the limit is exceeded, or three
- * eighths of the memory of all loads, the bucket with most octets loses packets from its head, half
- * its octets or 64 packets at a time (RFC 8290 section 4.1); no mark takes the place of these. */
+ * it the load is lost. An empty bucket takes this class; one where something waits keeps its own.
+ *
+ * While more waits than the limit, or than three eighths of the memory of all loads, the bucket with most
+ * octets loses packets from its head, half its octets or 64 packets at a time (RFC 8290 section 4.1). No mark
+ * takes the place of these drops. */
 void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_class class,
                   uint64_t now_us);
 

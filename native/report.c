@@ -5,12 +5,13 @@
 /* Between reports while data flows: a quarter of the least round trip, within these. */
 #define INTERVAL_LEAST_US 5000u
 #define INTERVAL_MOST_US 20000u
-/* Where the peer is heard on one path alone, no other can take over: a report that says little, of fewer
- * octets than the least window lets go, waits so long for more, a fifth less than a peer counts on
- * (PROTOCOL.md, 13), or RIDES_US for data to go with. Between the two is more than passes between two bursts
- * of a TCP stream of 1 Mbit/s that the kernel paces. Of 500 packets of 200 octets a second reports take 9.7 %
- * without and 1.4 so; of a hundred clients that download 1 Mbit/s each every packet brings one without, every
- * second with 60 and 30 ms, and every third so (bench/micro). */
+/* A peer that is heard on one path alone has no other to change to, and need not hear soon of what came. A
+ * report that says little, of fewer octets than the least window lets go, waits for more: with data of ours
+ * it goes after RIDES_US, alone after PATIENT_US, which is a fifth less than a peer counts on (PROTOCOL.md,
+ * 13). The time between the two is longer than that between two bursts of a TCP stream of 1 Mbit/s that the
+ * kernel paces. Beside 500 packets of 200 octets a second reports take 1.4 % of the octets, and 9.7 % when
+ * none waits. Of a hundred clients that download 1 Mbit/s each every third packet brings one, with 60 and
+ * 30 ms every second, and when none waits each (bench/micro). */
 #define PATIENT_US 80000u
 #define RIDES_US 50000u
 #define LITTLE_BYTES MP_WINDOW_LEAST_BYTES
@@ -21,32 +22,33 @@
 #define URGENT_US 2000u
 #define MANY_DATAGRAMS 256u
 #define MANY_US 1000u
-/* At such rates a report waits so long for data to go with: on its own it would wake the sender's
- * thread, and ours of the system, once more each. */
+/* At such rates a report waits so long for data of ours to go with: alone it would cost one more system
+ * call here, and one more waking of the peer's thread. */
 #define RIDE_US 500u
 /* A path heard within so long is believed to work when it comes to choosing one for a report. */
 #define FRESH_US 30000u
-/* A copy of a report goes on a second path, in case the first one has just died, when both together
- * are less than 1/64 of what they report and reports are not as frequent as at the rates below; else
- * with every fourth. Taking turns would do as well but
- * for the round trips of reports on a slow path, which would pass for the data's. */
+/* A copy of a report goes on a second path, in case the first one has just died: of each report while both
+ * together are less than 1/64 of what they tell of, and of every fourth when they are more, or come because
+ * of MANY_DATAGRAMS. To take turns would do as well, but that the way of a report on a slow path would pass
+ * for a part of the data's round trip. */
 #define COPY_SHARE 64u
 #define COPY_TURNS 4u
-/* Where reports come sooner because of our own queue, with every second. Of 20 Mbit/s down and 5 up, twice,
- * that BBR fills both ways, 7.6 Mbit/s go up so, and 7.2 with every one (simulation). */
+/* And of every second where reports come sooner because data of ours fills a path (is_hurried). Of 20 Mbit/s
+ * down and 5 up, twice, BBR in both directions gets 7.6 Mbit/s up, and 7.2 with a copy of each
+ * (simulation). */
 #define HURRIED_TURNS 2u
-/* What is lost is told, sent again, and perhaps lost again: three round trips of the best path, and in
- * each as much as a report may wait and the threads may be late. Longer than the least retransmission
- * timeout of Linux: that begins with a round trip, and takes back what it did in haste (RFC 5682),
- * while a gap that is passed a moment too early costs a third of the window. Where each way takes 50 ms
- * and jitter of 20, and one in 50 is lost, a repair takes about 200 ms: 20 Mbit/s carry 6.9 of CUBIC
- * with 200, 12.1 with 300 and 14.9 with 400. To BBR, which does not mind the loss, the wait is what
- * costs: 11.8, 9.8 and 8.4 (the means of three seeds). */
+/* What is lost is told, sent again, and perhaps lost again: three round trips of the best path, with this
+ * margin in each for what a report may wait and the threads may be late. The most is above the least
+ * retransmission timeout of Linux (200 ms), to which TCP adds a round trip. A timeout that came too early TCP
+ * takes back (RFC 5682); a gap that is passed a moment too early costs it a third of its window. Where each
+ * way takes 50 ms with jitter of 20, and one packet in 50 is lost, a repair takes about 200 ms: of 20 Mbit/s
+ * CUBIC gets 6.9 with at most 200, 12.1 with 300 and 14.9 with 400. BBR does not mind the loss but the wait,
+ * and gets 11.8, 9.8 and 8.4 (the means of three seeds). */
 #define REPAIR_MARGIN_US 15000u
 #define REPAIR_MOST_US 300000u
-/* One word and one try at the least: less would be waiting for nothing. Of 10 Mbit/s with 150 ms each
- * way, of which one in 100 is lost, a stream carries 0.4 (QUIC), 2.9 (CUBIC) and 7.5 (BBR) when the wait
- * ends before, and 8.5, 7.2 and 8.6 so (the means of three seeds). */
+/* But no less than one word and one try take: to wait less is to wait for nothing. Of 10 Mbit/s with 150 ms
+ * each way, where one packet in 100 is lost, a stream gets 8.5 (QUIC), 7.2 (CUBIC) and 8.6 (BBR), and when
+ * the wait ends before that 0.4, 2.9 and 7.5 (the means of three seeds). */
 #define REPAIR_ONCE(turn_us) ((turn_us) / 4 * 5)
 #define UNKNOWN_RTT_US 300000u
 /* After a gap every report is wanted for so long. */
@@ -95,11 +97,11 @@ static bool is_mutual(const struct mp_reporting *reporting)
   return reporting->sent.mean_octets > DATA_OCTETS && reporting->heard.mean_octets > DATA_OCTETS;
 }
 
-/* The same as if nothing of ours waited: where both directions are full a probe waits in each, and reports
- * that come as seldom as that says let go of a whole window's quarter at once. Of ten pairs of links with
- * 7 to 31 ms that CUBIC or BBR fills both ways, 99 of 100 pings take up to 37 ms more than at rest without
- * this, and 30 so (the means, simulation). The window of a way that only acknowledgements go is soon full,
- * and so small that this says nothing. */
+/* The same as if nothing of ours waited. Where both directions are full a probe waits in each of them, and
+ * reports as rare as its round trip says would each let go of a quarter of a window at once. Over ten pairs
+ * of links with 7 to 31 ms that CUBIC or BBR fills both ways a ping takes up to 30 ms more than at rest, and
+ * 37 without this (99th percentiles, the means, simulation). Where only acknowledgements go, the window is so
+ * small that to be full says nothing. */
 static uint32_t least_free_rtt_us(const struct mp_peer *peer)
 {
   uint32_t least_us = least_rtt_us(peer);
@@ -225,7 +227,7 @@ static bool is_many(const struct mp_reporting *reporting)
 /* A report must not come before one that tells more: what was told on another path and is still on its
  * way is told again. Else the sender takes what this one does not speak of for late, and sends it again
  * on the quickest path, of which BBR then knows the round trip. Of 20 Mbit/s with 10 ms and 10 with 120 it
- * gets 97 % of the sum in its second half minute so, and 72 % without (the medians of four seeds). */
+ * gets 97 % of the sum in its second half minute, and 72 % without this (the medians of four seeds). */
 static void tell_again(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t on)
 {
   struct mp_reporting *reporting = &peer->reporting;
@@ -349,15 +351,15 @@ static void settle(struct mp_tunnel *tunnel, struct mp_peer *peer, bool may_stan
 
 void mp_report_settle(struct mp_tunnel *tunnel, struct mp_peer *peer) { settle(tunnel, peer, false); }
 
-/* A ping and its answer take three sends so and four without: the report of the ping went ahead of it and of
- * the answer. Of pings 100 ms apart the answers come 13 to 38 us sooner (of 160 to 250, medians). Where there
- * is a choice a report never stands back: with reports of up to 6000 octets that do, BBR gets 51 instead of
- * 81 Mbit/s of 50 twice with a jitter of 20 ms (medians of 12 runs). */
+/* The report of a ping goes with its answer, and not ahead of it: three sends in place of four, and of pings
+ * 100 ms apart the answers come 13 to 38 us sooner (of 160 to 250, medians). Where there is a choice of
+ * paths a report never stands back: of 50 Mbit/s twice with a jitter of 20 ms BBR gets 81, and 51 when
+ * reports of up to 6000 octets do (medians of 12 runs). */
 void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer) { settle(tunnel, peer, true); }
 
-/* Of a path that is gone, what has come on it. Of 20 Mbit/s with 10 ms and 20 with 25, the second pulled out
- * under CUBIC, what its receiver waits for comes 32 ms later so and 35 without: what had come goes again
- * first, or what was waited for goes last (simulation). */
+/* For what has come on a path that is gone. When of 20 Mbit/s with 10 ms and 20 with 25 the second is pulled
+ * out under CUBIC, its receiver waits for 32 ms, and for 35 without this: what had come is sent again first,
+ * or what it waits for last (simulation). */
 void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   if (peer->reporting.pending && peer->sending)

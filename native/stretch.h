@@ -15,9 +15,9 @@
  * A path that fits within two and a half round trips is taken at once, but little of it, one packet in
  * each time that one takes longer: what is sent after it comes with it, in a lump, for which BBR keeps more
  * under way (bbr_extra_acked_gain). Before it measures, the path's window has grown like that, and it fills
- * both sooner: of 50 Mbit/s with 20 ms and 50 with 120 it gets 93 % of the sum from the eighth to the 30th
- * second so, and 87 when it holds first (the medians of eight seeds). Where the path is four times as far it
- * gets less so. Young TCP has that path sooner (gather.h).
+ * both sooner: from the eighth to the 30th second it gets 93 % of 50 Mbit/s with 20 ms and 50 with 120, and
+ * 87 when its packets are held first (the medians of eight seeds). Where a path is four times as far it gets
+ * more when they are. Young TCP has such a path sooner (gather.h).
  *
  * A path whose delay jitters is far to itself: the least round trip that BBR sees is that of a lucky
  * packet, and a stream in order is as late as the unlucky ones.

@@ -3,10 +3,10 @@
 #include "adaptive.h"
 #include "adaptive_corridor.h"
 
-/* A path is in doubt when one packet in a hundred comes so much later than half of them, or is lost more
- * often than one in so many; a single loss is none. Of a normal distribution that one is 2.9 mean
- * deviations late. Beside 1 % of loss on both of two paths the 99th percentile of a ping comes from 121 to
- * 46 ms by copies, beside bulk from 137 to 71 ms (simulation). */
+/* A path is in doubt when one packet in a hundred comes SHAKY_US later than half of them (in a normal
+ * distribution that is 2.9 mean deviations), or when more than one in LOSSY_ONE_IN is lost; a single loss
+ * does not count. Over two paths that both lose 1 % the 99th percentile of a ping is 46 ms, and 121 without
+ * copies; beside bulk 71 and 137 ms (simulation). */
 #define SHAKY_US 15000u
 #define LATE_DEVIATIONS 3u
 #define RECENT_US 10000000u
@@ -15,9 +15,9 @@
 /* Of the second path's rate copies take a twentieth, and at once no more than so much. */
 #define SHARE 20u
 #define BURST_BYTES 6000u
-/* What a path does whose window has never been filled is not known, and the window says too much of a slow
- * one: of 2 Mbit/s with 25 ms copies took 6 to 16 kB/s by when its first round trip was timed, and take 6
- * so. */
+/* What a path can do is not known while its window has never been filled, and of a slow one the window
+ * promises too much: of 2 Mbit/s with 25 ms copies would take 6 to 16 kB/s, depending on when its first round
+ * trip is timed, and take 6. */
 #define UNTRIED_BYTES_PER_S (SHARE * BURST_BYTES)
 
 void mp_twin_settled(struct mp_lane *lane, uint64_t acked_bytes, uint64_t lost_bytes,
