@@ -5,6 +5,7 @@ import {
   DEFAULT_RUN_DIR,
   DEFAULT_STATE_DIR,
   DEFAULT_TUN,
+  docFor,
   type Option,
   optionsOf,
   type Role,
@@ -40,8 +41,9 @@ export function withTun(command: Command): Command {
 /** All words of a role. */
 export function withConfig(command: Command, role: Role): Command {
   for (const option of optionsOf(role)) {
-    if (option.many) command.option(flags(option), option.doc, collect)
-    else command.option(flags(option), option.doc)
+    const doc = docFor(option, role)
+    if (option.many) command.option(flags(option), doc, collect)
+    else command.option(flags(option), doc)
   }
   return command
 }

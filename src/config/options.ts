@@ -18,6 +18,8 @@ export interface Option {
   readonly on?: true
   /** May be given several times; an array in the file. */
   readonly many?: true
+  /** A server that leaves it open follows each client. */
+  readonly isWish?: true
   readonly doc: string
 }
 
@@ -100,12 +102,14 @@ export const OPTIONS: readonly Option[] = [
     word: 'mode',
     roles: BOTH,
     value: 'MODE',
-    doc: `${MODES.join(', ')}, or the bonding driver's number (default ${DEFAULT_POLICY.mode}; on a server: what each client wishes)`,
+    isWish: true,
+    doc: `${MODES.join(', ')}, or the bonding driver's number (default ${DEFAULT_POLICY.mode})`,
   },
   {
     word: 'xmit-hash-policy',
     roles: BOTH,
     value: 'POLICY',
+    isWish: true,
     doc: `what makes a flow in balance-xor: ${HASHES.join(', ')} (default ${DEFAULT_POLICY.hash})`,
   },
   { word: 'primary', roles: CLIENT, value: 'NAME', doc: 'the favourite uplink of active-backup' },
@@ -113,18 +117,21 @@ export const OPTIONS: readonly Option[] = [
     word: 'primary-reselect',
     roles: BOTH,
     value: 'WHEN',
+    isWish: true,
     doc: `when the primary takes over again: ${RESELECTS.join(', ')} (default ${DEFAULT_POLICY.reselect})`,
   },
   {
     word: 'updelay',
     roles: BOTH,
     value: 'MS',
+    isWish: true,
     doc: `how long a path must be alive before it is used again (default ${DEFAULT_POLICY.updelayUs / 1000})`,
   },
   {
     word: 'downdelay',
     roles: BOTH,
     value: 'MS',
+    isWish: true,
     doc: `how long a path is still used after its silence was noticed (default ${DEFAULT_POLICY.downdelayUs / 1000})`,
   },
   {
@@ -170,6 +177,12 @@ export const OPTIONS: readonly Option[] = [
 
 export function optionsOf(role: Role): readonly Option[] {
   return OPTIONS.filter(({ roles }) => roles.includes(role))
+}
+
+/** What to say of an option of a daemon of this role. */
+export function docFor({ doc, isWish }: Option, role: Role): string {
+  const follows = role === 'server' && isWish === true
+  return follows ? doc.replace(/\(default .*\)$/, '(default what each client wishes)') : doc
 }
 
 /** The option that a key of the file means, or why there is none: a sentence. */

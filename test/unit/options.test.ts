@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { givenWords, withConfig } from '../../src/commands/options.js'
+import type { Role } from '../../src/config/options.js'
 
 const givenBy = (...line: string[]) => {
   const command = withConfig(new Command(), 'server')
@@ -24,5 +25,21 @@ describe('a command line', () => {
 
   it('turns off what is on by itself', () => {
     expect(givenBy('--no-offload')).toEqual({ offload: false })
+  })
+})
+
+describe('the help', () => {
+  const saying = (role: Role) =>
+    new Map(
+      withConfig(new Command(), role).options.map(({ long, description }) => [long, description]),
+    )
+
+  it('says that a server which leaves a wish open follows each client', () => {
+    const wishes = ['mode', 'xmit-hash-policy', 'primary-reselect', 'updelay', 'downdelay']
+    for (const word of wishes) {
+      expect(saying('server').get(`--${word}`)).toContain('(default what each client wishes)')
+      expect(saying('client').get(`--${word}`)).toMatch(/\(default [\w+-]+\)$/)
+    }
+    expect(saying('server').get('--keepalive')).toContain('(default 20)')
   })
 })
