@@ -8,6 +8,7 @@ import { inviteCommand } from './commands/invite.js'
 import { joinCommand } from './commands/join.js'
 import { keygenCommand } from './commands/keygen.js'
 import { peersCommand } from './commands/peers.js'
+import { reloadCommand } from './commands/reload.js'
 import { revokeCommand } from './commands/revoke.js'
 import { serverCommand } from './commands/server.js'
 import { setCommand } from './commands/set.js'
@@ -36,6 +37,7 @@ function program(): Command {
     revokeCommand(),
     statusCommand(),
     setCommand(),
+    reloadCommand(),
     downCommand(),
     versionCommand(),
   ]

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { controlPath, serveControl } from '../../src/control.js'
+import { configError } from '../../src/errors.js'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
@@ -45,6 +47,7 @@ const COMMANDS = [
   'revoke',
   'status',
   'set',
+  'reload',
   'down',
   'version',
 ]
@@ -72,6 +75,35 @@ describe('help', () => {
     expect(stdout).toContain(`Examples:\n  mptun ${command}`)
     expect(stdout).toContain('--state-dir <DIR>')
     expect(stdout).toContain('--run-dir <DIR>')
+  })
+})
+
+describe('reload', () => {
+  it.each([
+    ['nothing when all of it holds', () => ({ restart: [] }), { code: 0, stdout: '' }],
+    [
+      'what waits for a restart',
+      () => ({ restart: ['listen', 'nat'] }),
+      { code: 0, stdout: 'read; these wait for a restart: listen, nat\n' },
+    ],
+    [
+      'what is wrong with the file',
+      () => {
+        throw configError('VALUE', 'client.toml:3: mtu: found "9000"', 'mtu')
+      },
+      { code: 1, stderr: 'mptun: client.toml:3: mtu: found "9000"\n' },
+    ],
+  ])('tells %s', async (_, answer, told) => {
+    const runDir = join(dir, 'reloaded')
+    const asked: string[] = []
+    const daemon = await serveControl(controlPath(runDir, 'mptun0'), ({ verb }) => {
+      asked.push(verb)
+      return answer()
+    })
+    const ended = await mptun(['reload', '--run-dir', runDir])
+    daemon.close()
+    expect(asked).toEqual(['reload'])
+    expect(ended).toMatchObject(told)
   })
 })
 
