@@ -229,6 +229,9 @@ uint32_t mp_report_turn_us(const struct mp_peer *peer);
  * sent again. */
 void mp_report_repair(struct mp_peer *peer);
 
+/* Data goes both ways, not acknowledgements alone. */
+bool mp_report_is_mutual(const struct mp_peer *peer);
+
 /* Whether the peer does not wait as long for what is lost as sending it again twice takes. */
 bool mp_report_is_hurried(const struct mp_peer *peer);
 

@@ -91,9 +91,9 @@ static void note_traffic(struct mp_peer *peer)
   note_sizes(&peer->reporting.heard, heard_octets, heard);
 }
 
-/* Data goes both ways, not acknowledgements alone. */
-static bool is_mutual(const struct mp_reporting *reporting)
+bool mp_report_is_mutual(const struct mp_peer *peer)
 {
+  const struct mp_reporting *reporting = &peer->reporting;
   return reporting->sent.mean_octets > DATA_OCTETS && reporting->heard.mean_octets > DATA_OCTETS;
 }
 
@@ -105,7 +105,7 @@ static bool is_mutual(const struct mp_reporting *reporting)
 static uint32_t least_free_rtt_us(const struct mp_peer *peer)
 {
   uint32_t least_us = least_rtt_us(peer);
-  if (!peer->adaptive || !is_mutual(&peer->reporting))
+  if (!peer->adaptive || !mp_report_is_mutual(peer))
     return least_us;
   for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1)) {
     const uint8_t id = (uint8_t)__builtin_ctz(left);

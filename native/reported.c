@@ -133,6 +133,7 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
       .arrived_us = arrived_us,
       .received_bytes = lane->peer_octets,
       .limited = lane->limited,
+      .mutual = mp_report_is_mutual(peer),
   };
   mp_window_report(&lane->window, &report);
   lane->limited = false;

@@ -341,6 +341,7 @@ static void steer(struct mp_window *w, const struct mp_window_report *r, bool li
 void mp_window_report(struct mp_window *w, const struct mp_window_report *r)
 {
   const bool was_starting = w->startup;
+  w->mutual = r->mutual;
   note_interval(w, r);
   if (r->rtt_us > 0) {
     note_rtt(w, r->rtt_us, r->now_us);

@@ -18,6 +18,10 @@
  * links keep the next packet for 112 ms in the 95th percentile so and for 140 without, for 6 % of what CUBIC
  * carries; with BBR for 115 and 150, for 9 % (the means of 24 runs, simulation). */
 
+/* Where data comes the other way, too, a ping waits in one queue and its answer in the other, and each has
+ * half: of 20 Mbit/s with 10 ms and 20 with 25 that are full both ways 99 of 100 pings take 35 to 36 ms so,
+ * and 46 (CUBIC) to 49 (BBR) without, and as much is carried (the means of 16 starts each, simulation). */
+
 /* Under 2 ms a timer is too coarse to space anything, and the window turns over by itself. */
 #define PACED_LEAST_US 2000u
 #define BURST_US 1000u
@@ -60,7 +64,8 @@ void mp_window_set_target(struct mp_window *w)
     const uint64_t noise_us = TARGET_SPREADS * (uint64_t)mp_rest_jitter_us(&w->standing.rest);
     const uint64_t steady = MP_REST_WHOLE - w->standing.rest.unsteady;
     const uint64_t part_us = w->min_rtt_us / 2 * steady / MP_REST_WHOLE;
-    target_us = lesser(greater(greater(part_us, noise_us), LEAST_TARGET_US), MOST_TARGET_US);
+    const uint64_t own_us = greater(part_us, LEAST_TARGET_US) / (w->mutual ? 2 : 1);
+    target_us = lesser(greater(own_us, noise_us), MOST_TARGET_US);
     if (w->delivery.rate > 0) {
       const uint64_t packets_us = TARGET_PACKETS * PACKET * (uint64_t)US_PER_S / w->delivery.rate;
       target_us = greater(target_us, lesser(packets_us, MOST_SLOW_TARGET_US) * steady / MP_REST_WHOLE);

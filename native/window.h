@@ -45,6 +45,7 @@ struct mp_window_report {
   int64_t delay_us;                     /* least since the last report */
   uint64_t arrived_us, received_bytes;  /* receiver's clock and total when the newest one arrived */
   bool limited;                         /* since the last report something waited for this window */
+  bool mutual;                          /* data comes the other way, too */
 };
 
 /* Private to window.c, steer.c and window_trial.c; the getters below read it. Times of 0: not. */
@@ -52,6 +53,7 @@ struct mp_window {
   uint32_t wanted_target_us; /* 0: chosen */
   uint64_t cap_bytes_per_s;  /* 0: none */
   uint32_t target_us;
+  bool mutual; /* as the last report says */
 
   bool startup; /* doubles each round trip, */
   uint64_t startup_most_bytes; /* up to so much; 0: until a queue shows */
@@ -110,8 +112,8 @@ struct mp_window {
 void mp_window_open(struct mp_window *window, uint64_t now_us);
 
 /* The delay to aim at (0: half the least round trip within 10 and 25 ms, more up to that where the delay
- * jitters, less where the rate varies, and on a slow path the time of four packets up to 100 ms) and the
- * rate not to exceed (0: none). */
+ * jitters, less where the rate varies, half where data comes the other way, too, and on a slow path the time
+ * of four packets up to 100 ms) and the rate not to exceed (0: none). */
 void mp_window_limits(struct mp_window *window, uint32_t target_us, uint64_t cap_bytes_per_s);
 
 /* So many bytes were put under way, and so many are so now. Takes credit from the pacer. */

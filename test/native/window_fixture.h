@@ -42,6 +42,7 @@ struct drive {
   struct mp_link_config config;
   uint64_t now_us, reverse_us, feedback_us, report_packets;
   uint64_t behind_us; /* what waits on the way back, before a report */
+  bool mutual;        /* that is data */
   uint64_t stamped_late_us; /* by so much later than it was there the receiver takes what arrives */
   uint64_t app_rate; /* bytes a second, 0: as much as may go */
   uint64_t app_us;   /* when the next packet of the app is there */
@@ -231,6 +232,7 @@ static inline void drive_hear(struct drive *d)
       .arrived_us = report->arrived_us,
       .received_bytes = report->received_bytes,
       .limited = d->limited,
+      .mutual = d->mutual,
   };
   to.rtt_us = (uint32_t)(d->now_us - drive_packet_of(d, report->newest)->sent_us - report->hold_us);
   while (d->reported < report->up_to) {
