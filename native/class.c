@@ -40,13 +40,19 @@
 
 enum { TCP_SEQUENCE = 4, TCP_DATA_OFFSET = 12, TCP_FLAGS = 13, FLAG_SYN = 0x02 };
 
+/* Without extension headers of IPv6: behind them mp_class_protocol sees no TCP either. */
+static uint32_t ip_header_bytes(const uint8_t *packet)
+{
+  return packet[0] >> 4 == 4 ? (packet[0] & 15u) * 4u : 40u;
+}
+
 uint32_t mp_class_octets(const struct mp_load *load)
 {
   const struct mp_segments *segments = &load->segments;
   if (segments->count > 1)
     return segments->payload_bytes;
   const uint8_t *packet = load->bytes;
-  const uint32_t ip_header = packet[0] >> 4 == 4 ? (packet[0] & 15u) * 4u : 40u;
+  const uint32_t ip_header = ip_header_bytes(packet);
   if (mp_class_protocol(packet) != MP_PROTOCOL_TCP ||
       load->length < ip_header + TCP_DATA_OFFSET + 1)
     return load->length > ip_header ? load->length - ip_header : 0;
@@ -60,7 +66,7 @@ static bool is_acknowledgement(const struct mp_load *load)
   const uint8_t *packet = load->bytes;
   if (mp_class_protocol(packet) != MP_PROTOCOL_TCP || mp_class_octets(load) > 0)
     return false;
-  const uint32_t ip_header = packet[0] >> 4 == 4 ? (packet[0] & 15u) * 4u : 40u;
+  const uint32_t ip_header = ip_header_bytes(packet);
   return load->length > ip_header + TCP_FLAGS && (packet[ip_header + TCP_FLAGS] & 0x37u) == 0x10u;
 }
 
@@ -211,7 +217,7 @@ enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint
 static void note_sequence(struct mp_adaptive_flow *flow, const struct mp_load *load, uint32_t octets,
                           uint64_t now_us)
 {
-  const uint32_t ip_header = load->bytes[0] >> 4 == 4 ? (load->bytes[0] & 15u) * 4u : 40u;
+  const uint32_t ip_header = ip_header_bytes(load->bytes);
   if (load->length <= ip_header + TCP_FLAGS)
     return;
   const uint8_t *tcp = load->bytes + ip_header, *at = tcp + TCP_SEQUENCE;
