@@ -256,9 +256,6 @@ static bool command_peer(struct mp_tunnel *tunnel, uint16_t kind, const uint8_t 
     return path_known &&
            mp_sizing_probe(tunnel, peer, path_command->path,
                            ((const struct mp_cmd_size_probe *)(const void *)record)->octets);
-  case MP_CMD_PROBE_NOW:
-    mp_health_probe_all(tunnel, peer);
-    return true;
   default:
     return false;
   }

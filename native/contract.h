@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "eeb9b3c6c036ca1f"
+#define MP_CONTRACT_DIGEST "dfa52aafe315515b"
 
 /* The wire. */
 
@@ -171,7 +171,6 @@ enum {
   MP_CMD_DATAGRAM_SEND = 13, /* payload: a handshake message, sent as it is */
   MP_CMD_CONTROL_SEND = 14, /* payload: a control body, sealed on this path, or on the best when noPath */
   MP_CMD_SIZE_PROBE = 17, /* probes on this path whether a datagram of this size passes whole; answered by sizeEchoed or by nothing */
-  MP_CMD_PROBE_NOW = 15, /* probes all paths of the peer at once */
   MP_CMD_STATS_REQUEST = 16, /* answered by pathStats, peerStats and counter events, then statsEnd */
 };
 
@@ -372,15 +371,6 @@ _Static_assert(offsetof(struct mp_cmd_size_probe, path) == 4, "mp_cmd_size_probe
 _Static_assert(offsetof(struct mp_cmd_size_probe, octets) == 6, "mp_cmd_size_probe");
 _Static_assert(sizeof(struct mp_cmd_size_probe) == 8, "mp_cmd_size_probe");
 
-struct mp_cmd_probe_now {
-  uint16_t kind; /* which record this is */
-  uint16_t peer; /* slot chosen by TypeScript, below CROSSING.peers */
-  uint8_t pad_[4];
-};
-_Static_assert(offsetof(struct mp_cmd_probe_now, kind) == 0, "mp_cmd_probe_now");
-_Static_assert(offsetof(struct mp_cmd_probe_now, peer) == 2, "mp_cmd_probe_now");
-_Static_assert(sizeof(struct mp_cmd_probe_now) == 8, "mp_cmd_probe_now");
-
 struct mp_cmd_stats_request {
   uint16_t kind; /* which record this is */
   uint32_t token; /* copied into each answer */
@@ -571,9 +561,6 @@ struct mp_event_path_stats {
   uint16_t kind; /* which record this is */
   uint16_t peer; /* slot chosen by TypeScript, below CROSSING.peers */
   uint8_t path; /* path id */
-  uint8_t usable; /* 1: data may use it now */
-  uint8_t heard; /* 1: not silent */
-  uint8_t heard_by_peer; /* 1: the peer says so of its side */
   uint32_t token; /* of the request */
   uint32_t rtt_us; /* latest sample, us */
   uint32_t srtt_us; /* RFC 6298; 0: no sample yet, us */
@@ -605,9 +592,6 @@ struct mp_event_path_stats {
 _Static_assert(offsetof(struct mp_event_path_stats, kind) == 0, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, peer) == 2, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, path) == 4, "mp_event_path_stats");
-_Static_assert(offsetof(struct mp_event_path_stats, usable) == 5, "mp_event_path_stats");
-_Static_assert(offsetof(struct mp_event_path_stats, heard) == 6, "mp_event_path_stats");
-_Static_assert(offsetof(struct mp_event_path_stats, heard_by_peer) == 7, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, token) == 8, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, rtt_us) == 12, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, srtt_us) == 16, "mp_event_path_stats");
@@ -761,7 +745,6 @@ enum {
   MP_COUNTER_DROP_OUT_NO_PATH = 13, /* TUN: no path of the peer may carry data */
   MP_COUNTER_DROP_OUT_TOO_BIG = 14, /* TUN: larger than LIMIT.packetBytes */
   MP_COUNTER_DROP_OUT_QUEUE_FULL = 17, /* TUN: the ingress queue was full */
-  MP_COUNTER_DROP_OUT_QUEUE_DELAY = 18, /* TUN: it stood in the ingress queue for too long (CoDel) */
   MP_COUNTER_DROP_SEND_FULL = 15, /* UDP: the socket buffer was full */
   MP_COUNTER_DROP_SEND_ERROR = 16, /* UDP: the kernel refused */
   MP_COUNTER_DROP_SHORT = 20, /* datagram: shorter than its type allows */
@@ -799,7 +782,6 @@ _Static_assert(sizeof(struct mp_cmd_peer_add) <= MP_CROSSING_COMMAND_SLOT_BYTES 
                    sizeof(struct mp_cmd_datagram_send) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_control_send) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_size_probe) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
-                   sizeof(struct mp_cmd_probe_now) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_stats_request) <= MP_CROSSING_COMMAND_SLOT_BYTES,
                "a command fits its slot");
 _Static_assert(sizeof(struct mp_event_handshake) <= MP_CROSSING_EVENT_SLOT_BYTES &&

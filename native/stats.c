@@ -62,9 +62,6 @@ static void answer_path(struct mp_tunnel *tunnel, const struct mp_peer *peer, ui
     return;
   event->peer = peer->id;
   event->path = id;
-  event->usable = (peer->usable & mp_path_bit(id)) != 0;
-  event->heard = path->heard;
-  event->heard_by_peer = path->heard_by_peer;
   event->token = token;
   event->rtt_us = path->rtt.latest_us;
   event->srtt_us = path->rtt.smoothed_us;

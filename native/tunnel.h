@@ -137,7 +137,6 @@ struct mp_path {
   bool seldom;              /* or more rarely than where several work */
   uint64_t watched_us;      /* since when it is neither: its silence counts from then on */
   uint64_t last_rx_us;
-  uint64_t carrying_changed_us; /* sender's time */
   bool carrying;                /* in the peer's plan */
   uint64_t tx_datagrams, tx_bytes, tx_data, tx_errors;
   uint64_t rx_datagrams, rx_bytes, rx_data, rx_expected;

@@ -121,7 +121,6 @@ export const COMMAND = {
       { name: 'octets', type: 'u16', unit: 'bytes', doc: 'UDP payload, sealed' },
     ],
   },
-  probeNow: { value: 15, doc: 'probes all paths of the peer at once', layout: OF_PEER },
   statsRequest: {
     value: 16,
     doc: 'answered by pathStats, peerStats and counter events, then statsEnd',

@@ -17,7 +17,6 @@ export const COUNTER = {
   dropOutNoPath: { value: 13, doc: 'TUN: no path of the peer may carry data' },
   dropOutTooBig: { value: 14, doc: 'TUN: larger than LIMIT.packetBytes' },
   dropOutQueueFull: { value: 17, doc: 'TUN: the ingress queue was full' },
-  dropOutQueueDelay: { value: 18, doc: 'TUN: it stood in the ingress queue for too long (CoDel)' },
   dropSendFull: { value: 15, doc: 'UDP: the socket buffer was full' },
   dropSendError: { value: 16, doc: 'UDP: the kernel refused' },
   dropShort: { value: 20, doc: 'datagram: shorter than its type allows' },

@@ -60,9 +60,6 @@ export const EVENT = {
     doc: 'measurements of one path',
     layout: [
       ...OF_PATH,
-      { name: 'usable', type: 'u8', doc: '1: data may use it now' },
-      { name: 'heard', type: 'u8', doc: '1: not silent' },
-      { name: 'heardByPeer', type: 'u8', doc: '1: the peer says so of its side' },
       { name: 'token', type: 'u32', doc: 'of the request' },
       { name: 'rttUs', type: 'u32', unit: 'us', doc: 'latest sample' },
       { name: 'srttUs', type: 'u32', unit: 'us', doc: 'RFC 6298; 0: no sample yet' },

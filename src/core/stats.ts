@@ -27,7 +27,6 @@ export interface Loss {
 }
 
 export interface PathMeasurements {
-  readonly usable: boolean
   readonly rttUs: number
   readonly srttUs: number
   readonly rttvarUs: number
@@ -183,7 +182,6 @@ export class PathStats {
     const rate = (bytes: number) => perSecond(bytes, seconds)
     const recent = this.#window.recent() ?? span
     return {
-      usable: now.usable === 1,
       rttUs: now.rttUs,
       srttUs: now.srttUs,
       rttvarUs: now.rttvarUs,

@@ -240,7 +240,7 @@ describe('a world', () => {
     const open = { port: 32, family: 4, fd: 0 }
     expect(() => client.command({ kind: 'portOpen', fields: open })).toThrow(refused)
     expect(() => client.command({ kind: 'portClose', fields: { port: 200 } })).toThrow(refused)
-    expect(() => client.command({ kind: 'probeNow', fields: { peer: 1024 } })).toThrow(refused)
+    expect(() => client.command({ kind: 'peerRemove', fields: { peer: 1024 } })).toThrow(refused)
     expect(() => client.command({ kind: 'pathAdd', fields: { path: 16 } })).toThrow(refused)
   })
 

@@ -203,7 +203,7 @@ describe('a running engine', () => {
 
   it('tells of a command that makes no sense', async () => {
     const { engine, until } = openEngine()
-    engine.command({ kind: 'probeNow', fields: { peer: 5 } })
+    engine.command({ kind: 'peerRemove', fields: { peer: 5 } })
     const failed = (await until('failed')).find(({ kind }) => kind === 'failed')
     expect(failed?.kind === 'failed' && new TextDecoder().decode(failed.syscall)).toMatch(
       /^command/,

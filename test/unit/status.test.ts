@@ -244,7 +244,6 @@ describe('a report', () => {
     metered: false,
     capBytesPerS: 0,
     measurements: {
-      usable: true,
       rttUs: 20_500,
       srttUs: 20_000,
       rttvarUs: 100,
