@@ -67,7 +67,8 @@ const THREADS = {
 const LIBFUZZER = {
   dir: 'build/libfuzzer',
   compiler: 'clang',
-  flags: [...LANGUAGE, ...SANITIZERS, '-fsanitize=address,undefined'],
+  // Every room tells where the input has led, not the target alone.
+  flags: [...LANGUAGE, ...SANITIZERS, '-fsanitize=address,undefined,fuzzer-no-link'],
 }
 
 const REMEDY = {
