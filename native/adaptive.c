@@ -62,6 +62,7 @@ void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_stretch_end(&adaptive->stretch, tunnel->now_us);
   mp_acks_end(tunnel, peer);
   adaptive->delay_any = false;
+  memset(&adaptive->back, 0, sizeof adaptive->back); /* its clock is another */
   mp_sparse_erase(&adaptive->flows, sizeof(struct mp_adaptive_flow));
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     struct mp_lane *lane = &adaptive->lanes[id];

@@ -81,8 +81,23 @@ static uint32_t lateness_us(const struct mp_tunnel *tunnel, struct mp_adaptive *
     mp_lowest_note(&adaptive->back.ways, way_us, BACK_WINDOW_US, tunnel->now_us);
   }
   const int64_t least_us = mp_lowest_of(&adaptive->back.ways, BACK_WINDOW_US, tunnel->now_us);
+  if (way_us < least_us) /* as it is of all when there is none to compare with */
+    return 0;
   const int64_t late_us = way_us - least_us - PROMPT_US;
   return late_us > 0 ? (uint32_t)late_us : 0;
+}
+
+/* Who tells of what was not sent did not get what was, RFC 9000 section 21.4. */
+static bool was_sent(const struct mp_peer *peer, const struct mp_feedback_path *told)
+{
+  for (unsigned slot = 0; slot < MP_CROSSING_EPOCHS; slot++) {
+    const struct mp_epoch *epoch = peer->epochs[slot];
+    if (epoch && epoch->remote_index == told->receiver) {
+      const uint64_t next = epoch->tx_seq[told->path];
+      return mp_unwrap(next, told->newest, 32) < next;
+    }
+  }
+  return false;
 }
 
 static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
@@ -91,7 +106,8 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
 {
   struct mp_lane *lane = &peer->adaptive->lanes[told->path];
   uint64_t newest;
-  if (!mp_flight_serial(&lane->flight, told->receiver, told->newest, &newest))
+  if (!was_sent(peer, told) ||
+      !mp_flight_serial(&lane->flight, told->receiver, told->newest, &newest))
     return;
   struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS];
   const unsigned gap_count = gaps_of(told, newest, gaps);

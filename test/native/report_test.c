@@ -249,6 +249,58 @@ static void the_first_loss_is_waited_for(void)
   pair_close(&pair);
 }
 
+/* Of path 0, up to this sequence, as the server would seal it. */
+static void report_up_to(uint64_t newest)
+{
+  uint8_t body[MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_BYTES] = {[MP_FEEDBACK_PATHS] = 1};
+  mp_store16(body + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_RECEIVER, SERVER_INDEX);
+  mp_store32(body + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_NEWEST, (uint32_t)newest);
+  CHECK(mp_out_push(pair.server.tunnel, pair.server.tunnel->peers[0], 0, MP_MSG_FEEDBACK, 0, 0, body,
+                    sizeof body));
+  fixture_settle(&pair.server);
+  run_until(&pair, pair.now_us + pair.server.delay_us[0]);
+}
+
+static void what_tells_of_more_than_was_sent_is_ignored(void)
+{
+  open_pair(1);
+  send_for(SECOND_US);
+  const struct mp_peer *peer = pair.client.tunnel->peers[0];
+  const struct mp_flight *flight = &peer->adaptive->lanes[0].flight;
+  run_until(&pair, pair.now_us + PAUSE_US);
+  CHECK_EQ(flight->inflight_bytes, 0);
+  pair.client.cut[0] = true;
+  for (unsigned i = 0; i < 5; i++)
+    client_sends(&pair, number++);
+  CHECK(flight->inflight_bytes > 0);
+  const uint64_t inflight_bytes = flight->inflight_bytes;
+  report_up_to(peer->sending->tx_seq[0] + 1000);
+  CHECK_EQ(flight->inflight_bytes, inflight_bytes);
+  report_up_to(peer->sending->tx_seq[0] - 1);
+  CHECK_EQ(flight->inflight_bytes, 0);
+  pair_close(&pair);
+}
+
+/* Its clock begins where ours had it long before. */
+static void a_peer_that_begins_anew_is_not_late(void)
+{
+  open_pair(1);
+  send_for(SECOND_US);
+  run_until(&pair, pair.now_us + 60ull * SECOND_US);
+  send_for(SECOND_US);
+  install_keys(&pair, false, 1, true);
+  install_keys(&pair, true, 1, true);
+  run_until(&pair, pair.now_us + 31ull * SECOND_US);
+  allow(&pair, &pair.client, 0);
+  allow(&pair, &pair.server, 0);
+  send_for(SECOND_US);
+  const struct mp_adaptive *adaptive = pair.client.tunnel->peers[0]->adaptive;
+  CHECK(adaptive->lanes[0].window.reported_us > pair.now_us - SECOND_US);
+  CHECK_EQ(adaptive->lanes[0].window.late.newest_us, 0);
+  CHECK(mp_lowest_of(&adaptive->back.ways, SECOND_US, pair.now_us) < INT64_MAX);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
@@ -265,5 +317,7 @@ int main(void)
   RUN(without_an_answer_it_goes_alone);
   RUN(where_there_is_a_choice_the_report_goes_ahead_of_the_answer);
   RUN(the_first_loss_is_waited_for);
+  RUN(what_tells_of_more_than_was_sent_is_ignored);
+  RUN(a_peer_that_begins_anew_is_not_late);
   return test_end();
 }
