@@ -18,10 +18,10 @@ static struct mp_flight_entry *entry_of(const struct mp_flight *flight, uint64_t
 static bool grow(struct mp_flight *flight, uint64_t serials)
 {
   uint32_t capacity = flight->capacity ? flight->capacity : CAPACITY_LEAST;
+  if (serials > MP_FLIGHT_MOST)
+    return false;
   while (capacity < serials)
     capacity *= 2;
-  if (capacity > MP_FLIGHT_MOST)
-    return false;
   if (capacity == flight->capacity)
     return true;
   struct mp_flight_entry *entries = calloc(capacity, sizeof *entries);

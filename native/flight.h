@@ -90,8 +90,8 @@ static inline bool mp_flight_is_full(const struct mp_flight *flight)
   return mp_flight_room(flight) == 0;
 }
 
-/* The serial that the low 32 bits of a reported sequence stand for. False when it is of no known
- * epoch, or was never sent. */
+/* The serial that the low 32 bits of a reported sequence stand for. False when nothing is recorded of its
+ * epoch. */
 bool mp_flight_serial(const struct mp_flight *flight, uint16_t receiver, uint32_t low,
                       uint64_t *serial);
 
