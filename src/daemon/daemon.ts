@@ -149,7 +149,7 @@ export class Daemon {
   #makeRole(store: Store): Role {
     const { runDir, tun } = this.#config
     const core = this.#coreOptions(store)
-    const natMemoPath = join(runDir, `${tun}.forward`)
+    const natMemoPath = join(runDir, 'forward')
     const around = { machine: this.#machine, store, log: this.#log, tun, core, natMemoPath }
     return this.#config.role === 'server'
       ? new ServerRole(around, this.#config)

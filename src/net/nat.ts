@@ -14,7 +14,7 @@ export interface NatOptions {
   readonly tun: string
   /** What is masqueraded on its way out; left out: whatever goes into the tunnel. */
   readonly pools?: readonly Cidr[] | undefined
-  /** Where the earlier value of ip_forward is kept, for the case that we are killed. */
+  /** Where all tunnels of this machine keep the earlier value of ip_forward, whatever becomes of who changed it. */
   readonly memoPath: string
   /** /proc/sys/net, or a directory that plays its part. */
   readonly sysctlDir?: string
@@ -58,9 +58,8 @@ export class Nat {
     const { run, tun } = this.#options
     await run('nft', ['delete', 'table', 'inet', tableName(tun)]).catch(() => '')
     const tables = await run('nft', ['list', 'tables']).catch(() => TABLE_PREFIX)
-    // Another tunnel of this machine may still need forwarding; whoever finds it on leaves it on.
+    // Another tunnel of this machine may still need forwarding: the last one that ends puts it back.
     if (!tables.includes(TABLE_PREFIX)) this.#restoreForwarding()
-    rmSync(this.#options.memoPath, { force: true })
   }
 
   /** `add` and `delete` in front make it a replacement, in one transaction (nft(8)). */
@@ -99,6 +98,7 @@ table inet ${table} {
   #restoreForwarding(): void {
     // There is no memo where forwarding was on before.
     attempt(() => this.#write('ipv4/ip_forward', readFileSync(this.#options.memoPath, 'utf8')))
+    rmSync(this.#options.memoPath, { force: true })
   }
 
   #read(name: string): string | undefined {

@@ -56,7 +56,7 @@ beforeEach(async () => {
       log,
       tun: 'mptun0',
       core: coreOptions('client'),
-      natMemoPath: join(dirs.runDir, 'mptun0.forward'),
+      natMemoPath: join(dirs.runDir, 'forward'),
     },
     await resolveConfig('client', given),
   )

@@ -324,15 +324,22 @@ describe('masquerading', () => {
     expect(forward()).toBe('0')
   })
 
-  it('leaves forwarding on while another tunnel needs it, and where it was on', async () => {
-    const busy = scripted({ 'nft list tables': 'table inet mptun_other\n' })
-    const nat = natOf(busy.run)
+  it('leaves forwarding on while another tunnel needs it, and puts it back with the last', async () => {
+    const first = natOf(scripted({ 'nft list tables': 'table inet mptun_other\n' }).run)
+    const last = natOf(scripted({}).run)
+    await first.install()
+    await last.install()
+    await first.remove()
+    expect(forward()).toBe('1')
+    await last.remove()
+    expect(forward()).toBe('0')
+  })
+
+  it('leaves forwarding on where it was on', async () => {
+    writeFileSync(join(dir, 'ipv4/ip_forward'), '1\n')
+    const nat = natOf(scripted({}).run)
     await nat.install()
     await nat.remove()
-    expect(forward()).toBe('1')
-    const again = natOf(scripted({}).run)
-    await again.install()
-    await again.remove()
     expect(forward()).toBe('1')
   })
 })
