@@ -34,7 +34,7 @@ export function lineOf(fact: Fact): readonly [LogEvent, LogFields] | undefined {
     }
     case 'path-moved': {
       const { peer, path, label, endpoint } = fact
-      return ['path.moved', { peer, path, uplink: label, to: endpointText(endpoint) }]
+      return ['path.moved', { peer, path, uplink: label, endpoint: endpointText(endpoint) }]
     }
     case 'active-path':
       return ['path.active', { peer: fact.peer, path: fact.path, uplink: fact.label }]

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { lineOf } from '../../src/daemon/facts.js'
 import { isJournalStream, Log, type LogOptions } from '../../src/log.js'
 
 const SECOND_US = 1_000_000
@@ -71,6 +72,16 @@ describe('the rate', () => {
       '<4>handshake.refused why=mac1 from=192.0.2.9 suppressed=4\n',
       '<4>handshake.refused why=mac1 from=192.0.2.9\n',
     ])
+  })
+
+  it('is the same however often the other side of a path moves', () => {
+    const { log, lines } = logOf()
+    for (let remotePort = 1; remotePort <= 100; remotePort++) {
+      const endpoint = { port: 0, family: 4, remotePort, remote: new Uint8Array(16), scope: 0 }
+      const moved = { kind: 'path-moved', peer: 'a', path: 0, label: 'path 0' } as const
+      log.write(...lineOf({ ...moved, endpoint: { ...endpoint, local: new Uint8Array(16) } })!)
+    }
+    expect(lines).toHaveLength(1)
   })
 
   it('hides neither another subject nor the state that a path ends in', () => {
