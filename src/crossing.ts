@@ -7,7 +7,7 @@ import { Codec, type Layout, type RecordOf } from './layout.js'
 export interface EnginePort {
   /** False: the ring is full, nothing was taken, try again after the next event. */
   command(command: EngineCommand): boolean
-  /** All events that wait, oldest first. */
+  /** The events that wait, oldest first: all, or as many as CROSSING.eventSlots, and then more may wait. */
   readEvents(): EngineEvent[]
 }
 
@@ -43,7 +43,10 @@ export function decodeEvent(slot: Uint8Array): EngineEvent {
   return Object.assign(entry.codec.decode(slot), { kind: entry.kind }) as unknown as EngineEvent
 }
 
-/** Takes events out of a ring by `read`, which fills whole slots and says how many, until none waits. */
+/**
+ * Takes events out of a ring by `read`, which fills whole slots and says how many, until none waits; or a ring of
+ * them, because whoever writes as fast as they are read would keep us here.
+ */
 export class EventReader {
   readonly #slots = new Uint8Array(64 * CROSSING.eventSlotBytes.value)
   readonly #read: (into: Uint8Array) => number
@@ -55,12 +58,13 @@ export class EventReader {
   readAll(): EngineEvent[] {
     const events: EngineEvent[] = []
     const slotBytes = CROSSING.eventSlotBytes.value
-    for (;;) {
+    while (events.length < CROSSING.eventSlots.value) {
       const count = this.#read(this.#slots)
       for (let at = 0; at < count * slotBytes; at += slotBytes) {
         events.push(decodeEvent(this.#slots.subarray(at, at + slotBytes)))
       }
-      if (count * slotBytes < this.#slots.length) return events
+      if (count * slotBytes < this.#slots.length) break
     }
+    return events
   }
 }

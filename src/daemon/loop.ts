@@ -1,6 +1,6 @@
 /** The one loop: events of C and time go into the core, its commands go down to C, its facts go to the daemon. */
 
-import type { EngineCommand } from '../boundary.js'
+import { CROSSING, type EngineCommand } from '../boundary.js'
 import type { Fact } from '../core/facts.js'
 import type { Tunnel } from '../core/tunnel.js'
 import type { EnginePort } from '../crossing.js'
@@ -83,7 +83,10 @@ export class Loop {
   #turn(): void {
     const { core, engine, clock } = this.#options
     const nowUs = clock.nowUs()
-    for (const event of engine.readEvents()) core.handleEvent(nowUs, event)
+    const events = engine.readEvents()
+    for (const event of events) core.handleEvent(nowUs, event)
+    // For those that are left the bell need not ring again. Between two turns others have theirs.
+    if (events.length >= CROSSING.eventSlots.value) this.plan('events', nowUs + 1, () => undefined)
     core.handleTimeout(nowUs)
     for (const [name, deed] of [...this.#deeds]) {
       if (nowUs < deed.atUs || this.#deeds.get(name) !== deed) continue

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { EngineCommand, EngineEvent } from '../../src/boundary.js'
+import { CROSSING, type EngineCommand, type EngineEvent } from '../../src/boundary.js'
 import type { Clock } from '../../src/daemon/clock.js'
 import type { Machine } from '../../src/daemon/machine.js'
 import type { TunDevice } from '../../src/engine.js'
@@ -58,14 +58,14 @@ export class TestEngine {
     this.commands.push(command)
     if (command.kind === 'statsRequest') {
       const { token = 0 } = command.fields
-      this.events.push({ kind: 'statsEnd', token })
+      this.events.push({ kind: 'statsEnd', next: 0, token })
       queueMicrotask(this.#onBell)
     }
     return true
   }
 
   readEvents(): EngineEvent[] {
-    return this.events.splice(0)
+    return this.events.splice(0, CROSSING.eventSlots.value)
   }
 
   tell(event: EngineEvent): void {

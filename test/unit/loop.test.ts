@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { EngineCommand, EngineEvent } from '../../src/boundary.js'
+import { CROSSING, type EngineCommand, type EngineEvent } from '../../src/boundary.js'
 import type { Fact } from '../../src/core/facts.js'
 import { type Core, Loop } from '../../src/daemon/loop.js'
 import { TestClock, TestEngine } from './daemon_fixture.js'
@@ -62,6 +62,15 @@ describe('the loop', () => {
       [clock.timeUs, EVENT],
       [clock.timeUs, EVENT],
     ])
+  })
+
+  it('takes a ring of events at a time, and the rest though no bell rings for it', () => {
+    const slots = CROSSING.eventSlots.value
+    engine.events.push(...Array<EngineEvent>(slots + 1).fill(EVENT))
+    loop.wake()
+    expect(core.events).toHaveLength(slots)
+    clock.advance(1_000)
+    expect(core.events).toHaveLength(slots + 1)
   })
 
   it('wakes at the deadline of the core', () => {
