@@ -290,7 +290,7 @@ bool mp_tunnel_command(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint8
     sensible = datagram_send(tunnel, (const void *)record, payload, payload_bytes);
     break;
   case MP_CMD_STATS_REQUEST:
-    mp_stats_answer(tunnel, ((const struct mp_cmd_stats_request *)(const void *)record)->token);
+    mp_stats_answer(tunnel, (const void *)record);
     break;
   default:
     sensible = command_peer(tunnel, kind, record, payload, payload_bytes);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "dfa52aafe315515b"
+#define MP_CONTRACT_DIGEST "8a6437278eba2290"
 
 /* The wire. */
 
@@ -373,9 +373,11 @@ _Static_assert(sizeof(struct mp_cmd_size_probe) == 8, "mp_cmd_size_probe");
 
 struct mp_cmd_stats_request {
   uint16_t kind; /* which record this is */
+  uint16_t first; /* of the peers with this slot and those after it */
   uint32_t token; /* copied into each answer */
 };
 _Static_assert(offsetof(struct mp_cmd_stats_request, kind) == 0, "mp_cmd_stats_request");
+_Static_assert(offsetof(struct mp_cmd_stats_request, first) == 2, "mp_cmd_stats_request");
 _Static_assert(offsetof(struct mp_cmd_stats_request, token) == 4, "mp_cmd_stats_request");
 _Static_assert(sizeof(struct mp_cmd_stats_request) == 8, "mp_cmd_stats_request");
 
@@ -422,7 +424,7 @@ enum {
   MP_EVENT_PATH_STATS = 9, /* measurements of one path */
   MP_EVENT_PEER_STATS = 10, /* measurements of one peer */
   MP_EVENT_COUNTER = 11, /* one counter that is not zero */
-  MP_EVENT_STATS_END = 12, /* all answers to a request have been given */
+  MP_EVENT_STATS_END = 12, /* all answers to a request have been given, or as many as are given at once */
   MP_EVENT_LINKS_CHANGED = 13, /* rtnetlink told of a change of a link, an address or a route: look again */
   MP_EVENT_SIZE_ECHOED = 15, /* a datagram of this size has passed the path in both directions */
   MP_EVENT_FAILED = 14, /* the engine cannot go on */
@@ -685,9 +687,11 @@ _Static_assert(sizeof(struct mp_event_counter) == 16, "mp_event_counter");
 
 struct mp_event_stats_end {
   uint16_t kind; /* which record this is */
+  uint16_t next; /* peer slot to ask on from; 0: all have been given */
   uint32_t token; /* of the request */
 };
 _Static_assert(offsetof(struct mp_event_stats_end, kind) == 0, "mp_event_stats_end");
+_Static_assert(offsetof(struct mp_event_stats_end, next) == 2, "mp_event_stats_end");
 _Static_assert(offsetof(struct mp_event_stats_end, token) == 4, "mp_event_stats_end");
 _Static_assert(sizeof(struct mp_event_stats_end) == 8, "mp_event_stats_end");
 
@@ -762,11 +766,12 @@ enum {
   MP_COUNTER_DROP_TUN_FULL = 34, /* data: the TUN refused it */
   MP_COUNTER_DROP_ACK_THINNED = 46, /* data: acknowledged no more than a later one, of a flow in slow start */
   MP_COUNTER_DROP_CONTEXT = 47, /* data: compressed by a context that is not kept, or no memory is left for the packet */
+  MP_COUNTER_DROP_TOLD = 48, /* what a peer says or does that TypeScript is told: more of it than makes sense */
   MP_COUNTER_DROP_BODY = 35, /* probe, echo or control: wrong length or content */
   MP_COUNTER_EVENTS_LOST = 40, /* events other than handshakes that found the ring full */
 };
 
-enum { MP_COUNTERS = 48 };
+enum { MP_COUNTERS = 49 };
 
 _Static_assert(sizeof(struct mp_cmd_peer_add) <= MP_CROSSING_COMMAND_SLOT_BYTES &&
                    sizeof(struct mp_cmd_peer_remove) <= MP_CROSSING_COMMAND_SLOT_BYTES &&

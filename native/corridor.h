@@ -31,9 +31,9 @@ void mp_enter(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_u
 void *mp_event_begin(struct mp_tunnel *tunnel, uint16_t kind);
 void mp_event_end(struct mp_tunnel *tunnel);
 
-/* For events that name a peer and a path and no more. */
-void mp_event_path(struct mp_tunnel *tunnel, uint16_t kind, const struct mp_peer *peer,
-                   uint8_t path);
+/* The same of what the peer can bring about as often as it likes: NULL, too, where it does so more often
+ * than makes sense. Nobody else waits behind what it says. */
+void *mp_event_because_of(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t kind);
 
 /* Endpoint records of events start with `port`; see ENDPOINT in src/boundary/record.ts. */
 #define MP_EVENT_ENDPOINT(event, endpoint)                                                         \
@@ -64,8 +64,9 @@ void mp_epoch_use(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoc
 
 /* stats.c APIs: */
 
-/* Answers a statsRequest with events. */
-void mp_stats_answer(struct mp_tunnel *tunnel, uint32_t token);
+/* Answers a statsRequest with events, of at least one peer and of no more than leave others half of the
+ * ring. */
+void mp_stats_answer(struct mp_tunnel *tunnel, const struct mp_cmd_stats_request *request);
 
 /* out.c APIs: */
 
@@ -194,7 +195,7 @@ bool mp_sizing_probe(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t pat
 /* Call with a sizeProbe or a sizeEcho that was opened. False when it is longer than any. */
 bool mp_sizing_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
                         const struct mp_packet *packet);
-bool mp_sizing_on_echo(struct mp_tunnel *tunnel, const struct mp_peer *peer,
+bool mp_sizing_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
                        const struct mp_packet *packet);
 
 #endif

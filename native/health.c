@@ -79,8 +79,13 @@ static void tell_if_alive(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
   struct mp_path *path = &peer->paths[id];
   if (path->allowed || path->alive_told || path->refused || !path->heard || !path->heard_by_peer)
     return;
+  struct mp_event_path_alive *event = mp_event_because_of(tunnel, peer, MP_EVENT_PATH_ALIVE);
+  if (!event)
+    return; /* the next word of the peer brings it here again */
+  event->peer = peer->id;
+  event->path = id;
+  mp_event_end(tunnel);
   path->alive_told = true;
-  mp_event_path(tunnel, MP_EVENT_PATH_ALIVE, peer, id);
 }
 
 uint32_t mp_health_retry_us(uint64_t unanswered_us, uint32_t least_us)

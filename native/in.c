@@ -33,7 +33,7 @@ static void learn_endpoint(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8
   if (same_endpoint(&path->endpoint, &learnt))
     return;
   path->endpoint = learnt;
-  struct mp_event_path_moved *event = mp_event_begin(tunnel, MP_EVENT_PATH_MOVED);
+  struct mp_event_path_moved *event = mp_event_because_of(tunnel, peer, MP_EVENT_PATH_MOVED);
   if (!event)
     return;
   event->peer = peer->id;
@@ -189,12 +189,12 @@ drop_inner_source:
   mp_pool_give(tunnel->pool, packet);
 }
 
-static bool take_control(struct mp_tunnel *tunnel, const struct mp_peer *peer,
+static bool take_control(struct mp_tunnel *tunnel, struct mp_peer *peer,
                          const struct mp_packet *packet)
 {
   if (packet->length < MP_CONTROL_BYTES || packet->length > MP_LIMIT_CONTROL_BYTES)
     return false;
-  struct mp_event_control *event = mp_event_begin(tunnel, MP_EVENT_CONTROL);
+  struct mp_event_control *event = mp_event_because_of(tunnel, peer, MP_EVENT_CONTROL);
   if (!event)
     return true;
   event->peer = peer->id;

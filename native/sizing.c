@@ -34,12 +34,12 @@ bool mp_sizing_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
   return true;
 }
 
-bool mp_sizing_on_echo(struct mp_tunnel *tunnel, const struct mp_peer *peer,
+bool mp_sizing_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
                        const struct mp_packet *packet)
 {
   if (packet->length > MP_LIMIT_PACKET_BYTES)
     return false;
-  struct mp_event_size_echoed *event = mp_event_begin(tunnel, MP_EVENT_SIZE_ECHOED);
+  struct mp_event_size_echoed *event = mp_event_because_of(tunnel, peer, MP_EVENT_SIZE_ECHOED);
   if (!event)
     return true;
   event->peer = peer->id;

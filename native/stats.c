@@ -115,10 +115,8 @@ static void answer_peer(struct mp_tunnel *tunnel, const struct mp_peer *peer, ui
   mp_event_end(tunnel);
 }
 
-void mp_stats_answer(struct mp_tunnel *tunnel, uint32_t token)
+static void answer_counters(struct mp_tunnel *tunnel, uint32_t token)
 {
-  for (uint16_t i = 0; i < tunnel->peer_count; i++)
-    answer_peer(tunnel, tunnel->peers[tunnel->peer_ids[i]], token);
   for (uint16_t counter = 0; counter < MP_COUNTERS; counter++) {
     if (tunnel->counters[counter] == 0)
       continue;
@@ -130,9 +128,31 @@ void mp_stats_answer(struct mp_tunnel *tunnel, uint32_t token)
     event->count = tunnel->counters[counter];
     mp_event_end(tunnel);
   }
+}
+
+/* The slot of the next peer, from this one on; MP_CROSSING_PEERS: there is none. */
+static uint16_t next_peer(const struct mp_tunnel *tunnel, uint16_t id)
+{
+  while (id < MP_CROSSING_PEERS && !tunnel->peers[id])
+    id++;
+  return id;
+}
+
+void mp_stats_answer(struct mp_tunnel *tunnel, const struct mp_cmd_stats_request *request)
+{
+  uint16_t id = next_peer(tunnel, request->first);
+  while (id < MP_CROSSING_PEERS) {
+    answer_peer(tunnel, tunnel->peers[id], request->token);
+    id = next_peer(tunnel, id + 1);
+    if (mp_ring_room(tunnel->events) <= MP_CROSSING_EVENT_SLOTS / 2)
+      break;
+  }
+  if (id >= MP_CROSSING_PEERS)
+    answer_counters(tunnel, request->token);
   struct mp_event_stats_end *end = mp_event_begin(tunnel, MP_EVENT_STATS_END);
   if (!end)
     return;
-  end->token = token;
+  end->token = request->token;
+  end->next = id < MP_CROSSING_PEERS ? id : 0;
   mp_event_end(tunnel);
 }

@@ -29,6 +29,7 @@
 #include "load.h"
 #include "measure.h"
 #include "offload.h"
+#include "pacer.h"
 #include "pool.h"
 #include "reorder.h"
 #include "replay.h"
@@ -173,6 +174,7 @@ struct mp_peer {
   uint64_t tx_packets, rx_packets;
   struct mp_contexts contexts;
   uint64_t compressed, saved_octets; /* packets sent by a context, and what that saved */
+  struct mp_pacer telling;  /* of what TypeScript is told because of it; a byte stands for an event */
 };
 
 struct mp_tunnel {

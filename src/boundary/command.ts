@@ -124,6 +124,10 @@ export const COMMAND = {
   statsRequest: {
     value: 16,
     doc: 'answered by pathStats, peerStats and counter events, then statsEnd',
-    layout: [...OF_KIND, { name: 'token', type: 'u32', doc: 'copied into each answer' }],
+    layout: [
+      ...OF_KIND,
+      { name: 'first', type: 'u16', doc: 'of the peers with this slot and those after it' },
+      { name: 'token', type: 'u32', doc: 'copied into each answer' },
+    ],
   },
 } as const

@@ -43,6 +43,10 @@ export const COUNTER = {
     value: 47,
     doc: 'data: compressed by a context that is not kept, or no memory is left for the packet',
   },
+  dropTold: {
+    value: 48,
+    doc: 'what a peer says or does that TypeScript is told: more of it than makes sense',
+  },
   dropBody: { value: 35, doc: 'probe, echo or control: wrong length or content' },
   eventsLost: { value: 40, doc: 'events other than handshakes that found the ring full' },
 } as const

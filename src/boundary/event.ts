@@ -162,8 +162,12 @@ export const EVENT = {
   },
   statsEnd: {
     value: 12,
-    doc: 'all answers to a request have been given',
-    layout: [...OF_KIND, { name: 'token', type: 'u32', doc: 'of the request' }],
+    doc: 'all answers to a request have been given, or as many as are given at once',
+    layout: [
+      ...OF_KIND,
+      { name: 'next', type: 'u16', doc: 'peer slot to ask on from; 0: all have been given' },
+      { name: 'token', type: 'u32', doc: 'of the request' },
+    ],
   },
   linksChanged: {
     value: 13,

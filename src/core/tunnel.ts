@@ -51,6 +51,10 @@ export abstract class Tunnel {
         return
       }
       case 'statsEnd':
+        if (event.next > 0) {
+          this.#askForStats(event.token, event.next)
+          return
+        }
         for (const peer of this.peers.values()) peer.handleSampled(nowUs)
         this.context.fact({ kind: 'stats', token: event.token })
         return
@@ -85,7 +89,7 @@ export abstract class Tunnel {
 
   /** Asks C for fresh measurements; a fact `stats` with this token follows. */
   requestStats(token: number): void {
-    this.context.command({ kind: 'statsRequest', fields: { token } })
+    this.#askForStats(token, 0)
   }
 
   snapshot(): TunnelSnapshot {
@@ -115,6 +119,11 @@ export abstract class Tunnel {
   protected refuse(event: EventOf<'handshake'>, why: Refusal, peer?: string): void {
     this.#refusals[why] = (this.#refusals[why] ?? 0) + 1
     this.context.fact({ kind: 'handshake-refused', why, peer, from: event })
+  }
+
+  /** Of the peers from this slot on: of many C tells a part at once. */
+  #askForStats(token: number, first: number): void {
+    this.context.command({ kind: 'statsRequest', fields: { token, first } })
   }
 
   #handlePeerEvent(

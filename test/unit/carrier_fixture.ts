@@ -95,7 +95,7 @@ export class Carrier {
         this.#write({ ...NOWHERE, ...fields }, command.payload!)
         return
       case 'statsRequest':
-        this.#events.push({ kind: 'statsEnd', token: fields.token! })
+        this.#events.push({ kind: 'statsEnd', next: 0, token: fields.token! })
         return
       case 'peerAdd':
         this.#addPeer(fields.peer!, fields)

@@ -183,7 +183,7 @@ describe('a running engine', () => {
     const { engine, until } = openEngine()
     engine.command({ kind: 'statsRequest', fields: { token: 77 } })
     const events = await until('statsEnd')
-    expect(events.at(-1)).toEqual({ kind: 'statsEnd', token: 77 })
+    expect(events.at(-1)).toEqual({ kind: 'statsEnd', next: 0, token: 77 })
   })
 
   it('rings once for all events of one go', async () => {

@@ -73,6 +73,17 @@ describe('places for peers', () => {
     expect(slots).toEqual([0, 1])
   })
 
+  it('are asked for what they measure in as many parts as C tells', () => {
+    const asked = () => only(takeCommands(core), 'statsRequest').map(({ fields }) => fields)
+    const told = () => only(takeFacts(core), 'stats').map(({ token }) => token)
+    core.requestStats(5)
+    expect(asked()).toEqual([{ token: 5, first: 0 }])
+    core.handleEvent(SECOND, { kind: 'statsEnd', next: 100, token: 5 })
+    expect([asked(), told()]).toEqual([[{ token: 5, first: 100 }], []])
+    core.handleEvent(SECOND, { kind: 'statsEnd', next: 0, token: 5 })
+    expect([asked(), told()]).toEqual([[], [5]])
+  })
+
   it('are refused like strangers when there are none left, and free again after a while', () => {
     for (let i = 0; i <= CROSSING.peers.value; i++) {
       registry.addPeer(`p${i}`, keyPairOf(seeded(`p${i}`)(32)).publicKey)
