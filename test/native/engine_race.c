@@ -1,5 +1,6 @@
 /* Two engines with all their threads, over real sockets: what ThreadSanitizer has to say of it while
- * the TUN changes hands, keys and ports are replaced and plans are published under load. */
+ * the TUN changes hands, keys and ports are replaced, plans are published, the peer goes and comes back, and
+ * the network is away, under load of UDP and of TCP both ways. */
 #define _GNU_SOURCE /* unshare, mmsghdr */
 #include <net/if.h>
 #include <poll.h>
@@ -19,6 +20,7 @@ enum {
   PATHS = 2,
   FLOWS = 8,
   PACKET_BYTES = 1200,
+  ACK_BYTES = 40, /* of IPv4 and TCP */
   BURST_PACKETS = 4000,
   REST_US = 60000, /* after a burst: long enough for the in thread to read again */
   ROUND_US = 2000,
@@ -38,6 +40,7 @@ struct side {
 
 static struct side client = {.from = 2, .to = 1}, server = {.from = 1, .to = 2};
 static atomic_bool feeding, over;
+static int control_fd; /* of ioctl(2) */
 
 static void ring_bell(void *context)
 {
@@ -45,16 +48,36 @@ static void ring_bell(void *context)
   atomic_store(&side->rung, true);
 }
 
+/* Every other one is of TCP: in turn data and an acknowledgement of what comes. */
+static uint32_t make_packet(const struct side *side, uint8_t packet[PACKET_BYTES], uint32_t number)
+{
+  const bool is_tcp = number & 1, is_ack = is_tcp && number & 2;
+  const uint32_t length = is_ack ? ACK_BYTES : PACKET_BYTES;
+  memset(packet, 0, PACKET_BYTES);
+  fixture_packet(packet, side->from, side->to, number);
+  packet[2] = (uint8_t)(length >> 8);
+  packet[3] = (uint8_t)length;
+  packet[21] = (uint8_t)(number / 4 % FLOWS);
+  packet[24] = (PACKET_BYTES - 20) >> 8; /* of UDP */
+  packet[25] = (PACKET_BYTES - 20) & 0xff;
+  if (!is_tcp)
+    return length;
+  packet[9] = 6;
+  memcpy(packet + 22, packet + 20, 2); /* one port for both ends: each acknowledges what the other sends */
+  mp_store32(packet + 24, __builtin_bswap32(number * PACKET_BYTES));
+  mp_store32(packet + 28, __builtin_bswap32(number * PACKET_BYTES));
+  packet[32] = 5 << 4;
+  packet[33] = 0x10;
+  return length;
+}
+
 static void *feed(void *context)
 {
   const struct side *side = context;
-  uint8_t packet[PACKET_BYTES] = {0};
-  for (uint64_t number = 0; atomic_load(&feeding); number++) {
-    fixture_packet(packet, side->from, side->to, number);
-    packet[2] = PACKET_BYTES >> 8;
-    packet[3] = (uint8_t)PACKET_BYTES;
-    packet[21] = (uint8_t)(number % FLOWS);
-    (void)!write(side->host_fd, packet, sizeof packet);
+  uint8_t packet[PACKET_BYTES];
+  for (uint32_t number = 0; atomic_load(&feeding); number++) {
+    const uint32_t length = make_packet(side, packet, number);
+    (void)!write(side->host_fd, packet, length);
     if (number % BURST_PACKETS == 0)
       usleep(REST_US);
   }
@@ -126,19 +149,25 @@ static void add_path(uint8_t path)
   ORDER(&client, add);
 }
 
-static void install_next_keys(uint8_t salt)
+static void install_keys_of_both(uint8_t salt, bool fresh)
 {
-  const struct mp_cmd_keys_install theirs = fixture_keys(false, salt, salt == 0);
-  const struct mp_cmd_keys_install ours = fixture_keys(true, salt, salt == 0);
+  struct mp_cmd_keys_install theirs = fixture_keys(false, salt, fresh);
+  struct mp_cmd_keys_install ours = fixture_keys(true, salt, fresh);
+  theirs.features = ours.features = UINT8_MAX;
   ORDER(&server, theirs);
   usleep(ROUND_US);
   ORDER(&client, ours);
 }
 
-static void publish(struct side *side, uint16_t carrying)
+static void publish(struct side *side, uint8_t kind, uint16_t carrying)
 {
   uint8_t plan[ARRIVAL_PLAN_BYTES];
-  const uint32_t bytes = fixture_arrival(plan, carrying);
+  uint32_t bytes = fixture_arrival(plan, carrying);
+  if (kind != MP_PLAN_KIND_ARRIVAL) { /* the one slot is of path 0 */
+    plan[MP_PLAN_KIND] = kind;
+    mp_store16(plan + MP_PLAN_SLOTS, 1);
+    bytes = MP_PLAN_BYTES + 1;
+  }
   const struct mp_cmd_plan_publish command = {.kind = MP_CMD_PLAN_PUBLISH};
   order(side, &command, sizeof command, plan, bytes);
 }
@@ -148,18 +177,25 @@ static void allow_path(struct side *side, uint8_t path)
   ORDER(side, (struct mp_cmd_path_allow){.kind = MP_CMD_PATH_ALLOW, .path = path, .allowed = 1});
 }
 
+static void add_peer(struct side *side)
+{
+  if (side == &client)
+    ORDER(side, (struct mp_cmd_peer_add){.kind = MP_CMD_PEER_ADD, .everything = 1});
+  else
+    ORDER(side, (struct mp_cmd_peer_add){.kind = MP_CMD_PEER_ADD, .ipv4 = {10, 77, 0, 2}});
+  ORDER(side, (struct mp_cmd_probing){.kind = MP_CMD_PROBING,
+                                      .interval_us = 20000,
+                                      .keepalive_us = 20000000,
+                                      .silence_us = 250000,
+                                      .idle_after_us = 10000000,
+                                      .initiator = side == &client});
+}
+
 static void begin_session(void)
 {
-  ORDER(&client, (struct mp_cmd_peer_add){.kind = MP_CMD_PEER_ADD, .everything = 1});
-  ORDER(&server, (struct mp_cmd_peer_add){.kind = MP_CMD_PEER_ADD, .ipv4 = {10, 77, 0, 2}});
-  for (unsigned i = 0; i < 2; i++)
-    ORDER(i ? &server : &client, (struct mp_cmd_probing){.kind = MP_CMD_PROBING,
-                                                         .interval_us = 20000,
-                                                         .keepalive_us = 20000000,
-                                                         .silence_us = 250000,
-                                                         .idle_after_us = 10000000,
-                                                         .initiator = i == 0});
-  install_next_keys(0);
+  add_peer(&client);
+  add_peer(&server);
+  install_keys_of_both(0, true);
   for (uint8_t path = 0; path < PATHS; path++) {
     open_port(&client, path);
     add_path(path);
@@ -175,6 +211,21 @@ static void read_events(struct side *side)
   }
 }
 
+/* A client that is revoked and let in again, while its packets come. */
+static void admit_again(uint8_t salt)
+{
+  ORDER(&server, (struct mp_cmd_peer_remove){.kind = MP_CMD_PEER_REMOVE});
+  add_peer(&server);
+  install_keys_of_both(salt, true);
+}
+
+/* While it is down there is no route, and the kernel refuses to send. */
+static void set_loopback(bool is_up)
+{
+  struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = is_up ? IFF_UP : 0};
+  CHECK(ioctl(control_fd, SIOCSIFFLAGS, &loopback) == 0);
+}
+
 /* What TypeScript does in a session, at a pace at which it all meets. */
 static void control(unsigned round)
 {
@@ -184,15 +235,20 @@ static void control(unsigned round)
     read_events(side);
     allow_path(side, path);
     if (round % 5 == 0)
-      publish(side, round % 15 == 0 ? 1u << path : (1u << PATHS) - 1);
+      publish(side, round % 35 == 0 ? MP_PLAN_KIND_SLOTS : MP_PLAN_KIND_ARRIVAL,
+              round % 15 == 0 ? 1u << path : (1u << PATHS) - 1);
     if (round % 7 == 0)
       ORDER(side, (struct mp_cmd_stats_request){.kind = MP_CMD_STATS_REQUEST, .token = round});
     if (round % 11 == 0)
       ORDER(side, (struct mp_cmd_size_probe){
                       .kind = MP_CMD_SIZE_PROBE, .path = path, .octets = 1400});
   }
-  if (round % 50 == 0)
-    install_next_keys((uint8_t)(round / 50 + 1));
+  if (round % 50 == 0 && round % 150 != 0)
+    install_keys_of_both((uint8_t)(round / 50 + 1), false);
+  if (round % 150 == 0)
+    admit_again((uint8_t)(round / 50 + 1));
+  if (round % 90 == 45 || round % 90 == 47)
+    set_loopback(round % 90 == 47);
   if (round % 40 == 20)
     ORDER(&client, (struct mp_cmd_path_remove){.kind = MP_CMD_PATH_REMOVE, .path = path});
   if (round % 40 == 25)
@@ -216,13 +272,12 @@ static bool has_changed_often(struct side *side, enum mp_engine_reader *before, 
 
 static void open_namespace(void)
 {
-  const int socket_fd = unshare(CLONE_NEWNET) == 0 ? socket(AF_INET, SOCK_DGRAM, 0) : -1;
+  control_fd = unshare(CLONE_NEWNET) == 0 ? socket(AF_INET, SOCK_DGRAM, 0) : -1;
   struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-  if (socket_fd < 0 || ioctl(socket_fd, SIOCSIFFLAGS, &loopback) != 0) {
+  if (control_fd < 0 || ioctl(control_fd, SIOCSIFFLAGS, &loopback) != 0) {
     fprintf(stderr, "no network namespace: run as root with CAP_NET_ADMIN and CAP_SYS_ADMIN\n");
     exit(1);
   }
-  close(socket_fd);
 }
 
 static void threads_meet_only_under_their_locks(void)
