@@ -15,6 +15,8 @@
 /* Slow start doubles what is under way, but for what the last acknowledgement had not told yet. */
 #define GROWS(octets, before) ((octets) / 2 >= (before) / 4 * 3)
 #define MOST_STRIKES 2u
+/* Who paces is silent after one now and then, where his window is full, but not for a whole round trip. */
+#define LEAST_PROMPT ROUND_SHARE
 /* An answer shows after this part of a round trip. */
 #define JUDGED_SHARE 8u
 /* After a pause a flow begins anew. */
@@ -93,7 +95,11 @@ static void note_answer(struct mp_ackfilter *filter, struct mp_ackfilter_stream 
   if (stream->judged_us == stream->passed_us || passed_for_us < stream->turn_us / JUDGED_SHARE)
     return;
   stream->judged_us = stream->passed_us;
-  stream->paced = sight->now_us - sight->sent_us < passed_for_us / 2 ? stream->paced + 1 : 0;
+  const bool is_prompt = sight->now_us - sight->sent_us >= passed_for_us / 2;
+  stream->prompt = is_prompt ? stream->prompt + 1 : 0;
+  stream->paced = is_prompt ? 0 : stream->paced + 1;
+  if (stream->prompt >= LEAST_PROMPT)
+    filter->prompt_us = sight->now_us;
   if (stream->paced < MOST_STRIKES)
     return;
   stream->is_over = true;

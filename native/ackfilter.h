@@ -34,6 +34,7 @@ struct mp_ackfilter_stream {
   bool is_large;   /* HyStart looks */
   uint8_t strikes; /* round trips in a row in which it did not grow */
   uint8_t paced;   /* acknowledgements in a row that were not answered at once */
+  uint8_t prompt;  /* and that were */
   uint32_t began;  /* acknowledged when it was seen first */
   uint32_t ack;    /* the newest */
   uint32_t passed; /* the newest that was handed on */
@@ -54,8 +55,9 @@ struct mp_ackfilter_stream {
 struct mp_ackfilter {
   struct mp_ackfilter_stream streams[MP_ACKFILTER_STREAMS];
   unsigned held;
-  uint64_t thinned;  /* given back */
-  uint64_t paced_us; /* when a stream was last found to be of one who paces; 0: never */
+  uint64_t thinned;   /* given back */
+  uint64_t paced_us;  /* when a stream was last found to be of one who paces; 0: never */
+  uint64_t prompt_us; /* and of one who does not */
 };
 
 struct mp_ackfilter_sight {

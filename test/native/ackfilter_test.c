@@ -227,13 +227,26 @@ static void a_paced_flow_is_told_from_others(void)
   grow_to(80);
   CHECK(!paces(1));
   CHECK_EQ(filter.paced_us, 0);
+  CHECK(filter.prompt_us > S);
   close_filter();
   open_filter();
   is_paced = true;
   grow_to(80);
   CHECK(paces(1));
   CHECK(filter.paced_us > S);
+  CHECK_EQ(filter.prompt_us, 0);
   CHECK(!paces(2));
+  close_filter();
+}
+
+/* Nor are the few answers of a small one. */
+static void silence_after_a_few_is_no_verdict(void)
+{
+  open_filter();
+  go_round(5);
+  CHECK_EQ(filter.prompt_us, 0);
+  grow_to(20);
+  CHECK(filter.prompt_us > S);
   close_filter();
 }
 
@@ -373,6 +386,7 @@ int main(void)
   RUN(a_flow_that_does_not_grow_gets_all);
   RUN(one_round_trip_gets_few_however_long);
   RUN(a_paced_flow_is_told_from_others);
+  RUN(silence_after_a_few_is_no_verdict);
   RUN(a_paced_flow_gets_all);
   RUN(after_a_pause_it_begins_anew);
   RUN(at_the_end_all_pass);

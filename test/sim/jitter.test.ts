@@ -9,6 +9,27 @@ const NETEM = ',queue=none,limit=1000,overhead=14'
 const STEADY = { fromSeconds: 8 } as const
 const STARTS_US = [300_000, 700_000, 1_100_000, 2_000_000, 2_050_000]
 
+const UP = { transport: 'tcp', towards: 'server' } as const
+
+/** What is found in a tunnel of its own over the links of this row, for each seed: the least first. */
+async function eachOf(
+  seeds: readonly number[],
+  id: string,
+  find: (pair: Pair) => number,
+): Promise<number[]> {
+  const found: number[] = []
+  for (const seed of seeds) {
+    const uplinks = scenario(id).links.map(({ description }) => {
+      const { up, down } = describeLink(description)
+      return { link: up, backward: down }
+    })
+    const pair = await Pair.open({ seed, uplinks, policy: { mode: 'adaptive' } })
+    found.push(find(pair))
+    pair.close()
+  }
+  return found.toSorted((a, b) => a - b)
+}
+
 describe('links whose delays jitter', () => {
   const rows: readonly [string, number][] = [
     ['jit-20', 80],
@@ -66,28 +87,39 @@ describe('links whose delays jitter', () => {
     }
   })
 
-  it('leave BBR more from its second connection on', async () => {
-    const found: number[] = []
-    for (const seed of [1, 2, 3, 4, 5]) {
-      const pair = await Pair.open({
-        seed,
-        uplinks: scenario('congested').links.map(({ description }) => {
-          const { up, down } = describeLink(description)
-          return { link: up, backward: down }
-        }),
-        policy: { mode: 'adaptive' },
-      })
-      const bbr = { transport: 'tcp', congestion: 'bbr', towards: 'server' } as const
-      pair.stream({ ...bbr, bytes: 3_000_000 })
-      pair.runFor(10 * SECOND)
-      const second = pair.stream(bbr)
+  it.each([
+    ['first', () => {}],
+    [
+      'second',
+      (pair: Pair) => {
+        pair.stream({ ...UP, congestion: 'bbr', bytes: 3_000_000 })
+        pair.runFor(10 * SECOND)
+      },
+    ],
+  ] as const)('leave BBR most of what they carry to its %s connection', async (_, before) => {
+    const found = await eachOf([1, 2, 3, 4, 5], 'congested', (pair) => {
+      before(pair)
+      const stream = pair.stream({ ...UP, congestion: 'bbr' })
       pair.runFor(10 * SECOND)
       const [from, to] = [30, 100]
-      const bytes = second.stats().bytesPer100Ms.slice(from, to)
-      found.push(bytes.reduce((sum, each) => sum + each, 0) / ((to - from) / 10) / MBIT)
-      pair.close()
+      const bytes = stream.stats().bytesPer100Ms.slice(from, to)
+      return bytes.reduce((sum, each) => sum + each, 0) / ((to - from) / 10) / MBIT
+    })
+    expect(found[2]).toBeGreaterThan(22)
+  })
+
+  it('do not open connections later for the sake of BBR where another has shown that it is none', async () => {
+    const openedAfter = async (congestion: 'cubic' | 'bbr') => {
+      const found = await eachOf([1, 2, 3, 4, 5, 6, 7, 8], 'jit-20', (pair) => {
+        pair.stream({ ...UP, congestion, bytes: 300_000 })
+        pair.runFor(4 * SECOND)
+        const next = pair.stream({ ...UP, congestion, bytes: 1 })
+        pair.runFor(SECOND)
+        return next.stats().finishedUs
+      })
+      return found.reduce((sum, each) => sum + each, 0) / found.length
     }
-    expect(found.toSorted((a, b) => a - b)[2]).toBeGreaterThan(22)
+    expect(await openedAfter('cubic')).toBeLessThan((await openedAfter('bbr')) - 5000)
   })
 
   /** BBR lives by the round trip of its first packet: of 24 starts 7 are not lucky enough. */
