@@ -1,7 +1,10 @@
 /* Trials of a window (native/trial.h): when one begins, and what comes of it. */
 #include "window_inside.h"
 
-/* After which a raised base is to be proved, then every twice that. */
+/* After which a raised base is to be proved, then every twice that, and after half of it where most was gone
+ * and the rest may be ours. Beside 20 Mbit/s with 40 ms a download ends that has filled 150 or 300 ms of
+ * buffer: eight seconds later the queue is of 29 ms in the 95th percentile, the mean of 160 ends, and 33
+ * without (test/native/window_rival_test.c). */
 #define PROVE_US (5 * US_PER_S)
 
 static struct mp_trial_sight sight_of(const struct mp_window *w, const struct mp_window_report *r)
@@ -59,11 +62,23 @@ static void accept_raised(struct mp_window *w, uint64_t now_us)
   w->prove_us = now_us + PROVE_US;
 }
 
+/* Then what stood while it made way was a queue of ours, in part. */
+static bool half_of_it_filled_the_path(const struct mp_window *w, uint64_t now_us)
+{
+  const uint64_t empty_us = turn_us(w) - mp_standing_raised(&w->standing);
+  return w->untried_bytes / 2 > carried(mp_delivery_best(&w->delivery, now_us), empty_us);
+}
+
 static void accept_drained(struct mp_window *w, uint64_t now_us)
 {
+  const uint32_t before_us = mp_standing_raised(&w->standing);
   mp_standing_lower(&w->standing, w->trial.least_us);
-  const bool is_raised = mp_standing_raised(&w->standing) > w->target_us / 2;
-  w->prove_us = is_raised ? now_us + 2 * PROVE_US : 0;
+  const uint32_t raised_us = mp_standing_raised(&w->standing);
+  w->prove_us = 0;
+  if (before_us > w->target_us / 2 && raised_us < before_us / 2 && half_of_it_filled_the_path(w, now_us))
+    w->prove_us = now_us + PROVE_US / 2;
+  else if (raised_us > w->target_us / 2)
+    w->prove_us = now_us + 2 * PROVE_US;
   mp_window_set(w, w->untried_bytes);
 }
 
