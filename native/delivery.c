@@ -108,8 +108,8 @@ void mp_delivery_note(struct mp_delivery *d, uint64_t arrived_us, uint64_t recei
         take_sample(d, sample, passed_us, sure_of(d, sample, bytes, passed_us), fast_window_us, now_us);
       if (saturated_us >= passed_us)
         add_to_span(d, bytes, passed_us);
-      else
-        break_span(d);
+      else /* the span before remains: a path's rate goes up and down while its sender makes a pause, too */
+        d->span.bytes = d->span.passed_us = 0;
     }
     d->before.bytes = bytes;
     d->before.passed_us = passed_us;

@@ -191,6 +191,17 @@ static void a_sender_that_goes_up_and_down_makes_no_path_unsteady(void)
   CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
 }
 
+static void a_pause_of_the_sender_hides_no_change(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 77;
+  for (int i = 0; i < 100; i++) {
+    deliver(&delivery, i % 2 == 0 ? 2500000 : 1000000, S, &now_us, &total, 40);
+    deliver(&delivery, 500000, 0, &now_us, &total, 10);
+  }
+  CHECK_EQ(mp_delivery_unsteady(&delivery), MP_REST_WHOLE);
+}
+
 static void a_time_without_samples_is_no_sample(void)
 {
   struct mp_delivery delivery = {0};
@@ -324,6 +335,7 @@ int main(void)
   RUN(a_rate_that_goes_up_and_down_is_unsteady);
   RUN(a_few_packets_say_nothing_of_that);
   RUN(a_sender_that_goes_up_and_down_makes_no_path_unsteady);
+  RUN(a_pause_of_the_sender_hides_no_change);
   RUN(a_time_without_samples_is_no_sample);
   RUN(a_report_that_was_overtaken_is_no_sample);
   RUN(a_receiver_that_takes_back_what_it_said_begins_anew);
