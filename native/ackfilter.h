@@ -53,11 +53,11 @@ struct mp_ackfilter_stream {
 
 /* All zero: nothing known. */
 struct mp_ackfilter {
-  struct mp_ackfilter_stream streams[MP_ACKFILTER_STREAMS];
   unsigned held;
   uint64_t thinned;   /* given back */
   uint64_t paced_us;  /* when a stream was last found to be of one who paces; 0: never */
   uint64_t prompt_us; /* and of one who does not */
+  _Alignas(64) struct mp_ackfilter_stream streams[MP_ACKFILTER_STREAMS];
 };
 
 struct mp_ackfilter_sight {

@@ -11,9 +11,10 @@
 bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   if (!peer->adaptive) {
-    struct mp_adaptive *adaptive = calloc(1, sizeof *adaptive);
+    struct mp_adaptive *adaptive = aligned_alloc(_Alignof(struct mp_adaptive), sizeof *adaptive);
     if (!adaptive)
       return false;
+    memset(adaptive, 0, sizeof *adaptive);
     adaptive->queue = mp_queue_open(&tunnel->loads);
     if (!adaptive->queue) {
       free(adaptive);

@@ -35,6 +35,7 @@
 #define MP_ADAPTIVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ackfilter.h"
@@ -49,11 +50,17 @@
 #include "stretch.h"
 #include "window.h"
 
-/* What the scheduler knows of the flows in one bucket. */
+/* What the scheduler knows of the flows in one bucket, in the order of use: of a thin packet first. */
 struct mp_adaptive_flow {
   uint64_t seen_us;       /* when the two below were brought up to date */
   uint32_t recent_octets; /* of payload, with a time constant of one second */
   uint32_t recent_packets;
+  bool bulky;             /* has shown that it is not thin */
+  uint8_t path;           /* of its last narrow packet */
+  uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
+  uint32_t sent_to;       /* of TCP: the sequence number after the last octet of data */
+  uint64_t began_us;      /* its first packet, or the first after a long pause or as thin again */
+  uint64_t follows_us;    /* until then they may overtake what it has sent on another path */
   uint64_t backlog_us;    /* since when something of it has waited without a pause; 0: nothing waits */
   uint64_t waited_us;     /* when something of it waited last */
   uint64_t pressing_us;   /* since when it has sent nearly all that the quickest path carries; 0: not */
@@ -61,27 +68,22 @@ struct mp_adaptive_flow {
   uint64_t wide_us;       /* since when it takes all paths; 0: narrow */
   uint64_t queued_us;     /* for how long of that something of it waited */
   uint64_t judged_us;     /* when its class was last decided */
-  uint32_t sent_to;       /* of TCP: the sequence number after the last octet of data */
-  uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
-  uint64_t follows_us;    /* until then they may overtake what it has sent on another path */
-  uint64_t began_us;      /* its first packet, or the first after a long pause or as thin again */
-  bool bulky;             /* has shown that it is not thin */
-  uint8_t path;           /* of its last narrow packet */
   struct mp_haste haste;
-  struct mp_luck_flow sent; /* of TCP: when */
   struct mp_gather_turns turns; /* of TCP */
+  struct mp_luck_flow sent;     /* of TCP: when */
 };
 
-/* A path as the scheduler sees it. */
+/* A path as the scheduler sees it. What every packet touches stands first, as it does in the window. */
 struct mp_lane {
-  struct mp_window window;
-  struct mp_flight flight;
-  bool listed;            /* the plan's table has it */
+  _Alignas(64) bool listed; /* the plan's table has it */
   uint8_t flags;          /* MP_PLAN_PATH_FLAG_* */
   bool suspect;           /* no progress: carries nothing until it is heard of */
   bool paused;            /* by pacing, until enough may go together */
   bool limited;           /* something has waited for its window since the last report */
   bool late;              /* so is what is under way: it goes on others too, and nothing new here */
+  bool counted;           /* a suspect one: among the suspicions, because it stayed so */
+  struct mp_flight flight;
+  struct mp_window window;
   uint64_t progress_us;   /* when something newer was last reported */
   struct {                /* what the peer's reports say of the newest that came */
     bool any;
@@ -91,7 +93,6 @@ struct mp_lane {
     uint32_t late_us;         /* of the next one, as the last report without it shows */
     struct mp_lowest latest;  /* the greatest of those that came in the end, negated */
   } heard;
-  bool counted;           /* a suspect one: among the suspicions, because it stayed so */
   uint64_t stopped_us;    /* since when it has made none, as far as we know; of a late one, when it was */
   uint64_t doubted_us;    /* when its tail was last sent again for lack of progress */
   uint32_t doubts;        /* how often in a row */
@@ -106,6 +107,7 @@ struct mp_lane {
     uint64_t at_us, credit_bytes;
   } copies;
 };
+_Static_assert(offsetof(struct mp_lane, window.standing.late_us) <= 4 * 64, "four lines for a packet");
 
 /* Packets that were lost, in the order in which that was found out: at most so many. */
 #define MP_AGAIN_MOST 4096u
@@ -130,32 +132,34 @@ static inline struct mp_again *mp_agains_first(const struct mp_agains *agains)
   return &agains->slots[agains->head & (agains->capacity - 1)];
 }
 
+/* What every packet touches stands first, what belongs to a path last. */
 struct mp_adaptive {
-  struct mp_queue *queue;
-  struct mp_stretch stretch;
-  struct mp_gather gather;
-  struct mp_ackfilter acks;
-  struct mp_luck luck;
-  struct mp_lane lanes[MP_LIMIT_PATHS];
-  struct mp_sparse flows;      /* struct mp_adaptive_flow, of each bucket that sent something */
-  struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */
+  _Alignas(64) struct mp_queue *queue;
+  bool wanted;                 /* the pump should run at the end of the turn */
+  bool untuned;                /* the paths were measured since the queue was last tuned */
+  bool detours;                /* no report is to be expected on the path of the next */
   uint8_t reports_on;          /* the path that reports should come on: the quickest towards us */
   uint32_t detour_us;          /* how much later the newest one came, if on another */
-  uint64_t straight_us;        /* when one last came there */
-  bool detours;                /* and none is to be expected there */
+  uint64_t pump_us;            /* when pacing lets something go */
+  uint64_t wide_backlog_us;    /* since when wide packets have waited without a pause; 0: none */
+  uint64_t lost_us;            /* when a packet was last found lost */
+  struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */
+  struct mp_luck luck;
+  struct mp_gather gather;
+  struct mp_stretch stretch;
+  struct mp_sparse flows;      /* struct mp_adaptive_flow, of each bucket that sent something */
+  uint64_t resent, resent_octets, copied, given_up;
+  uint64_t straight_us;        /* when a report last came on the path that it should */
+  bool delay_any;
+  uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
   struct {                     /* the way of reports to us, as if all came on that path */
     uint64_t newest_us;        /* when the newest was written, on the peer's clock */
     struct mp_lowest ways;     /* how long they took, on the difference of the clocks */
   } back;
-  bool delay_any;
-  uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
-  uint64_t wide_backlog_us;    /* since when wide packets have waited without a pause; 0: none */
-  uint64_t lost_us;            /* when a packet was last found lost */
-  bool wanted;                 /* the pump should run at the end of the turn */
-  bool untuned;                /* the paths were measured since the queue was last tuned */
-  uint64_t pump_us;            /* when pacing lets something go */
-  uint64_t resent, resent_octets, copied, given_up;
+  struct mp_ackfilter acks;
+  struct mp_lane lanes[MP_LIMIT_PATHS];
 };
+_Static_assert(offsetof(struct mp_adaptive, gather.youngest) <= 2 * 64, "two lines for a packet");
 
 /* Of a bucket that has sent something. */
 static inline struct mp_adaptive_flow *mp_adaptive_flow(const struct mp_adaptive *adaptive,

@@ -38,11 +38,13 @@ struct mp_gather_turns {
   uint32_t end; /* the sequence number behind what was sent before the present one */
 };
 
-/* All zero: none. Read it, change it by the functions. */
+/* All zero: none. Read it, change it by the functions. Every packet asks for what stands first. */
 struct mp_gather {
   bool is_on;
   bool reaches;         /* on: they have been gathered once, and it takes the far path */
   uint16_t bucket;      /* of the flow, or of the one that is watched */
+  uint64_t until_us;    /* acknowledgements that come before wait until then */
+  struct mp_packet *oldest, *youngest;
   uint64_t rate;        /* bytes a second that it sent before */
   uint64_t since_us;    /* on: since when, or since it reaches; else since it fills the quickest; 0: not */
   uint64_t judge_us;    /* on: when it must have gained; 0: it has */
@@ -54,10 +56,8 @@ struct mp_gather {
   struct {
     uint64_t since_us, octets, rate;
   } slot;
-  uint64_t until_us;    /* acknowledgements that come before wait until then */
   uint8_t key[MP_ACK_KEY_BYTES]; /* of an acknowledgement of the flow */
   uint32_t waiting;
-  struct mp_packet *oldest, *youngest;
 };
 
 /* What its scheduler knows when a packet comes. */

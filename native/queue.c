@@ -1,6 +1,7 @@
 #include "queue.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "sparse.h"
 
@@ -56,16 +57,17 @@ struct turn {
 #define RINGS_BEGIN ((uint16_t)MP_LIMIT_BUCKETS)
 #define RINGS_END ((uint16_t)(RINGS_BEGIN + 2 * MP_QUEUE_CLASSES))
 
+/* What every packet touches stands together, between the two tables: the rings and the first slab too. */
 struct mp_queue {
+  _Alignas(64) struct turn turns[RINGS_END]; /* of the buckets that are not idle, and then the rings */
+  struct lane lanes[MP_QUEUE_CLASSES];
   struct mp_loads *loads;
   uint64_t limit_bytes;
   uint64_t held_bytes; /* rooms of the loads that wait */
   uint64_t held_most_bytes;
   int32_t quantum_bytes; /* signed as deficits are */
-  struct mp_queue_stats stats;
-  struct lane lanes[MP_QUEUE_CLASSES];
-  struct turn turns[RINGS_END]; /* of the buckets that are not idle, and then the rings */
   struct mp_sparse buckets; /* struct bucket, of each where something has waited */
+  struct mp_queue_stats stats;
 };
 
 /* Of a bucket where something has waited. */
@@ -86,9 +88,10 @@ static uint16_t ring_of(unsigned class, enum age age)
 
 struct mp_queue *mp_queue_open(struct mp_loads *loads)
 {
-  struct mp_queue *queue = calloc(1, sizeof *queue);
+  struct mp_queue *queue = aligned_alloc(_Alignof(struct mp_queue), sizeof *queue);
   if (!queue)
     return NULL;
+  memset(queue, 0, sizeof *queue);
   queue->loads = loads;
   queue->limit_bytes = LIMIT_BYTES;
   queue->held_most_bytes = loads->limit_bytes / 8 * HELD_EIGHTHS;

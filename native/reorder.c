@@ -27,18 +27,19 @@ struct bucket {
 };
 
 struct mp_reorder {
+  struct mp_sparse buckets; /* struct bucket, of each that something of came */
+  struct mp_hold_store store;
   struct mp_pool *pool;
   mp_reorder_deliver *deliver;
   void *context;
   uint32_t limit;
   uint64_t repair_us;
+  /* What every packet touches, from here to where followers wait. */
   struct mp_reorder_stats stats;
-  struct mp_hold_store store;
   uint64_t deadline_us;
   /* The buckets where something waits, by the time since when they have stood at their gap. */
   struct bucket *oldest, *youngest;
   struct mp_unordered unordered;
-  struct mp_sparse buckets; /* struct bucket, of each that something of came */
 };
 
 struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,

@@ -16,8 +16,8 @@
 /* All zero: no bucket has an entry. Read it, change it by the functions. */
 struct mp_sparse {
   uint16_t count;
+  uint8_t *slabs[MP_LIMIT_BUCKETS / MP_SPARSE_SLAB]; /* the first beside what its owner has before it */
   uint16_t places[MP_LIMIT_BUCKETS]; /* one more than the number of the bucket's entry; 0: it has none */
-  uint8_t *slabs[MP_LIMIT_BUCKETS / MP_SPARSE_SLAB];
 };
 
 void mp_sparse_close(struct mp_sparse *sparse);

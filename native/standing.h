@@ -18,11 +18,11 @@
 /* All zero: nothing known. Read it, change it by the functions. */
 struct mp_standing {
   bool known;
-  int64_t floor_us, base_us; /* the base is never below the floor and what rest tells */
+  uint32_t newest_us;        /* newest, above the base */
   uint32_t late_us;          /* least of the window, above the floor */
   uint32_t queue_us;         /* and above the base: jitter of a moment is not in it */
-  uint32_t newest_us;        /* newest, above the base */
   uint32_t noise_us;         /* mean difference of one to the next */
+  int64_t floor_us, base_us; /* the base is never below the floor and what rest tells */
   bool falls;                /* the newest is less than the one before by a quarter of the time between */
   uint64_t at_us;
   uint64_t floor_at_us;      /* when a delay was last next to the floor */

@@ -162,9 +162,10 @@ void mp_epoch_use(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_epoc
 
 struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id)
 {
-  struct mp_peer *peer = calloc(1, sizeof *peer);
+  struct mp_peer *peer = aligned_alloc(_Alignof(struct mp_peer), sizeof *peer);
   if (!peer)
     return NULL;
+  memset(peer, 0, sizeof *peer);
   peer->reorder = mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, peer);
   if (!peer->reorder) {
     free(peer);

@@ -115,14 +115,19 @@ struct mp_epoch {
   struct mp_replay replay[MP_LIMIT_PATHS];
 };
 
+/* Every datagram touches what stands before the probes. */
 struct mp_path {
-  bool exists;
+  _Alignas(64) bool exists;
   bool allowed;       /* data may use it; taken away here, given by TypeScript alone */
   bool heard;         /* not silent */
   bool heard_by_peer; /* as its newest probe or echo said */
   bool alive_told;    /* pathAlive was sent since the path was lost */
   bool refused;       /* lost by an error of ours: only an echo shows that sending works again */
   struct mp_endpoint endpoint;
+  uint64_t last_rx_us;
+  uint64_t asked_us;        /* first probe since we last heard the path; 0: none */
+  uint64_t tx_datagrams, tx_bytes, tx_data;
+  uint64_t rx_datagrams, rx_bytes, rx_data, rx_expected;
   struct mp_rtt rtt;
   struct mp_owd owd;        /* towards us */
   uint32_t tx_owd_us;       /* away from us, on the clock difference, modulo 2^32; from echoes */
@@ -132,50 +137,51 @@ struct mp_path {
   uint64_t lost_us;         /* when it last ceased to work; 0: it has not */
   uint8_t strange;          /* so many more, one soon after the other, until its delay is known */
   uint64_t next_strange_us;
-  uint64_t asked_us;        /* first probe since we last heard the path; 0: none */
   uint64_t went_on_us;      /* when it answered after a stop; 0: it has answered in time since */
   bool rested;              /* it is probed as rarely as an idle one, */
   bool seldom;              /* or more rarely than where several work */
   uint64_t watched_us;      /* since when it is neither: its silence counts from then on */
-  uint64_t last_rx_us;
   bool carrying;                /* in the peer's plan */
-  uint64_t tx_datagrams, tx_bytes, tx_data, tx_errors;
-  uint64_t rx_datagrams, rx_bytes, rx_data, rx_expected;
+  uint64_t tx_errors;
   uint64_t peer_expected, peer_received;
 };
+_Static_assert(offsetof(struct mp_path, tx_owd_us) <= 4 * 64, "four lines of the cache for a datagram");
 
 struct mp_tunnel;
 
+/* Every packet touches what stands before the tables: of a hundred busy peers it is in no near cache when
+ * the next one comes. */
 struct mp_peer {
-  struct mp_tunnel *tunnel;
+  _Alignas(64) struct mp_tunnel *tunnel;
   uint16_t id;
-  struct mp_epoch *epochs[MP_CROSSING_EPOCHS]; /* NULL: none; as a rule there is one */
-  struct mp_epoch *sending; /* NULL: no session */
-  struct mp_path paths[MP_LIMIT_PATHS];
   uint16_t present;         /* bit p: path p exists */
   uint16_t usable;          /* bit p: exists, allowed and not lost */
-  struct mp_schedule schedule;
   bool scheduled;           /* a plan was published */
-  uint32_t flow_seq[MP_LIMIT_BUCKETS];
-  struct mp_reorder *reorder;
-  struct mp_reorder_path order_paths[MP_LIMIT_PATHS]; /* reorder's view, kept up to date by in.c */
-  struct mp_adaptive *adaptive; /* under a plan of kind arrival, else NULL */
-  bool reports;                 /* the peer's data asks for feedback */
-  struct mp_reporting reporting;
+  bool reports;             /* the peer's data asks for feedback */
+  bool in_use;
+  bool initiator;
   bool clock_any;
+  bool has_news;            /* the peer should hear of a path that is gone */
+  struct mp_epoch *sending; /* NULL: no session */
+  struct mp_epoch *epochs[MP_CROSSING_EPOCHS]; /* NULL: none; as a rule there is one */
+  struct mp_reorder *reorder;
+  struct mp_adaptive *adaptive; /* under a plan of kind arrival, else NULL */
   int64_t clock_offset_us;  /* sender's clock minus ours, of the newest datagram */
+  uint64_t last_data_us, in_use_since_us;
+  uint64_t tx_packets, rx_packets;
+  struct mp_reporting reporting;
+  struct mp_reorder_path order_paths[MP_LIMIT_PATHS]; /* reorder's view, kept up to date by in.c */
+  struct mp_path paths[MP_LIMIT_PATHS];
   uint64_t carrying_told_us;/* sender's time of the newest `carrying` */
   uint64_t heard_told_us;   /* and of the newest `heard` */
-  bool has_news;            /* the peer should hear of a path that is gone */
-  bool in_use;
-  uint64_t in_use_since_us, last_data_us;
   uint32_t probe_us, keepalive_us, silence_us, idle_after_us;
-  bool initiator;
-  uint64_t tx_packets, rx_packets;
+  struct mp_schedule schedule;
   struct mp_contexts contexts;
   uint64_t compressed, saved_octets; /* packets sent by a context, and what that saved */
   struct mp_pacer telling;  /* of what TypeScript is told because of it; a byte stands for an event */
+  uint32_t flow_seq[MP_LIMIT_BUCKETS];
 };
+_Static_assert(offsetof(struct mp_peer, reporting.notes[1]) <= 5 * 64, "five lines for a packet");
 
 struct mp_tunnel {
   struct mp_ports ports;

@@ -48,31 +48,36 @@ struct mp_window_report {
   bool mutual;                          /* data comes the other way, too */
 };
 
-/* Private to window.c, steer.c and window_trial.c; the getters below read it. Times of 0: not. */
+/* Private to window.c, steer.c and window_trial.c; the getters below read it. Times of 0: not.
+ *
+ * In the order of use: what every packet touches stands first, then what every report does. */
 struct mp_window {
-  uint32_t wanted_target_us; /* 0: chosen */
-  uint64_t cap_bytes_per_s;  /* 0: none */
-  uint32_t target_us;
-  bool mutual; /* as the last report says */
-
-  bool startup; /* doubles each round trip, */
-  uint64_t startup_most_bytes; /* up to so much; 0: until a queue shows */
   uint64_t bytes; /* while reports are not late */
   uint64_t ebb_bytes; /* of narrow flows, while more than that is under way: see mp_window_narrow_bytes */
+  struct { /* of reports, because of a queue on their way */
+    uint64_t bytes; /* what arrives in that time */
+    uint32_t newest_us, mean_us;
+  } late;
   struct mp_pacer pacer;
+  uint64_t sent_us; /* last */
+  struct { /* the last time that more than a packet or two were under way, and the end of the one before */
+    uint64_t from_us, to_us, before_us; /* UINT64_MAX: not yet */
+  } load;
   struct mp_rtt rtt; /* its least is of ever; ours forgets */
-  struct mp_lowest rtts;
   uint32_t min_rtt_us;
+  uint32_t target_us;
+  bool startup; /* doubles each round trip, up to startup_most_bytes */
+  bool mutual;  /* as the last report says */
   struct mp_standing standing;
-  struct mp_rest turns; /* round trips of probes that nothing of ours was before */
   struct mp_delivery delivery;
 
-  struct { /* of reports, because of a queue on their way */
-    uint32_t newest_us, mean_us;
-    uint64_t bytes; /* what arrives in that time */
-  } late;
+  struct mp_lowest rtts;
+  struct mp_rest turns; /* round trips of probes that nothing of ours was before */
+  uint32_t wanted_target_us; /* 0: chosen */
+  uint64_t cap_bytes_per_s;  /* 0: none */
+  uint64_t startup_most_bytes; /* 0: until a queue shows */
 
-  uint64_t sent_us, reported_us; /* last */
+  uint64_t reported_us;          /* last */
   bool emptied;                  /* by the last report: nothing was left under way */
   uint32_t interval_us;          /* between reports while something is under way, smoothed */
   uint64_t saturated_us;         /* since when the window has been what limits */
@@ -103,10 +108,6 @@ struct mp_window {
   uint64_t untried_bytes; /* the window before the trial */
   uint64_t prove_us;      /* when to prove a raised base */
   uint64_t drained_us;    /* when the floor was last looked for */
-
-  struct { /* the last time that more than a packet or two were under way, and the end of the one before */
-    uint64_t from_us, to_us, before_us; /* UINT64_MAX: not yet */
-  } load;
 };
 
 void mp_window_open(struct mp_window *window, uint64_t now_us);

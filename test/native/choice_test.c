@@ -23,8 +23,10 @@ static struct mp_peer *peer;
 static void open_two(void)
 {
   tunnel = calloc(1, sizeof *tunnel);
-  peer = calloc(1, sizeof *peer);
-  peer->adaptive = calloc(1, sizeof *peer->adaptive);
+  peer = aligned_alloc(_Alignof(struct mp_peer), sizeof *peer);
+  memset(peer, 0, sizeof *peer);
+  peer->adaptive = aligned_alloc(_Alignof(struct mp_adaptive), sizeof *peer->adaptive);
+  memset(peer->adaptive, 0, sizeof *peer->adaptive);
   peer->present = peer->usable = BOTH;
   tunnel->now_us = START_US;
   for (uint8_t id = NEAR; id <= FAR; id++) {
