@@ -9,24 +9,10 @@
  *   how: five bits of time behind the path's newest, 512 us a step; unordered; repaired; resent.
  *   flags: live; carrying; six bits of pto_us, 4096 us a step. What is cut short ends the input. */
 #include "../native/reorder_model.h"
+#include "instructions.h"
 #include "le.h"
 
 enum { REPAIR_US = 60000 };
-
-struct input {
-  const uint8_t *at;
-  size_t left;
-};
-
-static const uint8_t *take(struct input *input, size_t count)
-{
-  if (input->left < count)
-    return NULL;
-  const uint8_t *taken = input->at;
-  input->at += count;
-  input->left -= count;
-  return taken;
-}
 
 static void agree(const char *difference)
 {

@@ -17,6 +17,7 @@
 #include <errno.h>
 
 #include "inner.h"
+#include "instructions.h"
 
 #undef REQUIRE /* a test of the harness goes on, a fuzz target ends */
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
@@ -30,24 +31,9 @@ enum {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct input {
-  const uint8_t *at;
-  size_t left;
-};
-
 static struct pair pair;
 static uint32_t sequence[2]; /* of TCP, both ways */
 static uint32_t octets;      /* as the reports claim */
-
-static const uint8_t *take(struct input *input, size_t count)
-{
-  if (input->left < count)
-    return NULL;
-  const uint8_t *taken = input->at;
-  input->at += count;
-  input->left -= count;
-  return taken;
-}
 
 /* Packets as they are delivered: whole, and at the server the client's own. */
 static unsigned take_packets(void *context, struct mp_packet *const *packets, unsigned count)
