@@ -115,13 +115,27 @@ static bool is_ecn_capable(const uint8_t *packet)
   return ecn == 1 || ecn == 2;
 }
 
-static struct mp_load *take_load(struct mp_tunnel *tunnel, const struct mp_slice *packet)
+static struct mp_load *try_load(struct mp_tunnel *tunnel, struct mp_load_share *share,
+                                const struct mp_slice *packet)
 {
   if (packet->room)
-    return mp_load_take_from(&tunnel->loads, packet->room, packet->length);
-  struct mp_load *load = mp_load_take(&tunnel->loads, packet->length);
+    return mp_load_take_from(&tunnel->loads, share, packet->room, packet->length);
+  struct mp_load *load = mp_load_take(&tunnel->loads, share, packet->length);
   if (load)
     memcpy(load->bytes, packet->bytes, packet->length);
+  return load;
+}
+
+/* A peer that has all the memory it may makes room from its own queue: the flow with most of it there loses,
+ * not the one that comes. */
+static struct mp_load *take_load(struct mp_tunnel *tunnel, struct mp_adaptive *adaptive,
+                                 const struct mp_slice *packet)
+{
+  struct mp_load *load;
+  uint32_t lost = 0;
+  while (!(load = try_load(tunnel, &adaptive->share, packet)) &&
+         (lost = mp_queue_shed(adaptive->queue)) > 0)
+    tunnel->counters[MP_COUNTER_DROP_OUT_SHARE] += lost;
   return load;
 }
 
@@ -129,7 +143,7 @@ void mp_adaptive_put(struct mp_tunnel *tunnel, struct mp_peer *peer, const struc
                      const struct mp_segments *segments, uint16_t bucket, bool partial)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  struct mp_load *load = take_load(tunnel, packet);
+  struct mp_load *load = take_load(tunnel, adaptive, packet);
   if (!load)
     goto drop_no_room;
   load->segments = *segments;
@@ -196,7 +210,7 @@ void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
  * without (the means of 24 runs, simulation). */
 #define SWING_US 100000u
 /* How much may wait: half a second of what the paths carry, so that CoDel has its say before a burst is
- * lost at once, and of a fast bond a quarter of what the packets of all peers may take. Of 1000 and 500
+ * lost at once, and of a fast bond a quarter of what the packets of a peer may take. Of 1000 and 500
  * Mbit/s with 0.5 % loss on the second CUBIC carries 70 to 89 % of the sum with 4 MiB and 92.5 % so,
  * which is all; of three links of 1000 Mbit/s 82 and 92.4 %, of 2500 and 1000 68 and 92.4 %. */
 #define WAITING_SHARE 2u

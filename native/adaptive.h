@@ -142,12 +142,13 @@ struct mp_adaptive {
   uint32_t detour_us;          /* how much later the newest one came, if on another */
   uint64_t pump_us;            /* when pacing lets something go */
   uint64_t wide_backlog_us;    /* since when wide packets have waited without a pause; 0: none */
-  uint64_t lost_us;            /* when a packet was last found lost */
+  struct mp_load_share share;  /* of the memory for packets on their way out */
   struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */
   struct mp_luck luck;
   struct mp_gather gather;
   struct mp_stretch stretch;
   struct mp_sparse flows;      /* struct mp_adaptive_flow, of each bucket that sent something */
+  uint64_t lost_us;            /* when a packet was last found lost */
   uint64_t resent, resent_octets, copied, given_up;
   uint64_t straight_us;        /* when a report last came on the path that it should */
   bool delay_any;

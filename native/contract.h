@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "8a6437278eba2290"
+#define MP_CONTRACT_DIGEST "fcc1115f9c88074e"
 
 /* The wire. */
 
@@ -748,7 +748,8 @@ enum {
   MP_COUNTER_DROP_OUT_NO_KEYS = 12, /* TUN: the peer has no session */
   MP_COUNTER_DROP_OUT_NO_PATH = 13, /* TUN: no path of the peer may carry data */
   MP_COUNTER_DROP_OUT_TOO_BIG = 14, /* TUN: larger than LIMIT.packetBytes */
-  MP_COUNTER_DROP_OUT_QUEUE_FULL = 17, /* TUN: the ingress queue was full */
+  MP_COUNTER_DROP_OUT_QUEUE_FULL = 17, /* TUN: no memory was left for the packet */
+  MP_COUNTER_DROP_OUT_SHARE = 18, /* TUN: gave way in the ingress queue, its peer having all the memory for packets that it may */
   MP_COUNTER_DROP_SEND_FULL = 15, /* UDP: the socket buffer was full */
   MP_COUNTER_DROP_SEND_ERROR = 16, /* UDP: the kernel refused */
   MP_COUNTER_DROP_SHORT = 20, /* datagram: shorter than its type allows */

@@ -3,7 +3,11 @@
  * One load is one read of the TUN: a packet, or a super-packet that stands for several. Whoever needs
  * one of its packets later (the queue, the record of what is under way) holds a reference. Memory
  * comes in a few sizes and is bounded; nothing is allocated once the bound, or what the traffic needs,
- * has been reached. One thread at a time. */
+ * has been reached. One thread at a time.
+ *
+ * Those who share the memory may each have as much as is left to all others (dynamic thresholds, Choudhury
+ * and Hahne, IEEE/ACM ToN 6:2, 1998): one alone has half, n who want all have a part of n + 1 each, and
+ * whoever comes to them finds as much. */
 #ifndef MP_LOAD_H
 #define MP_LOAD_H
 
@@ -13,8 +17,14 @@
 #include "offload.h"
 #include "segment.h"
 
+/* What one of those who share the memory has of it. */
+struct mp_load_share {
+  uint64_t taken_bytes;
+};
+
 struct mp_load {
   struct mp_load *next; /* of whoever keeps it in a list */
+  struct mp_load_share *share; /* that it counts in; NULL: in none */
   uint32_t references;
   uint32_t length;
   uint64_t since_us; /* when it was read */
@@ -47,19 +57,16 @@ void mp_loads_open(struct mp_loads *loads, uint64_t limit_bytes);
 /* Erases and frees what is in store; every load must have been dropped. */
 void mp_loads_close(struct mp_loads *loads);
 
-/* A load with room for `length` octets and one reference, everything else zero. NULL when the limit is
- * reached or memory is gone. Precondition: length <= MP_LOAD_MOST_BYTES. */
-struct mp_load *mp_load_take(struct mp_loads *loads, uint32_t length);
+/* A load with room for `length` octets and one reference, everything else zero. NULL when the share has all
+ * that it may, the limit is reached or memory is gone. The share lives until its last load was dropped; NULL
+ * for what is nobody's, and bounded by the limit alone. Precondition: length <= MP_LOAD_MOST_BYTES. */
+struct mp_load *mp_load_take(struct mp_loads *loads, struct mp_load_share *share, uint32_t length);
 
 /* The same for `length` octets that stand in *room, a load of the largest size that belongs to somebody
  * who reads into it. What needs such a room anyway is not copied: it stays where it is, and *room
  * becomes an empty one. */
-struct mp_load *mp_load_take_from(struct mp_loads *loads, struct mp_load **room, uint32_t length);
-
-extern const uint32_t mp_load_rooms[MP_LOAD_SIZES];
-
-/* Memory that it takes of the bound. */
-static inline uint32_t mp_load_room(const struct mp_load *load) { return mp_load_rooms[load->size]; }
+struct mp_load *mp_load_take_from(struct mp_loads *loads, struct mp_load_share *share,
+                                  struct mp_load **room, uint32_t length);
 
 static inline void mp_load_keep(struct mp_load *load) { load->references++; }
 

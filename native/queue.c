@@ -19,10 +19,6 @@
 #define LIMIT_BYTES (4u << 20)
 #define LIMIT_BYTES_MOST (1ull << 31) /* octets of a bucket have 32 bits; a load may exceed this */
 
-/* Of the memory of all loads: small packets stand in large rooms, so that a flood of them could take it
- * from all other peers long before it has the octets of the limit. */
-#define HELD_EIGHTHS 3u
-
 /* Whether a bucket has a turn to come, and with whom: a new one before all that are old. */
 enum age { IDLE, NEW, OLD };
 
@@ -63,8 +59,6 @@ struct mp_queue {
   struct lane lanes[MP_QUEUE_CLASSES];
   struct mp_loads *loads;
   uint64_t limit_bytes;
-  uint64_t held_bytes; /* rooms of the loads that wait */
-  uint64_t held_most_bytes;
   int32_t quantum_bytes; /* signed as deficits are */
   struct mp_sparse buckets; /* struct bucket, of each where something has waited */
   struct mp_queue_stats stats;
@@ -94,7 +88,6 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
   memset(queue, 0, sizeof *queue);
   queue->loads = loads;
   queue->limit_bytes = LIMIT_BYTES;
-  queue->held_most_bytes = loads->limit_bytes / 8 * HELD_EIGHTHS;
   queue->quantum_bytes = (int32_t)QUANTUM_BYTES;
   queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000}; /* RFC 8290 section 5.2 */
   queue->lanes[MP_QUEUE_WIDE].law = (struct mp_queue_law){20000, 300000};
@@ -145,7 +138,6 @@ static bool take_off(struct mp_queue *queue, struct bucket *bucket, uint32_t cou
   bucket->index = (uint16_t)(bucket->index + count);
   const bool is_last = bucket->index == load->segments.count;
   if (is_last) {
-    queue->held_bytes -= mp_load_room(load);
     bucket->head = load->next;
     bucket->index = 0;
   }
@@ -186,13 +178,7 @@ void mp_queue_close(struct mp_queue *queue)
   free(queue);
 }
 
-static bool is_too_full(const struct mp_queue *queue)
-{
-  return mp_queue_bytes(queue) > queue->limit_bytes || queue->held_bytes > queue->held_most_bytes;
-}
-
-/* Makes room, while something waits. */
-static void shed(struct mp_queue *queue)
+uint32_t mp_queue_shed(struct mp_queue *queue)
 {
   struct bucket *fattest = NULL;
   FOR_EACH_TURN(queue, at) {
@@ -200,6 +186,8 @@ static void shed(struct mp_queue *queue)
     if (!fattest || bucket->bytes > fattest->bytes)
       fattest = bucket;
   }
+  if (!fattest || !fattest->head)
+    return 0;
   const uint32_t kept_bytes = fattest->bytes - fattest->bytes / 2;
   uint32_t lost = 0;
   do {
@@ -208,6 +196,14 @@ static void shed(struct mp_queue *queue)
   } while (lost < SHED_PACKETS && fattest->bytes > kept_bytes);
   mp_codel_press(&fattest->codel, lost);
   queue->stats.dropped_overflow += lost;
+  return lost;
+}
+
+/* Makes room, while something waits. */
+static void keep_limit(struct mp_queue *queue)
+{
+  while (mp_queue_bytes(queue) > queue->limit_bytes)
+    (void)mp_queue_shed(queue);
 }
 
 void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law)
@@ -218,8 +214,7 @@ void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_
 void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes)
 {
   queue->limit_bytes = limit_bytes < LIMIT_BYTES_MOST ? limit_bytes : LIMIT_BYTES_MOST;
-  while (is_too_full(queue))
-    shed(queue);
+  keep_limit(queue);
 }
 
 void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s)
@@ -257,13 +252,11 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
   bucket->tail = load;
   bucket->bytes += bytes;
   queue->lanes[bucket->class].bytes += bytes;
-  queue->held_bytes += mp_load_room(load);
   if (bucket->age == IDLE) {
     bucket->deficit = queue->quantum_bytes;
     line_up(queue, bucket, at, NEW);
   }
-  while (is_too_full(queue))
-    shed(queue);
+  keep_limit(queue);
 }
 
 /* Whether CoDel takes a packet of this load, the last that was handed out, for a signal. Where flows are

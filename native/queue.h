@@ -57,11 +57,13 @@ void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s);
  * from where CoDel counts. The bucket is load->flow modulo MP_LIMIT_BUCKETS; where there is no memory for
  * it the load is lost. An empty bucket takes this class; one where something waits keeps its own.
  *
- * While more waits than the limit, or than three eighths of the memory of all loads, the bucket with most
- * octets loses packets from its head, half its octets or 64 packets at a time (RFC 8290 section 4.1). No mark
- * takes the place of these drops. */
+ * While more waits than the limit, packets are shed. */
 void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_class class,
                   uint64_t now_us);
+
+/* The bucket with most octets loses packets from its head, half its octets or 64 packets (RFC 8290 section
+ * 4.1). No mark takes the place of these drops. Returns how many; 0: nothing waits. */
+uint32_t mp_queue_shed(struct mp_queue *queue);
 
 /* The next packet of the class, after CoDel has had its say; mp_segments_length knows its octets.
  * False when none waits. */

@@ -73,7 +73,7 @@ bool mp_tun_inbox_open(struct mp_tun_inbox *inbox, struct mp_loads *loads)
 {
   bool all = true;
   for (unsigned i = 0; i < MP_TUN_BATCH; i++)
-    all &= (inbox->rooms[i] = mp_load_take(loads, MP_LOAD_MOST_BYTES)) != NULL;
+    all &= (inbox->rooms[i] = mp_load_take(loads, NULL, MP_LOAD_MOST_BYTES)) != NULL;
   return all;
 }
 

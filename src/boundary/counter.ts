@@ -16,7 +16,11 @@ export const COUNTER = {
   dropOutNoKeys: { value: 12, doc: 'TUN: the peer has no session' },
   dropOutNoPath: { value: 13, doc: 'TUN: no path of the peer may carry data' },
   dropOutTooBig: { value: 14, doc: 'TUN: larger than LIMIT.packetBytes' },
-  dropOutQueueFull: { value: 17, doc: 'TUN: the ingress queue was full' },
+  dropOutQueueFull: { value: 17, doc: 'TUN: no memory was left for the packet' },
+  dropOutShare: {
+    value: 18,
+    doc: 'TUN: gave way in the ingress queue, its peer having all the memory for packets that it may',
+  },
   dropSendFull: { value: 15, doc: 'UDP: the socket buffer was full' },
   dropSendError: { value: 16, doc: 'UDP: the kernel refused' },
   dropShort: { value: 20, doc: 'datagram: shorter than its type allows' },

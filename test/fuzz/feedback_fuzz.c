@@ -24,7 +24,7 @@ static void take_lost(void *count, const struct mp_flown *what)
 
 static void fly(void)
 {
-  struct mp_load *load = mp_load_take(&loads, DATAGRAM_BYTES);
+  struct mp_load *load = mp_load_take(&loads, NULL, DATAGRAM_BYTES);
   REQUIRE(load);
   const struct mp_flown what = {.load = load, .tries = 1};
   for (uint64_t seq = 0; seq < SENT; seq++) {

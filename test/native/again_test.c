@@ -9,7 +9,7 @@ static struct pair pair;
 static struct mp_load *lose_one(void)
 {
   struct mp_tunnel *tunnel = pair.client.tunnel;
-  struct mp_load *load = mp_load_take(&tunnel->loads, 100);
+  struct mp_load *load = mp_load_take(&tunnel->loads, NULL, 100);
   struct mp_place place = {tunnel, tunnel->peers[0], 0};
   tunnel->now_us = pair.now_us;
   /* As it has sent something. */
@@ -45,7 +45,7 @@ static void what_finds_no_room_is_given_back_once(void)
     lose_one();
   CHECK_EQ(pair.client.tunnel->peers[0]->adaptive->given_up, 10);
   CHECK_EQ(loads->taken_bytes, taken_bytes);
-  struct mp_load *one = mp_load_take(loads, 100), *other = mp_load_take(loads, 100);
+  struct mp_load *one = mp_load_take(loads, NULL, 100), *other = mp_load_take(loads, NULL, 100);
   CHECK(one != other);
   mp_load_drop(loads, one);
   mp_load_drop(loads, other);

@@ -41,7 +41,7 @@ static bool send_run(uint64_t now_us)
 {
   next += one_in(5) ? below(4) : 0; /* probes */
   const uint32_t count = one_in(2) ? 1 : 1 + below(70), bytes = 100 + below(1400);
-  const struct mp_flown first = {.load = mp_load_take(&loads, 100),
+  const struct mp_flown first = {.load = mp_load_take(&loads, NULL, 100),
                                  .first_us = now_us,
                                  .flow_seq = (uint32_t)(random_next() & 0xffffff),
                                  .index = (uint16_t)below(100),

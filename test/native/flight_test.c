@@ -31,7 +31,7 @@ static void finish(void)
 
 static void send_as(uint16_t receiver, uint64_t path_seq, uint32_t flow_seq)
 {
-  const struct mp_flown what = {.load = mp_load_take(&loads, 100), .flow_seq = flow_seq, .tries = 1};
+  const struct mp_flown what = {.load = mp_load_take(&loads, NULL, 100), .flow_seq = flow_seq, .tries = 1};
   REQUIRE(what.load);
   REQUIRE(mp_flight_add(&flight, receiver, path_seq, &what, 1, BYTES, 10 * path_seq));
 }
@@ -171,7 +171,7 @@ static void what_cannot_have_come_comes_back_before_the_rest(void)
   for (uint32_t i = 0; i < 6; i++)
     send_as(RECEIVER, i, i);
   const struct mp_flown unordered = {
-      .load = mp_load_take(&loads, 100), .flow_seq = 6, .flow = MP_FLOW_UNORDERED, .tries = 1};
+      .load = mp_load_take(&loads, NULL, 100), .flow_seq = 6, .flow = MP_FLOW_UNORDERED, .tries = 1};
   REQUIRE(unordered.load && mp_flight_add(&flight, RECEIVER, 6, &unordered, 1, BYTES, 35));
   CHECK_EQ(mp_flight_abandon(&flight, &loads, 40, take_fate, NULL), 7);
   static const uint32_t order[] = {4, 5, 6, 0, 1, 2, 3};
@@ -242,7 +242,7 @@ static void grows_to_its_bound_and_no_further(void)
   while (!mp_flight_is_full(&flight))
     send_as(RECEIVER, seq++, 0);
   CHECK(seq > MP_FLIGHT_MOST / 2);
-  const struct mp_flown what = {.load = mp_load_take(&loads, 100)};
+  const struct mp_flown what = {.load = mp_load_take(&loads, NULL, 100)};
   bool taken = true;
   while (taken && seq < 2 * MP_FLIGHT_MOST) {
     mp_load_keep(what.load);
@@ -260,7 +260,7 @@ static void what_is_unordered_is_offered_in_its_order(void)
   start();
   uint64_t offered = 0;
   for (uint32_t i = 0; i < 6; i++) {
-    const struct mp_flown what = {.load = mp_load_take(&loads, 100),
+    const struct mp_flown what = {.load = mp_load_take(&loads, NULL, 100),
                                   .flow_seq = i,
                                   .flow = i % 2 ? MP_FLOW_UNORDERED : 0,
                                   .tries = 1};

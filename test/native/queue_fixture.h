@@ -51,7 +51,7 @@ FIXTURE_API struct mp_load *load_of(uint16_t flow, uint32_t name, uint32_t count
   const uint32_t payload =
       is_super ? (count - 1) * (bytes - HEADER_BYTES) + last_bytes - HEADER_BYTES : 0;
   const uint32_t length = is_super ? HEADER_BYTES + payload : bytes;
-  struct mp_load *load = length <= 65536 ? mp_load_take(&loads, length) : NULL;
+  struct mp_load *load = length <= 65536 ? mp_load_take(&loads, NULL, length) : NULL;
   if (!load)
     abort();
   load->flow = flow;

@@ -190,16 +190,25 @@ static void the_limit_holds_whatever_comes(void)
   CHECK(queue_finish());
 }
 
-static void a_flood_of_small_packets_leaves_memory_to_others(void)
+static void what_is_shed_is_of_the_fattest_bucket(void)
 {
   queue_start_patient();
-  mp_queue_limit(queue, 100u << 20);
-  const uint64_t most = loads.limit_bytes / 8 * 3;
-  for (uint32_t i = 0; mp_queue_stats(queue)->dropped_overflow < 1000; i++) {
-    mp_queue_put(queue, load_of(1, i, 1, 100, 100), MP_QUEUE_WIDE, 0);
-    CHECK(loads.taken_bytes <= most);
-  }
-  CHECK(loads.taken_bytes > most / 10 * 9);
+  CHECK_EQ(mp_queue_shed(queue), 0);
+  put(1, 0, 1000, MP_QUEUE_NARROW, 0);
+  for (uint32_t i = 0; i < 100; i++)
+    put(2, i, 100, MP_QUEUE_WIDE, 0);
+  CHECK_EQ(mp_queue_shed(queue), 50);
+  CHECK_EQ(mp_queue_shed(queue), 25);
+  CHECK(mp_queue_holds(queue, 1));
+  CHECK_EQ(mp_queue_shed(queue), 13);
+  CHECK_EQ(mp_queue_shed(queue), 6);
+  CHECK_EQ(mp_queue_shed(queue), 1);
+  CHECK(!mp_queue_holds(queue, 1));
+  while (mp_queue_shed(queue) > 0)
+    CHECK(mp_queue_stats(queue)->dropped_overflow <= 101);
+  CHECK_EQ(mp_queue_stats(queue)->dropped_overflow, 101);
+  CHECK_EQ(mp_queue_bytes(queue), 0);
+  CHECK_EQ(loads.taken_bytes, 0);
   CHECK(queue_finish());
 }
 
@@ -243,7 +252,7 @@ int main(void)
   RUN(overflow_hits_the_fattest_bucket_alone);
   RUN(overflow_takes_half_of_few_large_packets);
   RUN(the_limit_holds_whatever_comes);
-  RUN(a_flood_of_small_packets_leaves_memory_to_others);
+  RUN(what_is_shed_is_of_the_fattest_bucket);
   RUN(moving_keeps_the_order_and_what_codel_knows);
   return test_end();
 }

@@ -209,7 +209,7 @@ static void open_clients(unsigned count, bool adaptive)
   leaf_pair_cut(&pair);
   pair.client.tunnel->ports.udp_send = post_to_server;
   pair.server.tunnel->ports.udp_send = post_to_client;
-  room = mp_load_take(&pair.server.tunnel->loads, MP_LOAD_MOST_BYTES);
+  room = mp_load_take(&pair.server.tunnel->loads, NULL, MP_LOAD_MOST_BYTES);
   if (!room)
     abort();
   for (unsigned i = 0; i < WARM_UP; i++)

@@ -33,7 +33,7 @@ static void close_queue(void)
 static void put(uint16_t flow, uint32_t segments)
 {
   const uint32_t payload = segments * PAYLOAD_BYTES;
-  struct mp_load *load = mp_load_take(&loads, HEADER_BYTES + payload);
+  struct mp_load *load = mp_load_take(&loads, NULL, HEADER_BYTES + payload);
   if (!load)
     abort();
   load->flow = flow;

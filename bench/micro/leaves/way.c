@@ -87,7 +87,7 @@ static void open_by(bool adaptive)
   pair.client.tunnel->ports.udp_send = post_out;
   pair.server.tunnel->ports.udp_send = post_back;
   for (unsigned i = 0; i < SUPERS; i++) {
-    rooms[i] = mp_load_take(&pair.client.tunnel->loads, MP_LOAD_MOST_BYTES);
+    rooms[i] = mp_load_take(&pair.client.tunnel->loads, NULL, MP_LOAD_MOST_BYTES);
     if (!rooms[i])
       abort();
   }
