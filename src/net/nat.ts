@@ -6,6 +6,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Cidr } from './address.js'
 import { formatCidr } from './address.js'
+import { forwardFaults } from './firewall.js'
 import { readValue } from './proc.js'
 import type { Run } from './program.js'
 
@@ -45,12 +46,14 @@ export class Nat {
       faults.push('net.ipv4.ip_forward cannot be set: run sysctl -w net.ipv4.ip_forward=1')
     }
     // Forwarding of IPv6 makes a host ignore router advertisements (RFC 4861, section 6.2.7): its owner decides.
-    if (this.#read('ipv6/conf/all/forwarding') === '0') {
+    const forwardsIpv6 = this.#read('ipv6/conf/all/forwarding') !== '0'
+    if (!forwardsIpv6) {
       faults.push(
         'IPv6 is not forwarded: set net.ipv6.conf.all.forwarding=1 (and accept_ra=2 where addresses come by router advertisement)',
       )
     }
-    return faults
+    const families = new Set(['ip', 'inet', ...(forwardsIpv6 ? ['ip6'] : [])])
+    return [...faults, ...(await forwardFaults(this.#options.run, this.#options.tun, families))]
   }
 
   /** Takes everything back. Never throws: it runs when a daemon ends, for whatever reason. */

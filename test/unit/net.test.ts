@@ -302,7 +302,7 @@ describe('masquerading', () => {
     expect(calls[0]).toContain('ip6 saddr fd00::/64 oifname != "tun.1" masquerade')
     expect(forward()).toBe('1')
     await nat.remove()
-    expect(calls[1]).toBe('nft delete table inet mptun_tun_1')
+    expect(calls).toContain('nft delete table inet mptun_tun_1')
     expect(forward()).toBe('0')
   })
 
@@ -333,6 +333,45 @@ describe('masquerading', () => {
     expect(forward()).toBe('1')
     await last.remove()
     expect(forward()).toBe('0')
+  })
+
+  describe('beside a firewall', () => {
+    const chains = (family: string, policy: string, hook = 'forward') =>
+      `table inet mptun_tun_1 {\n\tchain forward {\n\t\ttype filter hook forward priority mangle; policy accept;\n\t}\n}\ntable ${family} filter {\n\tchain FORWARD {\n\t\ttype filter hook ${hook} priority filter; policy ${policy};\n\t}\n}\ntable bridge other {\n\tchain all {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n`
+    const told = async (listing: string, rules = '') => {
+      writeFileSync(join(dir, 'ipv6/conf/all/forwarding'), '1\n')
+      const { run } = scripted({
+        'nft list chains': listing,
+        'nft list table ip filter': rules,
+      })
+      return natOf(run).install()
+    }
+
+    it.each(['ip', 'ip6', 'inet'])(
+      'tells of a chain of %s that forwards nothing',
+      async (family) => {
+        expect(await told(chains(family, 'drop'))).toEqual([
+          expect.stringContaining(`nft insert rule ${family} filter FORWARD iifname tun.1 accept`),
+        ])
+      },
+    )
+
+    it('is content with one that forwards, or is no firewall of forwarding', async () => {
+      expect(await told(chains('ip', 'accept'))).toEqual([])
+      expect(await told(chains('ip', 'drop', 'input'))).toEqual([])
+      expect(await told('')).toEqual([])
+    })
+
+    it.each(['tun.1', 'tun*'])('leaves it to whoever has made a rule for %s', async (name) => {
+      const rules = `\t\tiifname "${name}" counter accept\n`
+      expect(await told(chains('ip', 'drop'), rules)).toEqual([])
+      expect(await told(chains('ip', 'drop'), rules.replace(name, 'tun.10'))).toHaveLength(1)
+    })
+
+    it('does not speak of IPv6 where that is not forwarded at all', async () => {
+      const nat = natOf(scripted({ 'nft list chains': chains('ip6', 'drop') }).run)
+      expect(await nat.install()).toEqual([expect.stringContaining('IPv6 is not forwarded')])
+    })
   })
 
   it('leaves forwarding on where it was on', async () => {
