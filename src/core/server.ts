@@ -203,7 +203,8 @@ export class Server extends Tunnel {
       })
     if (registered === undefined || client === undefined) {
       this.#responder.dismiss(initiation)
-      this.refuse(event, 'stranger')
+      if (registered === undefined) this.refuse(event, 'stranger')
+      else this.refuse(event, 'full', registered.name)
       return
     }
     const localIndex = this.context.takeIndex()

@@ -84,7 +84,7 @@ describe('places for peers', () => {
     expect([asked(), told()]).toEqual([[], [5]])
   })
 
-  it('are refused like strangers when there are none left, and free again after a while', () => {
+  it('are refused when there are none left, and free again after a while', () => {
     for (let i = 0; i <= CROSSING.peers.value; i++) {
       registry.addPeer(`p${i}`, keyPairOf(seeded(`p${i}`)(32)).publicKey)
     }
@@ -97,7 +97,8 @@ describe('places for peers', () => {
     const last = `p${CROSSING.peers.value}`
     nowUs += SECOND
     expect(only(knock(nowUs, last), 'datagramSend')).toEqual([])
-    expect(core.snapshot().refusals).toEqual({ stranger: 1 })
+    expect(core.snapshot().refusals).toEqual({ full: 1 })
+    expect(only(takeFacts(core), 'handshake-refused')).toMatchObject([{ why: 'full', peer: last }])
     nowUs += TIMER.rejectAfterUs.value
     core.handleTimeout(nowUs)
     takeCommands(core)
