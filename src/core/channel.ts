@@ -97,7 +97,9 @@ export class ControlChannel {
   }
 
   nextTimeout(): number {
-    return Math.min(Number.POSITIVE_INFINITY, ...this.#pending.map((each) => each.repeatAtUs))
+    let nextUs = Number.POSITIVE_INFINITY
+    for (const { repeatAtUs } of this.#pending) nextUs = Math.min(nextUs, repeatAtUs)
+    return nextUs
   }
 
   #transmit(nowUs: number, pending: Pending): void {

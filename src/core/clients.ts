@@ -58,6 +58,7 @@ export class Clients {
   readonly #responder: Responder
   readonly #peers: Map<number, Peer>
   readonly #clients = new Map<string, Client>()
+  readonly #byPeer = new Map<Peer, Client>()
   #nextPeer = 0
 
   /** @param of the server: its peers by their slots in C, which are made and removed here. */
@@ -77,7 +78,7 @@ export class Clients {
   }
 
   of(peer: Peer): Client | undefined {
-    return [...this.#clients.values()].find((client) => client.peer === peer)
+    return this.#byPeer.get(peer)
   }
 
   /**
@@ -115,6 +116,7 @@ export class Clients {
       pruneAtUs: Number.POSITIVE_INFINITY,
     }
     this.#clients.set(key, client)
+    this.#byPeer.set(peer, client)
     // Whoever holds an invitation gets its addresses when it has shown that it holds the secret.
     this.#addPeer(id, invite === undefined ? registered : undefined)
     peer.publishProbing()
@@ -176,6 +178,7 @@ export class Clients {
     // Of a key that never proved anything, not even its time is kept.
     if (client.invite !== undefined) this.#responder.forget(client.publicKey)
     this.#clients.delete(client.key)
+    this.#byPeer.delete(peer)
     this.#peers.delete(peer.id)
     this.#context.command({ kind: 'peerRemove', fields: { peer: peer.id } })
   }

@@ -126,8 +126,9 @@ export class Paths {
   }
 
   nextTimeout(): number {
-    const lives = [...this.#paths.values()].map(({ life }) => life.nextTimeout())
-    return Math.min(Number.POSITIVE_INFINITY, ...lives)
+    let nextUs = Number.POSITIVE_INFINITY
+    for (const { life } of this.#paths.values()) nextUs = Math.min(nextUs, life.nextTimeout())
+    return nextUs
   }
 
   /** The session began anew: C has forgotten its measurements and takes no path for usable. */

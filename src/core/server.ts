@@ -167,8 +167,10 @@ export class Server extends Tunnel {
 
   /** Epochs are among the peers' own timeouts. */
   protected nextRoleTimeout(): number {
-    const times = this.#clients.all.flatMap((each) => [each.pruneAtUs, each.adoptAtUs])
-    return Math.min(Number.POSITIVE_INFINITY, ...times)
+    let nextUs = Number.POSITIVE_INFINITY
+    for (const { pruneAtUs, adoptAtUs } of this.#clients.all)
+      nextUs = Math.min(nextUs, pruneAtUs, adoptAtUs)
+    return nextUs
   }
 
   #adopt(nowUs: number, client: Client): void {

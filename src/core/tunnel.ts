@@ -75,7 +75,9 @@ export abstract class Tunnel {
   }
 
   handleTimeout(nowUs: number): void {
-    for (const peer of this.peers.values()) peer.handleTimeout(nowUs)
+    for (const peer of this.peers.values()) {
+      if (nowUs >= peer.nextTimeout()) peer.handleTimeout(nowUs)
+    }
     this.handleRoleTimeout(nowUs)
     if (nowUs < this.#sampleAtUs) return
     this.requestStats(0)
@@ -83,8 +85,9 @@ export abstract class Tunnel {
   }
 
   nextTimeout(): number {
-    const peers = [...this.peers.values()].map((peer) => peer.nextTimeout())
-    return Math.min(this.#sampleAtUs, this.nextRoleTimeout(), ...peers)
+    let nextUs = Math.min(this.#sampleAtUs, this.nextRoleTimeout())
+    for (const peer of this.peers.values()) nextUs = Math.min(nextUs, peer.nextTimeout())
+    return nextUs
   }
 
   /** Asks C for fresh measurements; a fact `stats` with this token follows. */
