@@ -1,11 +1,11 @@
 /* For how long what waits may do so (native/adaptive.c): a queue in front of a path that opens is none that
- * stands. */
+ * stands, nor is what a rate that goes up and down needs. */
 #include "adaptive.h"
 #include "adaptive_corridor.h"
 #include "queue_fixture.h"
 #include "test.h"
 
-enum { PATH = 0, TURN_US = 100000, PACKET_BYTES = 1400, FLOW = 7, STEP_US = 10000 };
+enum { PATH = 0, OTHER = 1, TURN_US = 100000, PACKET_BYTES = 1400, FLOW = 7, STEP_US = 10000 };
 
 static struct mp_tunnel tunnel;
 static struct mp_peer peer;
@@ -61,10 +61,77 @@ static void nor_for_ever(void)
   CHECK(queue_finish());
 }
 
+/* ---- Rates that go up and down ---- */
+
+/* Unsteady: how much of its rate is, of MP_REST_WHOLE. */
+static void open_lane(uint8_t id, uint64_t rate, uint32_t unsteady)
+{
+  struct mp_window *window = &adaptive.lanes[id].window;
+  mp_window_open(window, tunnel.now_us);
+  window->startup = false;
+  window->delivery.rate = rate;
+  window->standing.rest.unsteady = unsteady;
+  peer.present = peer.usable = peer.schedule.carrying |= (uint16_t)(1u << id);
+}
+
+static void start_beside(uint32_t unsteady, uint32_t other_unsteady)
+{
+  enum { RATE = 2500000 };
+  start(false);
+  open_lane(PATH, RATE, unsteady);
+  open_lane(OTHER, 3 * RATE, other_unsteady);
+}
+
+/* What the wide ones wait for at least before one of them is dropped, in steps of 10 ms: each leaves after
+ * as long as this, for two seconds, which is several of CoDel's intervals. */
+static uint32_t bearable_us(uint32_t unsteady, uint32_t other_unsteady)
+{
+  enum { FOR_US = 2000000, MOST_US = 300000 };
+  for (uint32_t waits_us = STEP_US; waits_us < MOST_US; waits_us += STEP_US) {
+    start_beside(unsteady, other_unsteady);
+    const uint64_t from_us = tunnel.now_us;
+    uint32_t name = 0;
+    for (; tunnel.now_us < from_us + FOR_US; tunnel.now_us += STEP_US) {
+      /* Two a step: one alone would be no queue. */
+      for (unsigned i = 0; i < 2; i++)
+        mp_queue_put(queue, load_of(FLOW, name++, 1, PACKET_BYTES, 0), MP_QUEUE_WIDE, tunnel.now_us);
+      if (tunnel.now_us < from_us + waits_us)
+        continue;
+      mp_adaptive_tune(&tunnel, &peer);
+      struct mp_queued packet;
+      for (unsigned i = 0; i < 2 && mp_queue_take(queue, MP_QUEUE_WIDE, tunnel.now_us, &packet); i++)
+        mp_load_drop(&loads, packet.load);
+    }
+    const uint64_t dropped = mp_queue_stats(queue)->dropped_delay;
+    CHECK(queue_finish());
+    if (dropped > 0)
+      return waits_us;
+  }
+  return MOST_US;
+}
+
+/* By a tenth of a second where all of each rate does. */
+static void what_waits_outlasts_a_rate_that_goes_up_and_down(void)
+{
+  const uint32_t steady_us = bearable_us(0, 0);
+  CHECK(steady_us <= 30000);
+  CHECK_EQ(bearable_us(MP_REST_WHOLE, MP_REST_WHOLE), steady_us + 100000);
+  CHECK_EQ(bearable_us(MP_REST_WHOLE / 2, MP_REST_WHOLE / 2), steady_us + 50000);
+}
+
+static void by_as_much_of_all_that_is_carried_as_does(void)
+{
+  const uint32_t steady_us = bearable_us(0, 0);
+  CHECK_EQ(bearable_us(MP_REST_WHOLE * 2 / 5, 0), steady_us + 10000);
+  CHECK_EQ(bearable_us(0, MP_REST_WHOLE * 2 / 5), steady_us + 30000);
+}
+
 int main(void)
 {
   RUN(a_narrow_flow_waits_for_a_path_that_opens);
   RUN(but_not_for_one_that_is_open);
   RUN(nor_for_ever);
+  RUN(what_waits_outlasts_a_rate_that_goes_up_and_down);
+  RUN(by_as_much_of_all_that_is_carried_as_does);
   return test_end();
 }
