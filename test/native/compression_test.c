@@ -129,6 +129,37 @@ static void a_flow_goes_by_its_context_once_it_is_kept(void)
   pair_close(&pair);
 }
 
+/* What a peer that holds the keys may say: with its header before it, it would not fit into a packet. */
+static void what_comes_to_more_than_a_packet_is_dropped(void)
+{
+  enum { MOST_BYTES = MP_LIMIT_PACKET_BYTES - (BYTES - LEAN_BYTES) };
+  static uint8_t body[MP_LIMIT_PACKET_BYTES];
+  struct pair pair;
+  begin(&pair, 1);
+  meet(&pair);
+  client_says(&pair, 2, 1, 0);
+  run_until(&pair, pair.now_us + SETTLED_US);
+  struct mp_tunnel *tunnel = pair.server.tunnel;
+  struct mp_peer *peer = tunnel->peers[0];
+  uint16_t bucket = 0;
+  while (!mp_sparse_find(&peer->contexts.receiving, bucket, sizeof(struct mp_context)))
+    REQUIRE(++bucket < MP_LIMIT_BUCKETS);
+  uint8_t header[MP_SEAL_HEADER_BYTES] = {[MP_HEADER_TYPE] = MP_MSG_COMPRESSED};
+  mp_store16(header + MP_HEADER_FLOW, bucket);
+  while (!mp_context_find(&peer->contexts, bucket, body[MP_COMPRESSED_GENERATION]))
+    REQUIRE(++body[MP_COMPRESSED_GENERATION] > 0);
+
+  struct mp_packet packet = {.bytes = body, .length = MOST_BYTES, .loan = true};
+  struct mp_packet *whole = mp_compression_whole(tunnel, peer, header, &packet);
+  REQUIRE(whole);
+  CHECK_EQ(whole->length, MP_LIMIT_PACKET_BYTES);
+  mp_pool_give(tunnel->pool, whole);
+  packet.length = MOST_BYTES + 1;
+  CHECK(!mp_compression_whole(tunnel, peer, header, &packet));
+  CHECK_EQ(tunnel->counters[MP_COUNTER_DROP_INNER_MALFORMED], 1);
+  pair_close(&pair);
+}
+
 /* A window counts what the path carries. */
 static void what_is_under_way_is_counted_as_it_goes(void)
 {
@@ -292,6 +323,7 @@ int main(void)
 {
   fixture_load_openssl();
   RUN(a_flow_goes_by_its_context_once_it_is_kept);
+  RUN(what_comes_to_more_than_a_packet_is_dropped);
   RUN(what_is_under_way_is_counted_as_it_goes);
   RUN(a_lost_proposal_is_made_again);
   RUN(nothing_compresses_towards_one_that_does_not_know_how);
