@@ -137,6 +137,41 @@ static void a_lost_path_is_asked_the_more_rarely_the_longer_it_is_silent(void)
   pair_close(&pair);
 }
 
+/* PROTOCOL.md, "Probes": each says which paths its sender's packets may be on. */
+static void the_peer_knows_which_paths_are_in_the_plan(void)
+{
+  open_used(2);
+  const struct mp_reorder_path *server_view = pair.server.tunnel->peers[0]->order_paths;
+  publish_plan(&pair, &pair.client, MP_PLAN_KIND_SLOTS, 1);
+  send_for(SECOND_US / 2);
+  for (unsigned i = 0; i < 100; i++) {
+    send_for(10000);
+    CHECK(server_view[0].carrying);
+    CHECK(!server_view[1].carrying);
+  }
+  pair_close(&pair);
+}
+
+/* An idle client asks each keepalive; what is not answered is asked again after half a second, whatever
+ * else wakes the tunnel. */
+static void an_idle_path_that_does_not_answer_is_not_asked_all_the_time(void)
+{
+  open_used(1);
+  run_until(&pair, pair.now_us + 31ull * SECOND_US);
+  CHECK(!pair.client.tunnel->peers[0]->in_use);
+  pair.client.cut[0] = pair.server.cut[0] = true;
+  while (client_path(0)->asked_us == 0)
+    run_until(&pair, pair.now_us + 10000);
+  const uint32_t before = client_path(0)->probe_id;
+  const uint64_t end_us = pair.now_us + 2ull * SECOND_US;
+  for (; pair.now_us < end_us; run_until(&pair, pair.now_us + 10000))
+    mp_wake_by(pair.client.tunnel, pair.client.tunnel->peers[0], pair.now_us);
+  const uint32_t probes = client_path(0)->probe_id - before;
+  CHECK(client_path(0)->heard);
+  CHECK(probes >= 3 && probes <= 4);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
@@ -147,5 +182,7 @@ int main(void)
   RUN(a_second_path_makes_the_first_worth_asking);
   RUN(the_only_path_is_lost_when_a_question_stays_unanswered);
   RUN(a_lost_path_is_asked_the_more_rarely_the_longer_it_is_silent);
+  RUN(the_peer_knows_which_paths_are_in_the_plan);
+  RUN(an_idle_path_that_does_not_answer_is_not_asked_all_the_time);
   return test_end();
 }
