@@ -1,6 +1,7 @@
 /** Programs of other packages, run with argument arrays. */
 
 import { execFile } from 'node:child_process'
+import { delimiter } from 'node:path'
 import { MptunError, systemError } from '../errors.js'
 
 /** Resolves to what the program printed. MPTUN_E_SYSTEM_PROGRAM with its own words when it fails. */
@@ -11,12 +12,18 @@ const PACKAGE: Readonly<Record<string, string>> = { ip: 'iproute2', nft: 'nftabl
 
 const MOST_BYTES = 16 << 20
 
-// Administrators' programs are not on everybody's PATH.
-const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+/**
+ * Administrators' programs are not on everybody's PATH. An empty part of it is the working directory (environ(7)), from
+ * which root should run nothing.
+ */
+function searchPath(): string {
+  const own = (process.env['PATH'] ?? '').split(delimiter).filter((part) => part !== '')
+  return [...own, '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(delimiter)
+}
 
 export const run: Run = (program, args) =>
   new Promise((resolve, reject) => {
-    const env = { ...process.env, PATH, LC_ALL: 'C' }
+    const env = { ...process.env, PATH: searchPath(), LC_ALL: 'C' }
     const options = { env, maxBuffer: MOST_BYTES, encoding: 'utf8' as const }
     execFile(program, [...args], options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout)

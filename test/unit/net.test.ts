@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { MptunError } from '../../src/errors.js'
 import {
   addressAt,
   contains,
@@ -129,6 +130,24 @@ describe('a program', () => {
     })
   })
 
+  it('is never taken from where mptun was started', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'mptun-program-'))
+    const [path, before] = [process.env['PATH'], process.cwd()]
+    writeFileSync(join(dir, 'mptun-here'), '#!/bin/sh\necho here\n', { mode: 0o755 })
+    process.chdir(dir)
+    try {
+      for (const empty of [undefined, '', ':/usr/bin', '/usr/bin:']) {
+        if (empty === undefined) delete process.env['PATH']
+        else process.env['PATH'] = empty
+        await expect(run('mptun-here', [])).rejects.toThrow(/is missing/)
+      }
+    } finally {
+      process.chdir(before)
+      process.env['PATH'] = path
+      rmSync(dir, { recursive: true })
+    }
+  })
+
   it('that fails is quoted', async () => {
     await expect(run('ip', ['link', 'show', 'dev', 'mptun-none'])).rejects.toThrow(
       /ip link show dev mptun-none failed: Device "mptun-none" does not exist/,
@@ -221,6 +240,17 @@ describe('the tunnel device', () => {
     })
     const state = await addressTun(run, { name: 't0', addresses: [], routes: [route] })
     expect(state).toEqual({ routes: [route], faults: [] })
+  })
+
+  it('goes on without IPv6 where the kernel refuses that, and not without IPv4', async () => {
+    const refused = new MptunError('MPTUN_E_SYSTEM_PROGRAM', 'refused')
+    const setup = { name: 't0', addresses: inner, routes: [] }
+    const [v4, v6] = [
+      scripted({ 'ip address replace 10.77.0.2/24 dev t0': refused }),
+      scripted({ 'ip address replace fd00::2/64 dev t0 nodad': refused }),
+    ]
+    await expect(addressTun(v4.run, setup)).rejects.toBe(refused)
+    expect(await addressTun(v6.run, setup)).toEqual({ routes: [], faults: ['refused'] })
   })
 
   it('has no address where the server gave none', () => {
