@@ -295,6 +295,15 @@ describe('a client', () => {
     await expect(set('primary wwan0')).rejects.toThrow(/found uplink "wwan0", accepted is eth0/)
   })
 
+  it('takes another mode while it runs', async () => {
+    joined()
+    machine.devices = [listed('eth0', 2, '192.0.2.5')]
+    await start(await client('eth0'))
+    expect((await status()).peers[0]?.mode).toBe('adaptive')
+    await set('mode broadcast')
+    expect((await status()).peers[0]?.mode).toBe('broadcast')
+  })
+
   it('follows its configuration', async () => {
     joined()
     machine.devices = [listed('eth0', 2, '192.0.2.5'), listed('wwan0', 3, '192.0.2.6')]

@@ -1,10 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { CROSSING } from '../../src/boundary.js'
 import { Client } from '../../src/core/client.js'
 import { DEFAULT_PATH_POLICY, DEFAULT_POLICY } from '../../src/core/policy.js'
-import { coreOptions, only, pathSample, SECOND, takeCommands, takeFacts } from './core_fixture.js'
+import {
+  coreOptions,
+  MS,
+  only,
+  pathSample,
+  SECOND,
+  takeCommands,
+  takeFacts,
+} from './core_fixture.js'
 import { keyPair } from './handshake_fixture.js'
 import { policyAtServer, registry, server, world } from './server_fixture.js'
-import type { Station } from './world_fixture.js'
+import { SERVER_V4, type Station } from './world_fixture.js'
 
 beforeEach(() => registry.addPeer('van', keyPair('van').publicKey))
 
@@ -58,6 +67,15 @@ describe('uplinks that come and go', () => {
     const later = takeCommands(van.core).map(({ kind }) => kind)
     expect(later.indexOf('pathRemove')).toBeGreaterThanOrEqual(0)
     expect(later.indexOf('portClose')).toBeGreaterThan(later.indexOf('pathRemove'))
+  })
+
+  it('get a socket however often they come and go', () => {
+    const van = world.roadWarrior('van', 1)
+    for (let times = 0; times < 2 * CROSSING.ports.value; times++) {
+      world.plug(van, 'wan0', '10.9.9.9')
+      world.runFor(MS)
+      expect(van.carrier.ports.size).toBe(1)
+    }
   })
 
   it('leave no path behind when their last words come after the news', () => {
@@ -251,6 +269,19 @@ describe('uplinks that cost money', () => {
     client.handleTimeout(client.nextTimeout())
     expect(told()).toEqual([false])
     expect(client.nextTimeout()).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('count all that a new session has carried, though it is more than the one before had', () => {
+    const van = world.roadWarrior('van', 1)
+    van.core.setUplink(0, 'wan0', { metered: true })
+    world.runFor(SECOND)
+    van.core.handleEvent(world.nowUs, pathSample({ txBytes: 100 }))
+    world.kill(server)
+    world.server(registry, [SERVER_V4])
+    world.runFor(5 * SECOND)
+    expect(van.factsOf('session-up')).toHaveLength(2)
+    van.core.handleEvent(world.nowUs, pathSample({ txBytes: 150 }))
+    expect(van.core.usage()).toHaveProperty('wan0.dayBytes', 250)
   })
 
   it('count on where they were, from session to session and from start to start', () => {

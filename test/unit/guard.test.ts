@@ -99,6 +99,23 @@ describe('the guard', () => {
     expect(isOut()).toBe(true)
   })
 
+  it.each([
+    ['the slowest', { skewUs: 80 * MS }],
+    ['of those that are as slow the one that can carry least', { canBytesPerS: 2 * MBIT }],
+  ])('tries to do without %s first', (_which, changes) => {
+    for (const [first, second] of [
+      [changes, {}],
+      [{}, changes],
+    ]) {
+      guard = new Guard()
+      const paths = [best, { ...other, ...first }, { ...other, ...second, path: 2 }]
+      watch(18 * SECOND, 6, 6, paths)
+      expect([guard.why(1), guard.why(2)]).toEqual(
+        first === changes ? [TRIED, undefined] : [undefined, TRIED],
+      )
+    }
+  })
+
   it('learns nothing from a trial in which paths come or go, or the sender falls silent', () => {
     watch(18 * SECOND, 6, 9.9)
     expect(guard.why(1)).toBe(TRIED)

@@ -89,6 +89,18 @@ describe('the loop', () => {
     expect(engine.commands).toEqual([COMMAND])
   })
 
+  it('takes one thing after the other, though each asks for the next', () => {
+    const told: string[] = []
+    core.facts.push({ kind: 'links-changed' }, { kind: 'links-changed' })
+    onFact = () => {
+      told.push('begin')
+      loop.wake()
+      told.push('end')
+    }
+    loop.wake()
+    expect(told).toEqual(['begin', 'end', 'begin', 'end'])
+  })
+
   it('does its own deeds in time, once, and as they were planned last', () => {
     const done: string[] = []
     loop.plan('a', clock.timeUs + 10, () => done.push('first'))

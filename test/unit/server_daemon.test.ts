@@ -53,6 +53,16 @@ describe('a server', () => {
     expect(machine.engines.map(({ tun }) => tun.offload)).toEqual([true, false])
   })
 
+  it('hands the sockets at which it listens to the engine', async () => {
+    await start(await configOf('server', { listen: ['192.0.2.1:7', '[2001:db8::1]:7'] }))
+    expect(machine.sockets).toEqual(['4 192.0.2.1:7', '6 2001:db8::1:7'])
+    const opened = machine.engines[0]?.commands.filter(({ kind }) => kind === 'portOpen')
+    expect(opened).toMatchObject([
+      { fields: { family: 4, fd: 100 } },
+      { fields: { family: 6, fd: 101 } },
+    ])
+  })
+
   it('keeps its key and its IPv6 network', async () => {
     const { daemon, ended } = await start(await configOf('server'))
     const { addresses } = await status()
