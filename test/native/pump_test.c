@@ -158,6 +158,25 @@ static void a_path_that_breaks_leaves_its_run_to_another(void)
   finish();
 }
 
+/* 2 MB/s each: a packet takes 700 us, which is more than one run may. */
+static void two_slow_paths_take_turns(void)
+{
+  start(2);
+  const struct mp_lane *lanes = pair.client.tunnel->peers[0]->adaptive->lanes;
+  for (uint8_t path = 0; path < 2; path++) {
+    struct mp_window *window = &pair.client.tunnel->peers[0]->adaptive->lanes[path].window;
+    window->bytes = 40000;
+    window->rtt.smoothed_us = 20000;
+  }
+  mp_tunnel_on_tun(pair.client.tunnel, &pair.client.outbox, slices, 1, pair.now_us);
+  const int64_t difference_bytes =
+      (int64_t)lanes[0].flight.inflight_bytes - (int64_t)lanes[1].flight.inflight_bytes;
+  CHECK(lanes[0].flight.inflight_bytes > 20000);
+  CHECK(llabs(difference_bytes) <= 2 * (PAYLOAD_BYTES + HEADER_BYTES + SEALED_OVERHEAD));
+  fixture_settle(&pair.client);
+  pair_close(&pair);
+}
+
 static unsigned batches, batch_packets[PACKETS];
 
 static void count_batches(void *context, struct mp_outbox *outbox)
@@ -217,6 +236,7 @@ int main(void)
   RUN(every_packet_of_a_run_has_its_record);
   RUN(what_the_kernel_has_no_room_for_goes_again);
   RUN(a_path_that_breaks_leaves_its_run_to_another);
+  RUN(two_slow_paths_take_turns);
   RUN(what_pacing_holds_back_goes_on_together);
   RUN(more_may_wait_for_a_fast_path);
   return test_end();
