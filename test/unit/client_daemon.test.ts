@@ -132,6 +132,22 @@ describe('a client', () => {
     )
   })
 
+  it('writes that once for all handshakes of ten minutes', async () => {
+    joined()
+    machine.devices = [listed('eth0', 2, '192.0.2.5')]
+    await start(await client('eth0'))
+    const calls = (most: number) =>
+      eventually(() => {
+        machine.clock.advance(50_000)
+        const kinds = machine.engines.at(-1)?.kinds() ?? []
+        expect(kinds.filter((kind) => kind === 'datagramSend').length).toBeGreaterThanOrEqual(most)
+      })
+    await calls(1)
+    const kept = new Store(dirs.stateDir).readTimestamp()
+    await calls(3)
+    expect(new Store(dirs.stateDir).readTimestamp()).toBe(kept)
+  })
+
   it('warns of a clock that is behind where nothing is kept', async () => {
     joined()
     machine.clock.wallAtZeroUs = 0

@@ -119,6 +119,14 @@ describe('a control socket', () => {
     })
   })
 
+  it('that cannot be reached for another reason is said to be so', async () => {
+    const file = join(dir, 'file')
+    writeFileSync(file, '')
+    await expect(askControl(join(file, 'mptun0.sock'), { verb: 'status' })).rejects.toThrow(
+      /cannot reach the daemon at .*: ENOTDIR; see its log/,
+    )
+  })
+
   it('keeps the connection that asked for the end until the process ends', async () => {
     const server = await serve(() => undefined)
     let isGone = false
