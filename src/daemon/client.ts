@@ -217,7 +217,8 @@ export class ClientRole implements Role {
   async report(nowUs: number): Promise<RoleReport> {
     const { machine } = this.#around
     const { peers } = this.core.snapshot()
-    const warning = [this.#silence, this.#warning].filter((each) => each !== '').join('; ')
+    const faults = [this.#resolver.fault, this.#silence, this.#warning]
+    const warning = faults.filter((each) => each !== '').join('; ')
     const told = peers.map((peer) => reportPeer(nowUs, peer, [], warning))
     // What cannot be found out is not told; the rest is.
     const looked = tellObstacles(machine, told, {

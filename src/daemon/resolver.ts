@@ -29,6 +29,8 @@ export class Resolver {
   #loop: Loop | undefined
   /** As they were found last. */
   endpoints: readonly ServerEndpoint[] = []
+  /** Why none is known; else empty. */
+  fault = ''
   #retryUs = FIRST_RETRY_US
   /** The server does not answer, wherever it was found. */
   #isSearching = false
@@ -88,6 +90,8 @@ export class Resolver {
     const { machine, log } = this.#options.around
     const nowUs = machine.clock.nowUs()
     for (const why of faults) log.write('server.unresolved', { why })
+    const isKnown = endpoints.length > 0 || this.endpoints.length > 0
+    this.fault = isKnown ? '' : faults.join('; ')
     if (faults.length > 0 || this.#isSearching) {
       this.#retryUs = Math.min(LONGEST_RETRY_US, 2 * this.#retryUs)
       this.#loop?.plan('resolve', nowUs + this.#retryUs, () => this.resolve())

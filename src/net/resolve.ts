@@ -39,7 +39,9 @@ async function askOne(host: string, ask: Lookup, faults: string[]): Promise<read
     return await ask(host)
   } catch (error) {
     const reason = (error as { code?: string }).code ?? String(error)
-    faults.push(`${host} has no address now (${reason}): trying again`)
+    faults.push(
+      `${host} has no address now (${reason}), and is asked for again: see that the name is right and that this machine's name servers answer`,
+    )
     return []
   }
 }

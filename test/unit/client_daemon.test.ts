@@ -240,11 +240,14 @@ describe('a client', () => {
     replaceMachine({ ...machine, lookup })
     await start(await client('eth0'))
     await eventually(() => expect(lines.join('')).toContain('server.unresolved'))
+    const warning = async () => (await status()).peers[0]?.warning
+    expect(await warning()).toMatch(/^vps\.example\.org has no address now \(EAI_AGAIN\)/)
     answers = ['198.51.100.9']
     await eventually(async () => {
       machine.clock.advance(1_000_000)
       expect((await status()).endpoints).toContain('198.51.100.9:5000')
     })
+    expect(await warning()).toBe('')
   })
 
   it('asks for the name of a server that does not answer again and again, over its uplinks too', async () => {

@@ -434,7 +434,11 @@ describe('the name of a server', () => {
   it('that has none hides no other', async () => {
     expect(await resolve('gone.example.org', '192.0.2.7')).toEqual([
       ['192.0.2.7:5000'],
-      ['gone.example.org has no address now (ENOTFOUND): trying again'],
+      [
+        expect.stringMatching(
+          /^gone\.example\.org has no address now \(ENOTFOUND\), .*see that the name is right/,
+        ),
+      ],
     ])
   })
 })
