@@ -1,4 +1,5 @@
-/* Packets that are to be sent again (native/again.c): what they hold, where nothing more fits. */
+/* Packets that are to be sent again (native/again.c): what they hold, where nothing more fits, and that they
+ * go at once. */
 #include "adaptive.h"
 #include "adaptive_corridor.h"
 #include "tunnel_fixture.h"
@@ -52,10 +53,34 @@ static void what_finds_no_room_is_given_back_once(void)
   pair_close(&pair);
 }
 
+/* It goes when the socket does, not with the next packet or report. */
+static void what_was_under_way_on_a_socket_that_is_closed_goes_at_once(void)
+{
+  enum { WAY_US = 10000, SLOWER_US = 15000 };
+  pair_open_carrying(&pair, 2);
+  pair.client.delay_us[0] = pair.server.delay_us[0] = WAY_US;
+  pair.client.delay_us[1] = pair.server.delay_us[1] = SLOWER_US;
+  publish_arrival(&pair, &pair.client, 3);
+  publish_arrival(&pair, &pair.server, 3);
+  uint64_t number = 0;
+  for (; number < 100; run_until(&pair, pair.now_us + WAY_US))
+    client_sends(&pair, number++);
+  run_until(&pair, pair.now_us + 10 * WAY_US);
+  CHECK_EQ(pair.server.delivered_count, number);
+  pair.client.cut[0] = true;
+  client_sends(&pair, number++);
+  CHECK(pair.client.tunnel->peers[0]->adaptive->lanes[0].flight.inflight_bytes > 0);
+  COMMAND(&pair, &pair.client, (struct mp_cmd_port_close){.kind = MP_CMD_PORT_CLOSE, .port = 0});
+  run_until(&pair, pair.now_us + SLOWER_US + 1000);
+  CHECK_EQ(pair.server.delivered_count, number);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
   RUN(the_last_try_but_one_is_two);
   RUN(what_finds_no_room_is_given_back_once);
+  RUN(what_was_under_way_on_a_socket_that_is_closed_goes_at_once);
   return test_end();
 }
