@@ -59,9 +59,18 @@ static void two_paths_are_reported_often(void)
   pair_close(&pair);
 }
 
+/* To the server, of this length. */
+static void write_long(uint8_t packet[MP_WINDOW_PACKET_BYTES], uint16_t bytes)
+{
+  memset(packet, 0, MP_WINDOW_PACKET_BYTES);
+  fixture_packet(packet, 2, 1, number++);
+  packet[2] = (uint8_t)(bytes >> 8);
+  packet[3] = (uint8_t)bytes;
+}
+
 /* Octets of reports for a second of packets both ways, while what the server sends fills its paths and makes
  * round trips of 80 ms. */
-static uint64_t reports_while_full(uint16_t packet_bytes)
+static uint64_t reports_while_full(uint16_t client_bytes, uint16_t server_bytes)
 {
   open_pair(2);
   send_for(SECOND_US);
@@ -72,13 +81,12 @@ static uint64_t reports_while_full(uint16_t packet_bytes)
       peer->paths[path].rtt.smoothed_us = 80000;
       peer->adaptive->lanes[path].window.saturated_us = pair.now_us;
     }
-    uint8_t packet[MP_WINDOW_PACKET_BYTES] = {0};
-    fixture_packet(packet, 2, 1, number++);
-    packet[2] = (uint8_t)(packet_bytes >> 8);
-    packet[3] = (uint8_t)packet_bytes;
-    client_sends_packet(&pair, packet, packet_bytes);
+    uint8_t packet[MP_WINDOW_PACKET_BYTES];
+    write_long(packet, client_bytes);
+    client_sends_packet(&pair, packet, client_bytes);
+    write_long(packet, server_bytes);
     memcpy(packet + 12, (uint8_t[]){10, 77, 0, 1, 10, 77, 0, 2}, 8);
-    server_sends_packet(&pair, packet, packet_bytes);
+    server_sends_packet(&pair, packet, server_bytes);
     run_until(&pair, pair.now_us + SPACING_US);
   }
   const uint64_t octets = reported_bytes() - before;
@@ -88,12 +96,14 @@ static uint64_t reports_while_full(uint16_t packet_bytes)
 
 static void what_our_own_data_keeps_waiting_makes_no_report_later(void)
 {
-  CHECK(reports_while_full(1400) >= 140 * REPORT_BYTES);
+  CHECK(reports_while_full(1400, 1400) >= 140 * REPORT_BYTES);
 }
 
 static void acknowledgements_are_told_of_seldom_then(void)
 {
-  CHECK(reports_while_full(100) <= 80 * REPORT_BYTES);
+  CHECK(reports_while_full(100, 100) <= 80 * REPORT_BYTES);
+  CHECK(reports_while_full(100, 1400) <= 80 * REPORT_BYTES);
+  CHECK(reports_while_full(1400, 100) <= 120 * REPORT_BYTES);
 }
 
 static void paths_that_find_no_room_are_told_of_next(void)
