@@ -1,6 +1,10 @@
 /* mptun-bulk: one TCP connection with as much as it can carry, and when which octets arrived.
  *
- * iperf3 tells the receiver's side in whole seconds and cannot open an MPTCP socket by itself. */
+ * iperf3 tells the receiver's side in whole seconds and cannot open an MPTCP socket by itself.
+ *
+ * What has come is more than what may be read: MPTCP puts in order what its subflows bring, and of fast and
+ * slow ones some megabytes wait for that, now more and now less. A rate between two moments has their
+ * difference in it, as much as 3 % of half a minute, and links have carried nothing of it. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,9 +39,10 @@ enum {
   /* Of nothing to read: longer than what a packet takes on the slowest of links. */
   PAUSE_LEAST_US = 12000,
   MAX_PAUSES = 20000,
+  MAX_SUBFLOWS = 8, /* MPTCP_SUBFLOWS_MAX of the kernel */
   CHUNK_BYTES = 1 << 18,
-  /* How soon a signal is seen that came just before the wait. */
-  WAIT_MS = 100,
+  /* How soon a signal is seen that came just before the wait, and what came and cannot be read yet. */
+  WAIT_MS = BIN_US / 1000,
   CONNECT_MS = 5000,
   SOL_MPTCP_LEVEL = 284, /* SOL_MPTCP of linux/socket.h, which is not for programs */
 };
@@ -46,12 +51,14 @@ struct bulk {
   int fd;
   bool sends, receives;
   int64_t start_us, end_us;
-  uint64_t sent_bytes;
+  bool is_mptcp;
+  uint64_t sent_bytes, taken_bytes, come_bytes;
   size_t bin_count, pause_count;
   int64_t taken_us; /* when something came last */
 };
 
-static uint32_t bins[MAX_BINS];
+static uint32_t bins[MAX_BINS]; /* what could be read, */
+static uint32_t come[MAX_BINS]; /* and what was there */
 static struct { int64_t from_us, to_us; } pauses[MAX_PAUSES];
 static uint8_t chunk[CHUNK_BYTES];
 static volatile sig_atomic_t stopped;
@@ -92,10 +99,41 @@ static int open_socket(const char *protocol, const char *congestion, const char 
   return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, length) == 0 ? fd : -1;
 }
 
+/* What came on two subflows counts twice. 0: it fell back to TCP, or is none. */
+static uint64_t subflow_bytes(int fd)
+{
+  struct {
+    struct mptcp_subflow_data head;
+    struct tcp_info subflows[MAX_SUBFLOWS];
+  } told = {.head = {.size_subflow_data = sizeof told.head, .size_user = sizeof told.subflows[0]}};
+  socklen_t size = sizeof told;
+  if (getsockopt(fd, SOL_MPTCP_LEVEL, MPTCP_TCPINFO, &told, &size) != 0)
+    return 0;
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < told.head.num_subflows && i < MAX_SUBFLOWS; i++)
+    bytes += told.subflows[i].tcpi_bytes_received;
+  return bytes;
+}
+
+/* Of TCP no more is known than what could be read. */
+static void note_come(struct bulk *bulk)
+{
+  const uint64_t subflows = bulk->is_mptcp ? subflow_bytes(bulk->fd) : 0;
+  const uint64_t bytes = subflows > bulk->taken_bytes ? subflows : bulk->taken_bytes;
+  const size_t bin = (size_t)(now_us() - bulk->start_us) / BIN_US;
+  if (bytes <= bulk->come_bytes || bin >= MAX_BINS)
+    return;
+  come[bin] += (uint32_t)(bytes - bulk->come_bytes);
+  bulk->come_bytes = bytes;
+  if (bin >= bulk->bin_count)
+    bulk->bin_count = bin + 1;
+}
+
 static void note_arrival(struct bulk *bulk, size_t bytes)
 {
   const int64_t at_us = now_us(), since_us = bulk->taken_us;
   bulk->taken_us = at_us;
+  bulk->taken_bytes += bytes;
   if (since_us > 0 && at_us - since_us >= PAUSE_LEAST_US && bulk->pause_count < MAX_PAUSES) {
     pauses[bulk->pause_count].from_us = since_us;
     pauses[bulk->pause_count++].to_us = at_us;
@@ -140,13 +178,23 @@ static void carry(struct bulk *bulk)
   bool lives = true;
   while (lives && !stopped && now_us() < bulk->end_us) {
     struct pollfd waiting = {.fd = bulk->fd, .events = wanted};
-    if (poll(&waiting, 1, WAIT_MS) <= 0)
-      continue;
-    if (waiting.revents & (POLLIN | POLLHUP | POLLERR))
+    const int ready = poll(&waiting, 1, WAIT_MS);
+    if (ready > 0 && waiting.revents & (POLLIN | POLLHUP | POLLERR))
       lives = take(bulk);
+    note_come(bulk);
+    if (ready <= 0)
+      continue;
     if (lives && (waiting.revents & POLLOUT))
       lives = give(bulk);
   }
+}
+
+static void report_bins(const char *name, const uint32_t *octets, size_t count)
+{
+  printf(",\"%s\":[", name);
+  for (size_t i = 0; i < count; i++)
+    printf("%s%u", i == 0 ? "" : ",", octets[i]);
+  putchar(']');
 }
 
 static void report(const struct bulk *bulk)
@@ -164,10 +212,9 @@ static void report(const struct bulk *bulk)
          bulk->sent_bytes);
   printf(",\"congestion\":\"%.15s\",\"retransmits\":%u,\"outOfOrder\":%u,\"addedSubflows\":%u",
          congestion, tcp.tcpi_total_retrans, tcp.tcpi_rcv_ooopack, mptcp.mptcpi_subflows);
-  printf(",\"bins\":[");
-  for (size_t i = 0; i < bulk->bin_count; i++)
-    printf("%s%u", i == 0 ? "" : ",", bins[i]);
-  printf("],\"pauses\":[");
+  report_bins("bins", bins, bulk->bin_count);
+  report_bins("come", come, bulk->bin_count);
+  printf(",\"pauses\":[");
   for (size_t i = 0; i < bulk->pause_count; i++)
     printf("%s{\"fromUs\":%" PRId64 ",\"toUs\":%" PRId64 "}", i == 0 ? "" : ",", pauses[i].from_us,
            pauses[i].to_us);
@@ -194,7 +241,7 @@ static int run_listen(char **words)
     return fail("bind");
   puts("listening");
   fflush(stdout);
-  struct bulk bulk = {.end_us = INT64_MAX};
+  struct bulk bulk = {.end_us = INT64_MAX, .is_mptcp = strcmp(words[2], "mptcp") == 0};
   bulk.fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
   if (bulk.fd < 0)
     return fail("accept");
@@ -224,7 +271,7 @@ static int run_connect(char **words)
   /* Of send() too, and so of connect(): socket(7). */
   const struct timeval limit = {.tv_sec = CONNECT_MS / 1000};
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  struct bulk bulk = {.fd = fd, .start_us = now_us()};
+  struct bulk bulk = {.fd = fd, .is_mptcp = strcmp(words[3], "mptcp") == 0, .start_us = now_us()};
   bulk.end_us = bulk.start_us + (int64_t)(seconds * 1e6);
   const uint8_t wish = (uint8_t)words[4][0];
   if (connect(fd, (const struct sockaddr *)&far, sizeof far) != 0)

@@ -31,8 +31,10 @@ export interface Pause {
 }
 
 export interface BulkReport {
-  /** Of all connections and directions together. */
+  /** In order, of all connections and directions together. */
   readonly arrived: Arrived
+  /** The same with what waited for its order in MPTCP, once it had come over a link. */
+  readonly come: Arrived
   /** In which nothing arrived, but for those of a few milliseconds. */
   readonly pauses: readonly Pause[]
   /** Of MPTCP the first subflow's. */
@@ -52,6 +54,7 @@ interface EndReport {
   outOfOrder: number
   addedSubflows: number
   bins: number[]
+  come: number[]
   pauses: Pause[]
 }
 
@@ -90,9 +93,11 @@ function judge(direction: Direction, client: EndReport, server: EndReport): Bulk
     ...(direction === 'down' ? [] : [server]),
     ...(direction === 'up' ? [] : [client]),
   ]
+  // From the moment when the client began to connect, wherever it arrived.
+  const sum = (parts: readonly Arrived[]) => sumOf(client.startUs, client.binUs, parts)
   return {
-    // From the moment when the client began to connect, wherever it arrived.
-    arrived: sumOf(client.startUs, client.binUs, receivers),
+    arrived: sum(receivers),
+    come: sum(receivers.map((end) => ({ ...end, bins: end.come }))),
     pauses: receivers.flatMap(({ pauses }) => pauses),
     retransmits: senders.reduce((sum, { retransmits }) => sum + retransmits, 0),
     outOfOrder: receivers.reduce((sum, { outOfOrder }) => sum + outOfOrder, 0),

@@ -133,13 +133,13 @@ const pausesBetween = (atUs: readonly number[]): Pause[] =>
 const isLossless = (subject: Subject) => subject.kind === 'alone' && subject.isLossless === true
 
 function bulkSample(
-  { arrived, outOfOrder, retransmits, addedSubflows }: BulkReport,
+  { come, outOfOrder, retransmits, addedSubflows }: BulkReport,
   congestion: Congestion,
   seconds: number,
   protocol: Carrier['protocol'],
 ): Sample {
-  const mbit = mbitBetween(arrived, steadyFromS(congestion, seconds), seconds)
-  const wholeMbit = mbitBetween(arrived, 0, seconds)
+  const mbit = mbitBetween(come, steadyFromS(congestion, seconds), seconds)
+  const wholeMbit = mbitBetween(come, 0, seconds)
   // Of MPTCP the kernel tells these of one subflow only, in which nothing is out of order.
   return protocol === 'mptcp'
     ? { mbit, wholeMbit, addedSubflows }

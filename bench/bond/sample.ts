@@ -4,7 +4,10 @@ import { medianEach } from '../reporting/median.js'
 
 /** Units end the names; a share is of 1. */
 export const METRICS = [
-  /** Payload that arrived in the steady part, both directions together. */
+  /**
+   * Payload that arrived in the steady part, both directions together. What MPTCP still puts in order
+   * then has arrived, and what it had begun to before has not: links have carried the one and not the other.
+   */
   'mbit',
   /** The same from the first octet on. */
   'wholeMbit',

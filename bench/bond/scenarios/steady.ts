@@ -6,11 +6,7 @@ import { type BondLink, link, type Scenario } from './scenario.js'
 const QUEUE_300 = ',queue=300ms'
 const QUEUE_500 = ',queue=500ms'
 
-/**
- * From its third second on, three times the ten seconds after which BBR looks for its least round trip
- * again. What waits for order when counting begins, up to 11 Mbit in MPTCP, is counted though no link
- * carries it any more: 5 % of 8 s, and a little over 1 % of 30.
- */
+/** From its third second on, three times the ten seconds after which BBR looks for its least round trip again. */
 const WHOLE_CYCLES_S = 33
 
 /** Pairs and a sextet of poor links on which other tunnels were measured, too. */
