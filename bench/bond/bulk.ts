@@ -45,7 +45,8 @@ export interface BulkReport {
   readonly addedSubflows: number
 }
 
-interface EndReport {
+/** What the program prints at one end. */
+export interface EndReport {
   startUs: number
   binUs: number
   sentBytes: number
@@ -77,14 +78,18 @@ export async function runBulk(site: Site, bulk: Bulk): Promise<BulkReport> {
     })
     listener.kill('SIGTERM') // in case that the reset was lost
     await closed
-    return judge(direction, JSON.parse(stdout) as EndReport, JSON.parse(output) as EndReport)
+    return bulkReportOf(direction, JSON.parse(stdout) as EndReport, JSON.parse(output) as EndReport)
   } finally {
     listener.kill('SIGTERM')
     await closed
   }
 }
 
-function judge(direction: Direction, client: EndReport, server: EndReport): BulkReport {
+export function bulkReportOf(
+  direction: Direction,
+  client: EndReport,
+  server: EndReport,
+): BulkReport {
   const senders = [
     ...(direction === 'down' ? [] : [client]),
     ...(direction === 'up' ? [] : [server]),
