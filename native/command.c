@@ -207,13 +207,17 @@ static bool control_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t
   return true;
 }
 
+/* The number may be another uplink's socket soon, which is none of these paths'. */
 static void port_close(struct mp_tunnel *tunnel, uint8_t port)
 {
   for (uint16_t i = 0; i < tunnel->peer_count; i++) {
     struct mp_peer *peer = tunnel->peers[tunnel->peer_ids[i]];
-    for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
-      if (peer->paths[id].exists && peer->paths[id].endpoint.port == port)
-        mp_health_lose(tunnel, peer, id, MP_PATH_LOST_CLOSED, 0);
+    for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+      if (!peer->paths[id].exists || peer->paths[id].endpoint.port != port)
+        continue;
+      mp_health_lose(tunnel, peer, id, MP_PATH_LOST_CLOSED, 0);
+      peer->paths[id].endpoint.port = MP_CROSSING_NO_PORT;
+    }
   }
   mp_out_flush(tunnel);
   tunnel->ports.port_close(tunnel->ports.context, port);

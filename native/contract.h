@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "fcc1115f9c88074e"
+#define MP_CONTRACT_DIGEST "537fb720faa7fe24"
 
 /* The wire. */
 
@@ -154,6 +154,7 @@ enum {
   MP_CROSSING_PLAN_CHOICES = 4, /* ranked paths of one bucket in a plan of kind buckets */
   MP_CROSSING_PLAN_SLOTS = 1024, /* most slots of a plan of kind slots */
   MP_CROSSING_NO_PATH = 255, /* stands for no path */
+  MP_CROSSING_NO_PORT = 255, /* stands for no socket */
 };
 
 enum {

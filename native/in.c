@@ -22,12 +22,15 @@ static bool same_endpoint(const struct mp_endpoint *a, const struct mp_endpoint 
 }
 
 /* The endpoint of a path is where its newest authenticated datagram came from. A client leaves the
- * source address to the kernel, so that a new lease on the uplink needs no word from us. */
+ * source address to the kernel, so that a new lease on the uplink needs no word from us; its sockets are
+ * those of its uplinks, so that no datagram moves a path from one to another. */
 static void learn_endpoint(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                            const struct mp_endpoint *from)
 {
   struct mp_path *path = &peer->paths[id];
   struct mp_endpoint learnt = *from;
+  if (peer->initiator && learnt.port != path->endpoint.port)
+    return;
   if (peer->initiator)
     memset(learnt.local, 0, sizeof learnt.local);
   if (same_endpoint(&path->endpoint, &learnt))

@@ -23,6 +23,8 @@ static uint16_t heard_paths(const struct mp_peer *peer)
 void mp_probe_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = &peer->paths[id];
+  if (path->endpoint.port == MP_CROSSING_NO_PORT)
+    return;
   uint8_t body[MP_PROBE_BYTES] = {0};
   mp_store32(body + MP_PROBE_ID, path->probe_id++);
   mp_store64(body + MP_PROBE_TIME, tunnel->now_us);

@@ -27,6 +27,7 @@ export const CROSSING = {
   planChoices: { value: 4, doc: 'ranked paths of one bucket in a plan of kind buckets' },
   planSlots: { value: 1024, doc: 'most slots of a plan of kind slots' },
   noPath: { value: 255, doc: 'stands for no path' },
+  noPort: { value: 255, doc: 'stands for no socket' },
 } as const
 
 type Fields<L extends Layout> = Omit<RecordOf<L>, 'kind'>

@@ -247,6 +247,40 @@ static void the_newest_datagram_says_where_a_path_leads(void)
   pair_close(&pair);
 }
 
+/* A packet of the server over path 0, which comes in by the socket of another uplink. */
+static void no_datagram_moves_a_clients_path_to_another_socket(void)
+{
+  struct pair pair;
+  pair_open_carrying(&pair, 2);
+  publish_plan(&pair, &pair.server, MP_PLAN_KIND_ORDER, mp_path_bit(0));
+  run_until(&pair, pair.now_us + 20000);
+  server_sends(&pair, 0);
+  const uint32_t newest = pair.server.wire_head - 1;
+  REQUIRE(pair.server.wire[newest % WIRE_SLOTS].path == 0);
+  pair.server.wire[newest % WIRE_SLOTS].path = 1;
+  run_until(&pair, pair.now_us + 20000);
+  CHECK_EQ(pair.client.delivered_count, 1);
+  CHECK_EQ(pair.client.tunnel->peers[0]->paths[0].endpoint.port, 0);
+  pair_close(&pair);
+}
+
+static void a_path_whose_socket_is_closed_has_none(void)
+{
+  struct pair pair;
+  pair_open_carrying(&pair, 2);
+  pair.server.cut[1] = true;
+  run_until(&pair, pair.now_us + 20000);
+  COMMAND(&pair, &pair.client, (struct mp_cmd_port_close){.kind = MP_CMD_PORT_CLOSE, .port = 1});
+  const struct mp_path *paths = pair.client.tunnel->peers[0]->paths;
+  CHECK_EQ(paths[1].endpoint.port, MP_CROSSING_NO_PORT);
+  CHECK(!paths[1].allowed);
+  const uint64_t sent = pair.client.sent[1];
+  run_until(&pair, pair.now_us + 1000000);
+  CHECK_EQ(pair.client.sent[1], sent); /* nor is it asked whether it works */
+  CHECK(paths[0].allowed);
+  pair_close(&pair);
+}
+
 static void an_inner_source_that_is_not_the_peers_is_dropped(void)
 {
   struct pair pair;
@@ -482,6 +516,8 @@ int main(void)
   RUN(without_any_path_left_the_planned_ones_are_tried);
   RUN(broadcast_delivers_each_packet_once);
   RUN(the_newest_datagram_says_where_a_path_leads);
+  RUN(no_datagram_moves_a_clients_path_to_another_socket);
+  RUN(a_path_whose_socket_is_closed_has_none);
   RUN(an_inner_source_that_is_not_the_peers_is_dropped);
   RUN(an_idle_peer_is_only_kept_alive);
   RUN(new_keys_take_over_without_a_loss);

@@ -125,6 +125,21 @@ describe('a device', () => {
     two.tell((client, nowUs) => client.handleSocket(nowUs, 'uplink1', 4, 0))
     until(two, () => two.up().client.length === 2 && two.up().server.length === 2, 2000)
   })
+
+  it('that comes back first of two gets a socket of its own, and no path of the other', async () => {
+    const two = await openPair({ uplinks: TWO })
+    two.flow({ packetsPerSecond: 200 })
+    two.runFor(SECOND)
+    for (const uplink of ['uplink0', 'uplink1']) {
+      two.tell((client, nowUs) => client.handleSocketGone(nowUs, uplink, 4, 'the device is gone'))
+    }
+    two.runFor(SECOND)
+    // Its socket has the number of the first one's now, and so in the simulation that one's link.
+    two.tell((client, nowUs) => client.handleSocket(nowUs, 'uplink1', 4, 0))
+    until(two, () => two.up().client.includes(1) && two.up().server.includes(1), 2000)
+    two.runFor(2 * SECOND)
+    expect(two.up()).toEqual({ client: [1], server: [1] })
+  })
 })
 
 describe('NAT', () => {

@@ -271,13 +271,16 @@ export class Carrier {
   #hear(peer: CarriedPeer, { type, path: id, heard }: Sealed, from: Endpoint): void {
     let path = peer.paths.get(id)
     if (path === undefined) {
-      path = newPath()
+      path = { ...newPath(), endpoint: from }
       peer.paths.set(id, path)
       this.#events.push({ kind: 'pathSeen', peer: peer.id, path: id, ...from })
     } else if (!isSamePlace(path.endpoint, from)) {
-      this.#events.push({ kind: 'pathMoved', peer: peer.id, path: id, ...from })
+      const isAnothers = peer.isInitiator && path.endpoint.port !== from.port
+      if (!isAnothers) {
+        path.endpoint = from
+        this.#events.push({ kind: 'pathMoved', peer: peer.id, path: id, ...from })
+      }
     }
-    path.endpoint = from
     path.lastHeardUs = this.#nowUs
     path.askedUs = undefined
     if (!path.isHeard) {
@@ -309,6 +312,7 @@ export class Carrier {
         if (path.endpoint.port !== port) continue
         this.#lose(peer, id, PATH_LOST.closed.value)
         path.isHeard = false
+        path.endpoint = { ...path.endpoint, port: CROSSING.noPort.value }
       }
     }
     this.#close(this.ports.get(port)!)
