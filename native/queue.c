@@ -38,6 +38,10 @@ _Static_assert(sizeof(struct bucket) == 64, "as small as a line of the cache");
  * half a second is what the receiver of a live stream can be expected to hold. */
 static const struct mp_queue_law PATIENT = {20000, 300000};
 #define LATE_US 500000u
+/* Whoever asked has asked again by then (RFC 9002 section 6.2), and who plays a stream has gone on. What
+ * gathers while no path works would hold up all that comes after it: 3 Mbit/s whose only link, of 4, is
+ * gone for ten seconds are on time again 9 s after its return, and 23 s if all of it still went. */
+#define STALE_US 3000000u
 
 struct lane {
   struct mp_queue_law law;
@@ -267,7 +271,8 @@ static bool is_signal(struct mp_queue *queue, struct bucket *bucket, const struc
   const struct mp_queue_law *law = &queue->lanes[bucket->class].law;
   const uint64_t waited_us = now_us > load->since_us ? now_us - load->since_us : 0;
   if (load->patient)
-    return mp_codel_judge_patiently(&bucket->codel, &PATIENT, LATE_US, waited_us, bucket->bytes, now_us);
+    return waited_us >= STALE_US || mp_codel_judge_patiently(&bucket->codel, &PATIENT, LATE_US, waited_us,
+                                                             bucket->bytes, now_us);
   if (bucket->class == MP_QUEUE_WIDE && !load->ecn_capable)
     return mp_codel_judge_sparingly(&bucket->codel, law, waited_us, bucket->bytes, now_us);
   return mp_codel_judge(&bucket->codel, law, waited_us, bucket->bytes, now_us);

@@ -120,6 +120,25 @@ static void each_class_has_its_law(void)
   }
 }
 
+/* Ten seconds without a path, of 100 packets a second. What TCP has sent is good whenever it comes. */
+static void what_nobody_waits_for_any_more_is_dropped(void)
+{
+  for (int tcp = 0; tcp < 2; tcp++) {
+    queue_start_patient();
+    for (uint32_t i = 0; i < 1000; i++) {
+      struct mp_load *load = load_of(1, i, 1, 1000, 0);
+      load->patient = !tcp;
+      mp_queue_put(queue, load, MP_QUEUE_NARROW, i * 10 * MS);
+    }
+    struct mp_queued packet;
+    REQUIRE(mp_queue_take(queue, MP_QUEUE_NARROW, 10 * SECOND, &packet));
+    CHECK_EQ(name_of(packet.load), tcp ? 0 : 701);
+    CHECK_EQ(mp_queue_stats(queue)->dropped_delay, tcp ? 0 : 701);
+    give(&packet);
+    CHECK(queue_finish());
+  }
+}
+
 static void overflow_hits_the_fattest_bucket_alone(void)
 {
   queue_start_patient();
@@ -249,6 +268,7 @@ int main(void)
   RUN(codel_marks_where_it_may);
   RUN(codel_leaves_a_short_queue_alone);
   RUN(each_class_has_its_law);
+  RUN(what_nobody_waits_for_any_more_is_dropped);
   RUN(overflow_hits_the_fattest_bucket_alone);
   RUN(overflow_takes_half_of_few_large_packets);
   RUN(the_limit_holds_whatever_comes);

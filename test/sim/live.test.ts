@@ -65,4 +65,21 @@ describe('live video over two links, each cut in turn', () => {
     expect(sent - received).toBeLessThan(sent / 100)
     expect(delayMaxUs).toBeLessThan(SECOND)
   })
+
+  it('is on time again soon after ten seconds without any link', async () => {
+    const pair = await openPair({
+      uplinks: [{ link: { ...link(35), rateBytesPerS: 4 * MBIT } }],
+      policy: { mode: 'adaptive' },
+    })
+    const packetsPerSecond = (3 * MBIT) / PAYLOAD_BYTES
+    const flow = pair.flow({ packetsPerSecond, payloadBytes: PAYLOAD_BYTES })
+    pair.runFor(3 * SECOND)
+    pair.cut(0)
+    pair.runFor(10 * SECOND)
+    pair.restore(0)
+    pair.runFor(12 * SECOND)
+    flow.restart()
+    pair.runFor(3 * SECOND)
+    expect(flow.stats().delayMaxUs).toBeLessThan(100 * MS)
+  })
 })
