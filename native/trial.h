@@ -32,6 +32,7 @@ struct mp_trial_sight {
   bool delay_any;
   int64_t delay_us;
   uint32_t queue_us, slack_us; /* what stands; what may come on top before it is too much */
+  uint32_t noise_us; /* by which one delay differs from the next, the mean */
   bool is_saturated; /* the window is what limits */
   uint32_t srtt_us;
   uint64_t round_us; /* until a change shows in reports */

@@ -18,6 +18,7 @@ static struct mp_trial_sight sight_of(const struct mp_window *w, const struct mp
       .delay_us = r->delay_us,
       .queue_us = w->standing.queue_us,
       .slack_us = w->target_us + 2 * w->standing.noise_us,
+      .noise_us = w->standing.noise_us,
       .is_saturated = w->saturated_us > 0,
       .srtt_us = w->rtt.smoothed_us,
       .round_us = round_us(w),

@@ -322,6 +322,24 @@ static void a_sender_that_pauses_makes_no_path_slow(void)
   CHECK(!mp_trial_was_in_vain(&trial));
 }
 
+/* In 120 ms what differs by 12 ms from one delay to the next makes a tenth of a rate. */
+static void a_rate_is_told_from_its_noise(void)
+{
+  struct mp_trial_sight sight = {
+      .now_us = S, .queue_us = 20 * MS, .slack_us = 10 * MS, .noise_us = 12 * MS, .is_saturated = true,
+      .srtt_us = 40 * MS, .round_us = 45 * MS, .best = 2500000};
+  struct mp_trial trial = {0};
+  mp_trial_raise(&trial, &sight);
+  CHECK_EQ(report(&trial, &sight, 1500000, 115 * MS), MP_TRIAL_GOES_ON);
+  CHECK_EQ(report(&trial, &sight, 1500000, 5 * MS), MP_TRIAL_RAISE);
+  CHECK_EQ(report(&trial, &sight, 2000000, 45 * MS + 115 * MS), MP_TRIAL_GOES_ON);
+  CHECK_EQ(report(&trial, &sight, 2000000, 5 * MS), MP_TRIAL_SUCCEEDED);
+  sight.noise_us = 4000 * MS;
+  mp_trial_raise(&trial, &sight);
+  CHECK_EQ(report(&trial, &sight, 1500000, 495 * MS), MP_TRIAL_GOES_ON);
+  CHECK_EQ(report(&trial, &sight, 1500000, 5 * MS), MP_TRIAL_RAISE);
+}
+
 int main(void)
 {
   RUN(a_delay_stands_once_all_of_the_window_has_it);
@@ -343,5 +361,6 @@ int main(void)
   RUN(losses_that_end_when_less_is_sent_were_ours);
   RUN(few_packets_are_no_evidence);
   RUN(a_sender_that_pauses_makes_no_path_slow);
+  RUN(a_rate_is_told_from_its_noise);
   return test_end();
 }
