@@ -14,13 +14,13 @@
 
 /* Where the window is as large as it will be, the rates of neighbouring spans of 200 ms differ by 4 to 11 %
  * on links with jitter of 20 ms, and by 17 to 22 on recorded LTE links (the means of 40 s each, simulation).
- * Until then the window's own growth is in them: the mean begins with a path that does not vary, and counts
- * each for a 32nd. */
+ * Until then the window's own growth is in them: the mean begins with a path that does not vary, and each
+ * counts by what it lasted. */
 #define SPAN_US 200000u
-/* Of fewer than 20 packets in a span the grain is the greater part, and a window of a few makes the rate go
- * up and down by itself: what was known before remains. */
-#define SPAN_LEAST_RATE (20u * 1500u * (US_PER_S / SPAN_US))
-#define SPANS 32
+/* Of fewer packets the grain is the greater part, and a window of a few makes the rate go up and down by
+ * itself: where they take longer, so does the span. */
+#define SPAN_LEAST_BYTES (30u * 1500u)
+#define VARIATION_US (32u * SPAN_US)
 #define STEADY (MP_REST_WHOLE / 8)
 #define UNSTEADY (MP_REST_WHOLE / 5)
 
@@ -60,30 +60,27 @@ static void take_sample(struct mp_delivery *d, uint64_t sample, uint64_t passed_
   mp_lowest_note(&d->best, -(int64_t)sure, BEST_WINDOW_US, now_us);
 }
 
-static void note_span(struct mp_delivery *d, uint64_t rate)
+static void break_span(struct mp_delivery *d) { d->span.bytes = d->span.passed_us = d->span.rate = 0; }
+
+static void note_span(struct mp_delivery *d)
 {
-  const uint64_t before = d->span.rate, most = rate > before ? rate : before;
+  const uint64_t rate = rate_of(d->span.bytes, d->span.passed_us), before = d->span.rate;
   if (before > 0) {
-    const int64_t part = (int64_t)((most - (rate < before ? rate : before)) * MP_REST_WHOLE / most);
-    d->variation = (uint32_t)(d->variation + (part - d->variation) / SPANS);
+    const uint64_t most = rate > before ? rate : before, least = rate > before ? before : rate;
+    const uint64_t part = (most - least) * MP_REST_WHOLE / most;
+    d->variation = (uint32_t)(((uint64_t)d->variation * VARIATION_US + part * d->span.passed_us) /
+                              (VARIATION_US + d->span.passed_us));
   }
   d->span.rate = rate;
   d->span.bytes = d->span.passed_us = 0;
 }
 
-static void break_span(struct mp_delivery *d) { d->span.bytes = d->span.passed_us = d->span.rate = 0; }
-
 static void add_to_span(struct mp_delivery *d, uint64_t bytes, uint64_t passed_us)
 {
   d->span.bytes += bytes;
   d->span.passed_us += passed_us;
-  if (d->span.passed_us < SPAN_US)
-    return;
-  const uint64_t rate = rate_of(d->span.bytes, d->span.passed_us);
-  if (rate < SPAN_LEAST_RATE)
-    break_span(d);
-  else
-    note_span(d, rate);
+  if (d->span.passed_us >= SPAN_US && d->span.bytes >= SPAN_LEAST_BYTES)
+    note_span(d);
 }
 
 /* A difference of what should only grow. A report that another one has overtaken on its way shows one in the

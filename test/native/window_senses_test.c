@@ -171,14 +171,21 @@ static void a_rate_that_goes_up_and_down_is_unsteady(void)
   CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
 }
 
-static void a_few_packets_say_nothing_of_that(void)
+static void what_few_packets_make_go_up_and_down_is_grain(void)
 {
   struct mp_delivery delivery = {0};
   uint64_t now_us = S, total = 77;
-  deliver_in_turns(&delivery, 90000, 45000, S, &now_us, &total, 200);
+  for (int i = 0; i < 400; i++) /* nine packets in a tenth of a second, and three */
+    deliver(&delivery, i % 2 == 0 ? 135000 : 45000, S, &now_us, &total, 10);
   CHECK_EQ(mp_delivery_unsteady(&delivery), 0);
-  deliver_in_turns(&delivery, 2500000, 1000000, S, &now_us, &total, 100);
-  deliver(&delivery, 90000, S, &now_us, &total, 2000);
+}
+
+static void a_path_that_nearly_stops_is_unsteady(void)
+{
+  struct mp_delivery delivery = {0};
+  uint64_t now_us = S, total = 77;
+  for (int i = 0; i < 40; i++)
+    deliver(&delivery, i % 2 == 0 ? 2500000 : 45000, S, &now_us, &total, 100);
   CHECK_EQ(mp_delivery_unsteady(&delivery), MP_REST_WHOLE);
 }
 
@@ -351,7 +358,8 @@ int main(void)
   RUN(a_late_receiver_makes_no_rate_the_best);
   RUN(what_brought_no_more_is_no_longer_best);
   RUN(a_rate_that_goes_up_and_down_is_unsteady);
-  RUN(a_few_packets_say_nothing_of_that);
+  RUN(what_few_packets_make_go_up_and_down_is_grain);
+  RUN(a_path_that_nearly_stops_is_unsteady);
   RUN(a_sender_that_goes_up_and_down_makes_no_path_unsteady);
   RUN(a_pause_of_the_sender_hides_no_change);
   RUN(a_time_without_samples_is_no_sample);
