@@ -206,8 +206,8 @@ void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
 #define AWAY_MOST_US 100000u
 /* Where rates go up and down by a quarter from one fifth of a second to the next, so much more goes in
  * the one than in the other, and has to be there. Three pairs of recorded LTE links carry 10 % more of CUBIC
- * so and as much of BBR, and keep the next packet for 105 and 115 ms in the 95th percentile, 102 and 111
- * without (the means of 24 runs, simulation). */
+ * so and as much of BBR, and keep the next packet for 94 and 97 ms in the 95th percentile, 91 and 99 without
+ * (the means of 24 runs, simulation). */
 #define SWING_US 100000u
 /* How much may wait: half a second of what the paths carry, so that CoDel has its say before a burst is
  * lost at once, and of a fast bond a quarter of what the packets of a peer may take. Of 1000 and 500
