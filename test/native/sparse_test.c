@@ -34,6 +34,8 @@ static void it_agrees_with_a_table(void)
   unsigned used = 0;
   for (unsigned step = 0; step < 20000; step++) {
     const uint16_t bucket = (uint16_t)random_below(MP_LIMIT_BUCKETS);
+    const uint16_t other = (uint16_t)random_below(MP_LIMIT_BUCKETS);
+    REQUIRE(mp_sparse_find(&sparse, other, BYTES) == entries[other]);
     uint64_t *entry = mp_sparse_use(&sparse, bucket, BYTES);
     used += entries[bucket] == NULL;
     CHECK(!entries[bucket] || entry == entries[bucket]);
