@@ -41,12 +41,10 @@ void mp_lowest_note(struct mp_lowest *lowest, int64_t value, uint64_t window_us,
 
 int64_t mp_lowest_of(const struct mp_lowest *lowest, uint64_t window_us, uint64_t now_us)
 {
-  int64_t least = INT64_MAX;
-  for (unsigned left = lowest->count; left > 0; left--) {
-    const struct mp_lowest_part *part = &lowest->part[slot_of(lowest, left - 1)];
-    if (now_us - part->last_us >= window_us)
-      break;
-    least = part->least;
+  for (unsigned i = 0; i < lowest->count; i++) {
+    const struct mp_lowest_part *part = &lowest->part[slot_of(lowest, i)];
+    if (now_us - part->last_us < window_us)
+      return part->least;
   }
-  return least;
+  return INT64_MAX;
 }
