@@ -28,7 +28,10 @@
 /* IPv6, and TCP with all its options. Longer packets need not be shown. */
 #define MP_ACKFILTER_MOST_BYTES 100u
 
+/* In the order of use: of one whose acknowledgements pass, each looks at no more than a line of the cache. */
 struct mp_ackfilter_stream {
+  struct mp_packet *held; /* NULL: none */
+  uint64_t seen_us;
   uint8_t key[MP_ACK_KEY_BYTES];
   bool is_over;    /* its acknowledgements pass */
   bool is_large;   /* HyStart looks */
@@ -40,14 +43,13 @@ struct mp_ackfilter_stream {
   uint32_t passed; /* the newest that was handed on */
   uint32_t sent_to;
   uint32_t turn_us; /* of the round trip before this */
-  uint64_t seen_us, passed_us, judged_us;
+  uint64_t passed_us, judged_us;
   struct {         /* the present round trip */
     uint64_t since_us;
     uint32_t to;     /* it is over when more is acknowledged */
     uint32_t octets; /* under way when it began */
     uint8_t count;   /* handed on in it */
   } round;
-  struct mp_packet *held; /* NULL: none */
   uint64_t due_us;
 };
 

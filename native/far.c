@@ -125,7 +125,7 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
       .is_backlogged = backlogged,
       .rate = mp_window_rate(window),
       .rtt_us = mp_window_min_rtt_us(window),
-      .is_full = is_full(window),
+      .is_full = is_asked && is_full(window),
       .farther_us = is_asked && is_alone(peer, best) ? farther_us(peer, best) : 0,
   });
   const bool keeps_clear = flow->queued_us < (now_us - flow->wide_us) / CLEAR_SHARE;
@@ -156,9 +156,9 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
   struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   const struct mp_window *window = &adaptive->lanes[best].window;
   const uint64_t age_us = now_us - flow->began_us;
-  if (!mp_gather_asks(&adaptive->gather, flow->recent_octets, age_us, mp_window_rate(window)) ||
-      mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || mp_class_octets(load) == 0 ||
-      (has_one_path(peer) && !adaptive->gather.is_on))
+  if ((has_one_path(peer) && !adaptive->gather.is_on) ||
+      !mp_gather_asks(&adaptive->gather, flow->recent_octets, age_us, mp_window_rate(window)) ||
+      mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || mp_class_octets(load) == 0)
     return;
   const uint32_t beyond_us = farther_us(peer, best);
   const bool is_paced = flow->wide_us && paces(adaptive, load);
