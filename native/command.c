@@ -43,7 +43,7 @@ static bool keys_install(struct mp_tunnel *tunnel, struct mp_peer *peer,
   const unsigned slot = free_slot(peer);
   if (slot == MP_CROSSING_EPOCHS || tunnel->owner[command->local_index] != 0)
     return false;
-  struct mp_epoch *epoch = malloc(sizeof *epoch);
+  struct mp_epoch *epoch = aligned_alloc(_Alignof(struct mp_epoch), sizeof *epoch);
   struct mp_seal_context *seal = mp_seal_open(command->aead, command->send_key, true);
   struct mp_seal_context *unseal = mp_seal_open(command->aead, command->receive_key, false);
   if (!epoch || !seal || !unseal) {

@@ -106,7 +106,7 @@ struct mp_ports {
 };
 
 struct mp_epoch {
-  bool confirmed; /* the peer has shown that it holds the keys */
+  _Alignas(64) bool confirmed; /* the peer has shown that it holds the keys */
   bool fresh;     /* of a peer that began anew: coming into use forgets what was before */
   uint16_t local_index, remote_index;
   uint8_t features; /* MP_FEATURE_* that both sides have */
