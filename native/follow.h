@@ -25,8 +25,8 @@ struct mp_follower {
 
 /* All zero: nothing waits. */
 struct mp_follow {
-  unsigned count;
   struct mp_follower waiting[MP_FOLLOW_MOST]; /* as they came */
+  unsigned count;
 };
 
 /* False when the list is full. */

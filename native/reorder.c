@@ -1,6 +1,7 @@
 #include "reorder.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "hold.h"
 #include "missed.h"
@@ -27,27 +28,31 @@ struct bucket {
 };
 
 struct mp_reorder {
-  struct mp_sparse buckets; /* struct bucket, of each that something of came */
-  struct mp_hold_store store;
-  struct mp_pool *pool;
+  /* What every packet touches, up to the last bucket that was used. */
+  _Alignas(64) struct mp_pool *pool;
   mp_reorder_deliver *deliver;
   void *context;
-  uint32_t limit;
-  uint64_t repair_us;
-  /* What every packet touches, from here to where followers wait. */
-  struct mp_reorder_stats stats;
   uint64_t deadline_us;
   /* The buckets where something waits, by the time since when they have stood at their gap. */
   struct bucket *oldest, *youngest;
-  struct mp_unordered unordered;
+  struct mp_sparse buckets; /* struct bucket, of each that something of came */
+  struct mp_hold_store store;
+  uint32_t limit;
+  uint64_t repair_us;
+  struct mp_reorder_stats stats;
+  _Alignas(64) struct mp_unordered unordered;
 };
+_Static_assert(offsetof(struct mp_reorder, buckets.last_entry) < 64, "a line for a packet in order");
+_Static_assert(offsetof(struct mp_unordered, follow.count) / 64 ==
+                 offsetof(struct mp_unordered, seen.last_entry) / 64, "and one for any other");
 
 struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
                                    mp_reorder_deliver *deliver, void *context)
 {
-  struct mp_reorder *reorder = calloc(1, sizeof *reorder);
+  struct mp_reorder *reorder = aligned_alloc(_Alignof(struct mp_reorder), sizeof *reorder);
   if (!reorder)
     return NULL;
+  memset(reorder, 0, sizeof *reorder);
   reorder->pool = pool;
   reorder->deliver = deliver;
   reorder->context = context;
@@ -358,7 +363,7 @@ static void settle(struct mp_reorder *reorder, const struct mp_reorder_path path
 
 static bool is_waiting(const struct mp_reorder *reorder)
 {
-  return reorder->stats.held > 0 || reorder->unordered.follow.count > 0;
+  return reorder->oldest || reorder->unordered.follow.count > 0;
 }
 
 void mp_reorder_prove(struct mp_reorder *reorder,

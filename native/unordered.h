@@ -13,11 +13,12 @@
 
 /* All zero, but for what its owner sets: nothing was seen. */
 struct mp_unordered {
+  struct mp_follow follow;
+  /* What every packet touches, from how many follow to the last that was seen. */
   struct mp_pool *pool;          /* gets dropped copies back */
   mp_reorder_deliver *deliver;
   void *context;
   struct mp_reorder_stats *stats;
-  struct mp_follow follow;
   struct mp_sparse seen; /* struct mp_once, of each bucket that something of came */
 };
 
