@@ -55,11 +55,11 @@ struct mp_ackfilter_stream {
 
 /* All zero: nothing known. */
 struct mp_ackfilter {
-  unsigned held;
-  uint64_t thinned;   /* given back */
+  struct mp_ackfilter_stream streams[MP_ACKFILTER_STREAMS];
   uint64_t paced_us;  /* when a stream was last found to be of one who paces; 0: never */
   uint64_t prompt_us; /* and of one who does not */
-  _Alignas(64) struct mp_ackfilter_stream streams[MP_ACKFILTER_STREAMS];
+  uint64_t thinned;   /* given back */
+  unsigned held;      /* it and the one before are asked for with what their owner has behind them */
 };
 
 struct mp_ackfilter_sight {

@@ -68,10 +68,11 @@ struct mp_adaptive_flow {
   uint64_t wide_us;       /* since when it takes all paths; 0: narrow */
   uint64_t queued_us;     /* for how long of that something of it waited */
   uint64_t judged_us;     /* when its class was last decided */
-  struct mp_haste haste;
-  struct mp_gather_turns turns; /* of TCP */
   struct mp_luck_flow sent;     /* of TCP: when */
+  struct mp_gather_turns turns; /* of TCP */
+  struct mp_haste haste;
 };
+_Static_assert(offsetof(struct mp_adaptive_flow, sent.marks) <= 2 * 64, "two lines, and one for its mark");
 
 /* A path as the scheduler sees it. What every packet touches stands first, as it does in the window. */
 struct mp_lane {
@@ -132,24 +133,25 @@ static inline struct mp_again *mp_agains_first(const struct mp_agains *agains)
   return &agains->slots[agains->head & (agains->capacity - 1)];
 }
 
-/* What every packet touches stands first, what belongs to a path last. */
+/* What every packet touches stands together, behind the streams of acknowledgements and before the flows. */
 struct mp_adaptive {
-  _Alignas(64) struct mp_queue *queue;
+  _Alignas(64) struct mp_ackfilter acks;
+  struct mp_queue *queue;
   bool wanted;                 /* the pump should run at the end of the turn */
   bool untuned;                /* the paths were measured since the queue was last tuned */
   bool detours;                /* no report is to be expected on the path of the next */
   uint8_t reports_on;          /* the path that reports should come on: the quickest towards us */
   uint32_t detour_us;          /* how much later the newest one came, if on another */
   uint64_t pump_us;            /* when pacing lets something go */
+  uint64_t lost_us;            /* when a packet was last found lost */
   uint64_t wide_backlog_us;    /* since when wide packets have waited without a pause; 0: none */
   struct mp_load_share share;  /* of the memory for packets on their way out */
   struct mp_agains again[MP_QUEUE_CLASSES]; /* of narrow flows first: few, and somebody waits */
   struct mp_luck luck;
   struct mp_gather gather;
+  uint64_t resent, resent_octets, copied, given_up;
   struct mp_stretch stretch;
   struct mp_sparse flows;      /* struct mp_adaptive_flow, of each bucket that sent something */
-  uint64_t lost_us;            /* when a packet was last found lost */
-  uint64_t resent, resent_octets, copied, given_up;
   uint64_t straight_us;        /* when a report last came on the path that it should */
   bool delay_any;
   uint32_t delay_reference_us; /* of this peer's clock difference, modulo 2^24 */
@@ -157,10 +159,13 @@ struct mp_adaptive {
     uint64_t newest_us;        /* when the newest was written, on the peer's clock */
     struct mp_lowest ways;     /* how long they took, on the difference of the clocks */
   } back;
-  struct mp_ackfilter acks;
   struct mp_lane lanes[MP_LIMIT_PATHS];
 };
-_Static_assert(offsetof(struct mp_adaptive, gather.youngest) <= 2 * 64, "two lines for a packet");
+_Static_assert(sizeof(struct mp_ackfilter_stream) % 64 == 0, "the first line of each is one of the cache");
+#define MP_LINE_OF(field) (offsetof(struct mp_adaptive, field) / 64)
+_Static_assert(MP_LINE_OF(gather.youngest) - MP_LINE_OF(acks.paced_us) < 3, "three lines for a packet,");
+_Static_assert(MP_LINE_OF(flows.last_entry) == MP_LINE_OF(stretch.step), "and one more");
+#undef MP_LINE_OF
 
 /* Of a bucket that has sent something. */
 static inline struct mp_adaptive_flow *mp_adaptive_flow(const struct mp_adaptive *adaptive,

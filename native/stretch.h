@@ -34,16 +34,13 @@
 
 enum mp_stretch_step { MP_STRETCH_NONE, MP_STRETCH_HOLDS, MP_STRETCH_REACHES };
 
-/* All zero: none. Read it, change it by the functions. Times of 0: not. */
+/* All zero: none. Read it, change it by the functions. Times of 0: not. What every packet asks for stands
+ * last, with what its owner has behind it. */
 struct mp_stretch {
-  enum mp_stretch_step step;
-  uint16_t bucket;      /* of the flow, or of the last one */
   uint32_t later_us;    /* than on the quickest path, at least, its packets arrive */
   uint32_t reach_us;    /* reaches: so much farther may the paths be that it takes */
   uint64_t since_us;    /* when later_us became what it is */
-  uint64_t next_us;     /* none begins before */
   uint64_t seen_us;     /* when it last sent, or pressed */
-  uint64_t pressing_us; /* none: since when the flow has sent nearly all that the path carries */
   uint64_t full_us;     /* and for how long of that something stood there */
   uint64_t rate;        /* bytes a second that it sent before */
   uint64_t covered_us;  /* reaches: until then the quickest path's packets wait for one of a far path */
@@ -56,7 +53,12 @@ struct mp_stretch {
   uint8_t poor_seconds; /* in a row in which less was sent than before */
   uint64_t due_us;      /* of the last that waits */
   uint64_t held_bytes;
-  struct mp_load *oldest, *youngest;
+  struct mp_load *youngest;
+  enum mp_stretch_step step;
+  uint16_t bucket;      /* of the flow, or of the last one */
+  uint64_t next_us;     /* none begins before */
+  uint64_t pressing_us; /* none: since when the flow has sent nearly all that the path carries */
+  struct mp_load *oldest;
 };
 
 /* What its scheduler knows when a packet comes. */
