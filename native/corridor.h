@@ -10,6 +10,11 @@
 
 static inline uint16_t mp_path_bit(uint8_t path) { return (uint16_t)(1u << path); }
 
+static inline bool mp_has_one_path(const struct mp_peer *peer)
+{
+  return (peer->present & (peer->present - 1)) == 0;
+}
+
 static inline void mp_count(struct mp_tunnel *tunnel, unsigned counter)
 {
   tunnel->counters[counter]++;

@@ -40,8 +40,6 @@ static uint32_t farther_us(const struct mp_peer *peer, uint8_t best)
   return nearest_us < UINT32_MAX ? (uint32_t)nearest_us : 0;
 }
 
-static bool has_one_path(const struct mp_peer *peer) { return (peer->present & (peer->present - 1)) == 0; }
-
 /* Nothing to speak of is under way but on the quickest path. */
 static bool is_alone(const struct mp_peer *peer, uint8_t best)
 {
@@ -156,7 +154,7 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
   struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   const struct mp_window *window = &adaptive->lanes[best].window;
   const uint64_t age_us = now_us - flow->began_us;
-  if ((has_one_path(peer) && !adaptive->gather.is_on) ||
+  if ((mp_has_one_path(peer) && !adaptive->gather.is_on) ||
       !mp_gather_asks(&adaptive->gather, flow->recent_octets, age_us, mp_window_rate(window)) ||
       mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || mp_class_octets(load) == 0)
     return;

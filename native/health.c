@@ -68,8 +68,7 @@ uint32_t mp_health_interval_us(const struct mp_peer *peer, uint8_t id)
 static bool is_heard_anyway(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                             const struct mp_path *path)
 {
-  const bool is_alone = (peer->present & (peer->present - 1)) == 0;
-  return is_alone && path->probe_id >= KNOWN_PROBES && path->heard && path->heard_by_peer &&
+  return mp_has_one_path(peer) && path->probe_id >= KNOWN_PROBES && path->heard && path->heard_by_peer &&
          tunnel->now_us - peer->last_data_us < peer->probe_us &&
          tunnel->now_us - path->last_rx_us < peer->probe_us;
 }

@@ -119,6 +119,8 @@ static uint32_t least_free_rtt_us(const struct mp_peer *peer)
 
 static bool has_choice(const struct mp_peer *peer)
 {
+  if (mp_has_one_path(peer))
+    return false;
   unsigned heard = 0;
   for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1))
     heard += peer->paths[__builtin_ctz(left)].heard;
