@@ -201,6 +201,8 @@ void mp_peer_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
   free(peer);
 }
 
+static uint64_t earlier(uint64_t a_us, uint64_t b_us) { return a_us < b_us ? a_us : b_us; }
+
 void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_us)
 {
   mp_enter(tunnel, outbox, now_us);
@@ -211,9 +213,8 @@ void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint6
   for (uint16_t left = tunnel->peer_count;
        left > 0 && mp_deadlines_take(&tunnel->deadlines, tunnel->now_us, &id); left--) {
     struct mp_peer *peer = tunnel->peers[id];
-    mp_wake_about(tunnel, peer, mp_health_tick(tunnel, peer));
-    mp_wake_about(tunnel, peer, mp_doubt_tick(tunnel, peer));
-    mp_wake_about(tunnel, peer, mp_behind_tick(tunnel, peer));
+    const uint64_t health_us = mp_health_tick(tunnel, peer), doubt_us = mp_doubt_tick(tunnel, peer);
+    mp_wake_about(tunnel, peer, earlier(health_us, earlier(doubt_us, mp_behind_tick(tunnel, peer))));
     mp_in_settle(tunnel, peer);
   }
 }
@@ -231,9 +232,8 @@ void mp_tunnel_on_link_gone(struct mp_tunnel *tunnel, struct mp_outbox *outbox, 
 
 uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel)
 {
-  const uint64_t due_us = mp_deadlines_next_us(&tunnel->deadlines);
-  const uint64_t report_us = shared_us(tunnel, mp_lapses_next_us(&tunnel->reports));
-  return due_us < report_us ? due_us : report_us;
+  return earlier(mp_deadlines_next_us(&tunnel->deadlines),
+                 shared_us(tunnel, mp_lapses_next_us(&tunnel->reports)));
 }
 
 struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *events,
