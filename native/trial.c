@@ -5,7 +5,10 @@
 /* Fewer packets or less time, and the grain of a radio's scheduler is the greater part of a rate. */
 #define LEAST_US 100000u
 #define LEAST_BYTES (30u * 1500u)
-#define LONGER_US 500000u /* for those packets on a slow link */
+/* For those packets on a slow link. Then fewer must do: a window that was cut because the way has become
+ * longer never brings as many. Of 50 Mbit/s whose round trip goes from 10 to 170 ms the next eight seconds
+ * see 42 % so, and 1.4 % where no trial begins. */
+#define LONGER_US 500000u
 /* What arrives first in that time is late by chance, and so is what arrives last: within ten times what one
  * delay differs by from the next a rate is told to a tenth, and told from one that is a quarter more. A link
  * of 50 Mbit/s with jitter of 20 ms, of which nothing was known before, carries 41 % of its rate at least so,
@@ -114,7 +117,7 @@ static enum mp_trial_verdict run_raised(struct mp_trial *trial, const struct mp_
   const uint64_t rate = rate_of_step(trial, sight);
   if (trial->step == MP_TRIAL_SHOWING && (rate > 0 || is_full))
     return end(trial, has_followed(rate, trial->rate, sight->best), sight->now_us);
-  if (is_full || sight->now_us >= trial->ends_us + LONGER_US)
+  if (is_full || (rate == 0 && sight->now_us >= trial->ends_us + LONGER_US))
     return end(trial, false, sight->now_us);
   if (rate == 0)
     return MP_TRIAL_GOES_ON;

@@ -223,6 +223,26 @@ static void a_longer_way_is_not_taken_for_a_queue(void)
   }
 }
 
+/* Of another route no cut shows in the delay, and what a window is cut to is next to nothing of it. */
+static void a_way_that_is_many_times_as_long_is_found_out(void)
+{
+  static const double rates[] = {4, 16, 50};
+  static const double ways_ms[] = {90, 170};
+  for (int i = 0; i < 6; i++) {
+    const double rate = rates[i / 2];
+    struct link link = {rate, 10, 300, 0, 0};
+    struct drive *d = open_drive(link, 1);
+    drive_run(d, 8 * S);
+    change(d, &link, rate, ways_ms[i % 2]);
+    drive_run(d, 8 * S);
+    const struct found found = look(d, "80 or 160 ms longer", rate * MBIT);
+    CHECK(found.share >= 0.4);
+    CHECK(found.high_ms <= 40);
+    CHECK(share_from(d, 10, rate * MBIT) >= 0.8); /* 500 ms each */
+    drive_close(d);
+  }
+}
+
 /* What the other direction keeps waiting comes and goes, and reports with it. Where
  * that is not seen the link carries 83 % of its rate and has 60 ms of queue. */
 static void a_queue_on_the_way_back_is_not_ours(void)
@@ -525,6 +545,7 @@ int main(int argc, char **argv)
   RUN(a_step_is_followed);
   RUN(a_fade_is_outlived);
   RUN(a_longer_way_is_not_taken_for_a_queue);
+  RUN(a_way_that_is_many_times_as_long_is_found_out);
   RUN(a_queue_on_the_way_back_is_not_ours);
   RUN(a_receiver_that_is_late_for_once_makes_no_queue);
   RUN(startup_ends_without_a_trial);

@@ -82,4 +82,16 @@ describe('live video over two links, each cut in turn', () => {
     pair.runFor(3 * SECOND)
     expect(flow.stats().delayMaxUs).toBeLessThan(100 * MS)
   })
+
+  it('is on time again soon after the way has become much longer, there and back', async () => {
+    const near = { rateBytesPerS: 4 * MBIT, delayUs: 5 * MS, queueUs: 200 * MS }
+    const pair = await openPair({ uplinks: [{ link: near }], policy: { mode: 'adaptive' } })
+    const flow = pair.flow({ packetsPerSecond: 200, payloadBytes: 900 })
+    pair.runFor(8 * SECOND)
+    pair.links[0]!.set({ ...near, delayUs: 90 * MS })
+    pair.runFor(6 * SECOND)
+    flow.restart()
+    pair.runFor(3 * SECOND)
+    expect(flow.stats().delayMaxUs).toBeLessThan(120 * MS)
+  })
 })
