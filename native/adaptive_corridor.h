@@ -152,6 +152,10 @@ int64_t mp_choice_delay_us(const struct mp_peer *peer, uint8_t path);
 int64_t mp_choice_least_us(const struct mp_peer *peer, uint8_t path);
 uint8_t mp_choice_quickest(const struct mp_peer *peer);
 
+/* How late a packet is that goes on this path now, at least: a flow whose packets trust in that, and come
+ * sooner, shows BBR a short round trip, by which it keeps too little under way for ten seconds. */
+int64_t mp_choice_surely_us(const struct mp_peer *peer, uint8_t path);
+
 /* When a packet sent on this path now would arrive, on the clock difference, and the path of those
  * where that is soonest. */
 int64_t mp_choice_arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t path);

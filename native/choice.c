@@ -121,6 +121,17 @@ uint64_t mp_choice_capacity(const struct mp_window *window)
   return rate > trusted ? rate : trusted;
 }
 
+/* What the last report saw standing there may have gone since, and then no more stands than what is under
+ * way takes. So it is while BBR measures and sends next to nothing. */
+int64_t mp_choice_surely_us(const struct mp_peer *peer, uint8_t id)
+{
+  const struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const uint64_t rate = mp_choice_capacity(&lane->window);
+  const uint64_t told_us = mp_window_late_us(&lane->window);
+  const uint64_t most_us = rate ? lane->flight.inflight_bytes * 1000000 / rate : told_us;
+  return mp_choice_least_us(peer, id) + (int64_t)(told_us < most_us ? told_us : most_us);
+}
+
 int64_t mp_choice_arrival_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
   const struct mp_lane *lane = &peer->adaptive->lanes[id];

@@ -39,10 +39,8 @@ static void cover(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t
   const uint8_t quickest = mp_choice_quickest(peer);
   if (quickest == MP_CROSSING_NO_PATH)
     return;
-  const int64_t standing_us = mp_window_late_us(&peer->adaptive->lanes[id].window);
   mp_stretch_sent(stretch, bucket,
-                  mp_choice_least_us(peer, id) + standing_us - mp_choice_least_us(peer, quickest),
-                  tunnel->now_us);
+                  mp_choice_surely_us(peer, id) - mp_choice_least_us(peer, quickest), tunnel->now_us);
 }
 
 /* Nobody minds the order of acknowledgements: the newest says what the others did. */

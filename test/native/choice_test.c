@@ -111,11 +111,29 @@ static void nothing_known_comes_last(void)
   close_two();
 }
 
+/* FAR carries 10 Mbit/s, and what came last had waited for 20 ms there. */
+static void what_stood_may_have_gone(void)
+{
+  open_two();
+  struct mp_lane *lane = &peer->adaptive->lanes[FAR];
+  lane->window.rtt.smoothed_us = 2 * FAR_US;
+  lane->window.bytes = 2 * FAR_US * 10 / 8;
+  lane->window.standing.late_us = NEAR_US;
+  const int64_t least_us = mp_choice_least_us(peer, FAR);
+  CHECK_EQ(mp_choice_surely_us(peer, FAR) - least_us, 0);
+  lane->flight.inflight_bytes = 5 * 1250;
+  CHECK_EQ(mp_choice_surely_us(peer, FAR) - least_us, 5000);
+  lane->flight.inflight_bytes = lane->window.bytes;
+  CHECK_EQ(mp_choice_surely_us(peer, FAR) - least_us, NEAR_US);
+  close_two();
+}
+
 int main(void)
 {
   RUN(a_path_that_little_was_asked_of_stays_the_quickest);
   RUN(what_is_under_way_there_makes_it_later);
   RUN(a_path_opens_from_its_first_packet_on);
   RUN(nothing_known_comes_last);
+  RUN(what_stood_may_have_gone);
   return test_end();
 }
