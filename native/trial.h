@@ -34,6 +34,7 @@ struct mp_trial_sight {
   uint32_t queue_us, slack_us; /* what stands; what may come on top before it is too much */
   uint32_t noise_us; /* by which one delay differs from the next, the mean */
   bool is_saturated; /* the window is what limits */
+  bool is_wanted;    /* something waits for it */
   uint32_t srtt_us;
   uint64_t round_us; /* until a change shows in reports */
   uint64_t best;     /* greatest rate of late, bytes a second; UINT64_MAX: none is good enough */

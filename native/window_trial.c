@@ -20,6 +20,7 @@ static struct mp_trial_sight sight_of(const struct mp_window *w, const struct mp
       .slack_us = w->target_us + 2 * w->standing.noise_us,
       .noise_us = w->standing.noise_us,
       .is_saturated = w->saturated_us > 0,
+      .is_wanted = r->limited,
       .srtt_us = w->rtt.smoothed_us,
       .round_us = round_us(w),
       .best = is_tiny ? UINT64_MAX : mp_delivery_best(&w->delivery, r->now_us),
