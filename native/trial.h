@@ -45,7 +45,8 @@ struct mp_trial {
   enum mp_trial_kind kind;
   enum mp_trial_step step;
   uint64_t ends_us;  /* the step */
-  uint64_t next_us;  /* none should begin before: 200 ms, doubled by each failure up to 8 s */
+  uint64_t next_us;  /* none should begin before: 200 ms, doubled by each failure up to 8 s, of those
+                      * that told nothing up to 1.6 s */
   uint32_t pause_us;
   uint32_t queue_us; /* raised: what stood at the beginning */
   int64_t least_us;  /* drained: least delay seen */

@@ -86,7 +86,7 @@ static void accept_drained(struct mp_window *w, uint64_t now_us)
 
 /* By half of all that may be under way, or the rate could not follow; but where it goes up and down by itself
  * reports are late for other reasons than a longer way. */
-static void raise(struct mp_window *w)
+static void raise_window(struct mp_window *w)
 {
   const uint64_t steady = MP_REST_WHOLE - w->standing.rest.unsteady;
   mp_window_set(w, w->bytes * 3 / 2 + w->late.bytes / 2 * steady / MP_REST_WHOLE);
@@ -100,7 +100,7 @@ void mp_window_run_trial(struct mp_window *w, const struct mp_window_report *r)
   case MP_TRIAL_GOES_ON:
     break;
   case MP_TRIAL_RAISE:
-    raise(w);
+    raise_window(w);
     break;
   case MP_TRIAL_FAILED:
     if (mp_trial_was_in_vain(&w->trial))

@@ -17,6 +17,9 @@ const LINKS: readonly LinkShape[] = [
   { rateBytesPerS: 30 * MBIT, delayUs: 60 * MS, queueUs: 100 * MS },
 ]
 
+/** What it happens to is chance, too; a second cut restores, a second unplugging plugs in again. */
+const DEEDS = ['cut', 'cut', 'unplug', 'nat', 'rate', 'delay', 'loss', 'nothing'] as const
+
 class Chaos {
   readonly #pair: Pair
   readonly #random: (count: number) => Uint8Array
@@ -34,16 +37,7 @@ class Chaos {
   happen(): string {
     const at = this.#below(LINKS.length)
     const shape = this.#shapes[at]!
-    const what = this.#pick([
-      'cut',
-      'cut',
-      'unplug',
-      'nat',
-      'rate',
-      'delay',
-      'loss',
-      'nothing',
-    ] as const)
+    const what = this.#pick(DEEDS)
     switch (what) {
       case 'cut':
         this.#cut(at)
