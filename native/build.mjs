@@ -148,6 +148,13 @@ function benchPrograms(way) {
       define: [],
       shared: false,
     },
+    {
+      way,
+      output: `${way.dir}/mptun-content`,
+      main: ['bench/soak/content.c'],
+      define: [],
+      shared: false,
+    },
     ...leafPrograms(way),
   ]
 }

@@ -46,6 +46,10 @@ export interface Lab extends Site {
    * (nf_nat_masquerade.c, masq_inet_event). Packets within these few milliseconds are lost.
    */
   rebindNat(name: string): Promise<void>
+  /** Its router drops whatever is longer than that, and tells nobody; undefined: nothing more. */
+  narrowLink(name: string, bytes: number | undefined): Promise<void>
+  /** The client's device has the other of its two IPv4 addresses from now on, as after DHCP. */
+  renumberDevice(name: string): Promise<void>
   /** The uplink's device goes away as when a stick is pulled; the kernel may take another 30 ms for it. */
   deleteDevice(name: string): Promise<void>
   /** It comes back with its addresses and its default route. */
@@ -187,6 +191,23 @@ class BuiltLab extends NamespaceSite implements Lab {
     await ipBatch(link.router, [
       ...topology.dropPublicAddressCommands(link),
       ...topology.wanCommands(link),
+    ])
+  }
+
+  async narrowLink(name: string, bytes: number | undefined): Promise<void> {
+    const { router } = this.#link(name)
+    const file = join(this.directory, `${name}.narrow.nft`)
+    writeFileSync(file, topology.narrowRules(bytes))
+    await run(inNamespace(router, ['nft', '-f', file]))
+  }
+
+  async renumberDevice(name: string): Promise<void> {
+    const link = this.#link(name)
+    const before = link.address
+    link.address = topology.otherAddress(link)
+    await ipBatch(this.namespace('client'), [
+      `address delete ${before}/24 dev ${link.device}`,
+      ...topology.uplinkCommands(link),
     ])
   }
 

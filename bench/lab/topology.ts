@@ -108,6 +108,11 @@ export function wanCommands(link: LinkAddresses): string[] {
   ]
 }
 
+/** The router leads to it as well, unless no NAT hides the first one. */
+export function otherAddress({ address }: LinkAddresses): string {
+  return address.endsWith('.2') ? address.replace(/2$/, '3') : address.replace(/3$/, '2')
+}
+
 export function dropPublicAddressCommands(link: LinkAddresses): string[] {
   return [`address delete ${link.publicAddress}/32 dev wan`]
 }
@@ -160,6 +165,20 @@ table ip lab {
   chain forward {
     type filter hook forward priority filter
     iifname "wan" ct state new drop
+  }
+}
+`
+}
+
+/** Beside the rules of a NAT; a chain of its own that is empty drops nothing. */
+export function narrowRules(bytes: number | undefined): string {
+  const rule = bytes === undefined ? '' : `meta length gt ${bytes} drop`
+  return `table inet narrow
+delete table inet narrow
+table inet narrow {
+  chain forward {
+    type filter hook forward priority filter
+    ${rule}
   }
 }
 `
