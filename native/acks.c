@@ -125,9 +125,9 @@ static bool is_lately(uint64_t at_us, uint64_t now_us)
   return at_us > 0 && now_us - at_us < KNOWN_US;
 }
 
-/* Whether who sends here may be one of those that live by it: who has not shown that he is not. When they
- * have shown that they are, it is too late for the connection by which they did. */
-static bool may_pace(const struct mp_peer *peer, uint64_t now_us)
+/* Who has not shown that he does not. When they have shown that they do, it is too late for the connection by
+ * which they did. */
+bool mp_acks_may_pace(const struct mp_peer *peer, uint64_t now_us)
 {
   const struct mp_ackfilter *acks = &peer->adaptive->acks;
   return is_lately(acks->paced_us, now_us) || !is_lately(acks->prompt_us, now_us);
@@ -152,7 +152,7 @@ static uint64_t least_us(const struct mp_peer *peer, const struct mp_ack *ack, u
   if (!(ack->is_plain || ack->is_first) || !ordinary(peer, &turn_us, &spread_us))
     return 0;
   const uint64_t more_us = spread_us < MOST_SPREAD_US ? spread_us : MOST_SPREAD_US;
-  if (may_pace(peer, now_us))
+  if (mp_acks_may_pace(peer, now_us))
     return turn_us + more_us;
   return ack->is_first ? turn_us : turn_us + more_us / 2;
 }

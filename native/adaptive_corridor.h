@@ -167,6 +167,10 @@ uint8_t mp_choice_quickest_of(const struct mp_tunnel *tunnel, const struct mp_pe
 uint8_t mp_choice_slowest(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                           uint16_t paths, int64_t reach_us);
 
+/* Of these paths the one that is the least open, while the quickest opens too and is ahead of it; of those
+ * that are near enough for a flow whose round trip is not stretched. Else MP_CROSSING_NO_PATH. */
+uint8_t mp_choice_opening(const struct mp_peer *peer, uint16_t paths);
+
 /* How much farther than the quickest a path may be for a flow whose round trip is not stretched. */
 int64_t mp_choice_near_us(const struct mp_peer *peer);
 
@@ -310,7 +314,10 @@ uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
  * again. Call at the end of a report too. */
 uint64_t mp_behind_tick(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
-/* acks.c APIs. Precondition of all but the first: a plan of kind arrival. */
+/* acks.c APIs. Precondition of all but the second: a plan of kind arrival. */
+
+/* Whether who sends here may pace what he sends, as BBR does. */
+bool mp_acks_may_pace(const struct mp_peer *peer, uint64_t now_us);
 
 /* Whether the packet, which is about to be delivered, may have to wait. Asked of each, and so of data in a
  * few instructions. */

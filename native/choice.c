@@ -214,6 +214,32 @@ uint8_t mp_choice_slowest(const struct mp_tunnel *tunnel, const struct mp_peer *
   return slowest;
 }
 
+/* The quickest path takes all that a flow sends until it is full, and only then another begins to double
+ * its window: BBR's startup is over by then, three of its round trips without a quarter more (tcp_bbr.c,
+ * bbr_full_bw_cnt), and it grows by little from then on. So they open together. Of two links of 50 Mbit/s
+ * with 20 ms and 2 % loss BBR gets 92.6 Mbit/s from the third to the tenth second so, 90.9 at least, and
+ * 91.6 and 71.6 without; of 20 with 50 ms, jitter of 20 and 15 with 60 ms, jitter of 25 and 2 % loss 27.5
+ * and 23.8, and 27.1 and 19.5 (simulation, 24 starts). */
+uint8_t mp_choice_opening(const struct mp_peer *peer, uint16_t paths)
+{
+  const uint8_t best = mp_choice_quickest(peer);
+  if (best == MP_CROSSING_NO_PATH || !mp_window_starts(&peer->adaptive->lanes[best].window))
+    return MP_CROSSING_NO_PATH;
+  uint8_t least = MP_CROSSING_NO_PATH;
+  uint64_t least_bytes = mp_window_bytes(&peer->adaptive->lanes[best].window);
+  const int64_t most_us = mp_choice_delay_us(peer, best) + mp_choice_near_us(peer);
+  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
+    const uint8_t id = (uint8_t)__builtin_ctz(left);
+    const struct mp_window *window = &peer->adaptive->lanes[id].window;
+    if (mp_window_starts(window) && mp_window_bytes(window) < least_bytes &&
+        mp_choice_delay_us(peer, id) <= most_us) {
+      least = id;
+      least_bytes = mp_window_bytes(window);
+    }
+  }
+  return least;
+}
+
 /* Those of the able paths on which a packet is not later than what waits is worth waiting for: so much
  * later than on the quickest path as the wide flows have been backlogged without a pause, and three of
  * its round trips. A backlog that comes and goes is a burst, and what comes of a fading link in a

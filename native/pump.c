@@ -310,6 +310,8 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
     id = mp_choice_slowest(tunnel, peer, able, adaptive->stretch.reach_us);
   else if (!reaches && mp_class_is_level(flow, tunnel->now_us))
     id = mp_choice_slowest(tunnel, peer, able, mp_choice_near_us(peer));
+  else if (!reaches && !is_only && class == MP_QUEUE_WIDE && mp_acks_may_pace(peer, tunnel->now_us))
+    id = mp_choice_opening(peer, able);
   if (id == MP_CROSSING_NO_PATH)
     id = mp_choice_quickest_of(tunnel, peer, able);
   fly_run(tunnel, peer, class, id, is_only, &packet);

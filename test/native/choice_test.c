@@ -103,6 +103,25 @@ static void a_path_opens_from_its_first_packet_on(void)
   close_two();
 }
 
+/* Until it is as far as the quickest, which opens too; and none that is too far. */
+static void a_path_that_is_behind_opens_with_the_quickest(void)
+{
+  open_two();
+  struct mp_lane *lanes = peer->adaptive->lanes;
+  peer->paths[FAR].tx_owd_us = NEAR_US + NEAR_US / 2;
+  ping_near(2 * NEAR_US);
+  CHECK_EQ(mp_choice_opening(peer, BOTH), MP_CROSSING_NO_PATH);
+  mp_window_take_over(&lanes[NEAR].window, 20 * MP_WINDOW_PACKET_BYTES, tunnel->now_us);
+  CHECK_EQ(mp_choice_opening(peer, BOTH), FAR);
+  CHECK_EQ(mp_choice_opening(peer, mp_path_bit(NEAR)), MP_CROSSING_NO_PATH);
+  peer->paths[FAR].tx_owd_us = 6 * NEAR_US;
+  CHECK_EQ(mp_choice_opening(peer, BOTH), MP_CROSSING_NO_PATH);
+  peer->paths[FAR].tx_owd_us = NEAR_US;
+  lanes[NEAR].window.startup = false;
+  CHECK_EQ(mp_choice_opening(peer, BOTH), MP_CROSSING_NO_PATH);
+  close_two();
+}
+
 static void nothing_known_comes_last(void)
 {
   open_two();
@@ -133,6 +152,7 @@ int main(void)
   RUN(a_path_that_little_was_asked_of_stays_the_quickest);
   RUN(what_is_under_way_there_makes_it_later);
   RUN(a_path_opens_from_its_first_packet_on);
+  RUN(a_path_that_is_behind_opens_with_the_quickest);
   RUN(nothing_known_comes_last);
   RUN(what_stood_may_have_gone);
   return test_end();
