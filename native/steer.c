@@ -191,10 +191,15 @@ static void note_round(struct mp_window *w, const struct mp_window_report *r)
 
 /* What jitter does to one packet says nothing of a queue, if it is within what was seen of it at rest: of
  * a normal distribution one delay in 1600 is so many mean deviations above the mean. */
-static uint32_t beyond_jitter_us(const struct mp_window *w)
+static uint64_t jitter_us(const struct mp_window *w)
 {
-  const uint64_t jitter_us = JITTER_DEVIATIONS * (uint64_t)mp_rest_jitter_us(&w->standing.rest);
-  return w->standing.newest_us > jitter_us ? (uint32_t)(w->standing.newest_us - jitter_us) : 0;
+  return JITTER_DEVIATIONS * (uint64_t)mp_rest_jitter_us(&w->standing.rest);
+}
+
+static uint64_t beyond_jitter_us(const struct mp_window *w)
+{
+  const uint64_t all_us = jitter_us(w);
+  return w->standing.newest_us > all_us ? w->standing.newest_us - all_us : 0;
 }
 
 /* More than half the target has stood for a round trip. Less than that is a few packets, one of which may
@@ -208,6 +213,18 @@ static void end_startup(struct mp_window *w, uint64_t now_us)
 {
   w->startup = false;
   mp_trial_put_off(&w->trial, now_us);
+}
+
+/* All that a late packet holds up in a link that keeps order is told at once, in several reports: behind
+ * the first of them the window is full no more, and was when that was sent. By the reports alone that find
+ * it full a path with jitter grows half as fast, and BBR's startup is over before: of 40 Mbit/s with 35
+ * ms, jitter of 8 and 100 with 50 ms, jitter of 25 and 1 % loss BBR gets 82 Mbit/s from the third to the
+ * tenth second so, 67 at least, and 71 and 56 else (the means of 12 starts, simulation). To count it as
+ * full for a whole round trip, as half of one does in the kernel's slow start (tcp_is_cwnd_limited),
+ * brings no more, and 90 instead of 93 of two links of 50 Mbit/s with 20 ms and 2 % loss. */
+static bool was_full(const struct mp_window *w, uint64_t now_us)
+{
+  return w->limited_us > 0 && now_us < w->limited_us + jitter_us(w);
 }
 
 /* Nothing is added while something may be a queue or jitter, and it is over when it is no jitter. Of 40
@@ -227,7 +244,7 @@ static void start_up(struct mp_window *w, const struct mp_window_report *r, bool
     w->half_us = r->now_us;
   if (w->standing.newest_us <= w->target_us && w->half_us == 0) {
     const uint64_t more = w->bytes + r->acked_bytes, most = w->startup_most_bytes;
-    if (!limited)
+    if (!limited && !was_full(w, r->now_us))
       return;
     if (most == 0 || more < most) {
       mp_window_set(w, more);
