@@ -57,7 +57,6 @@ struct mp_adaptive_flow {
   uint32_t recent_packets;
   bool bulky;             /* has shown that it is not thin */
   uint8_t path;           /* of its last narrow packet */
-  uint32_t thin_seq;      /* flowSeq of unordered packets; those in order count in mp_peer */
   uint32_t sent_to;       /* of TCP: the sequence number after the last octet of data */
   uint64_t began_us;      /* its first packet, or the first after a long pause or as thin again */
   uint64_t follows_us;    /* until then they may overtake what it has sent on another path */

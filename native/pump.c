@@ -67,7 +67,7 @@ static void may_overtake(const struct mp_tunnel *tunnel, const struct mp_peer *p
 static bool follows(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                     const struct mp_load *load, struct mp_adaptive_flow *flow, uint8_t id)
 {
-  if (!minds_order(load) || flow->thin_seq == 0)
+  if (!minds_order(load) || peer->thin_seq[load->flow & (MP_LIMIT_BUCKETS - 1)] == 0)
     return false;
   if (flow->path != id && peer->present & mp_path_bit(flow->path))
     may_overtake(tunnel, peer, flow, id, flow->path);
@@ -97,7 +97,7 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
   const bool is_unordered = load->flow & MP_FLOW_UNORDERED;
   const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
   struct mp_adaptive_flow *flow = mp_adaptive_flow(peer->adaptive, bucket);
-  uint32_t *next = is_unordered ? &flow->thin_seq : &peer->flow_seq[bucket];
+  uint32_t *next = is_unordered ? &peer->thin_seq[bucket] : &peer->flow_seq[bucket];
   struct mp_flown what = {
       .load = load,
       .first_us = tunnel->now_us,

@@ -125,6 +125,7 @@ static bool begin_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (!order_anew(tunnel, peer))
     return false;
   memset(peer->flow_seq, 0, sizeof peer->flow_seq);
+  memset(peer->thin_seq, 0, sizeof peer->thin_seq);
   mp_contexts_erase(&peer->contexts);
   mp_adaptive_restart(tunnel, peer);
   peer->reports = false;

@@ -180,6 +180,7 @@ struct mp_peer {
   uint64_t compressed, saved_octets; /* packets sent by a context, and what that saved */
   struct mp_pacer telling;  /* of what TypeScript is told because of it; a byte stands for an event */
   uint32_t flow_seq[MP_LIMIT_BUCKETS];
+  uint32_t thin_seq[MP_LIMIT_BUCKETS]; /* of unordered packets, which only a plan of kind arrival sends */
 };
 _Static_assert(offsetof(struct mp_peer, reporting.notes[1]) <= 5 * 64, "five lines for a packet");
 

@@ -1,5 +1,5 @@
-/* The order of a thin flow (native/pump.c) whose path is cut while the next quickest has no room for what
- * goes again. */
+/* A thin flow (native/pump.c) whose path is cut while the next quickest has no room for what goes again, or
+ * whose user tries another mode for a while. */
 #include "adaptive.h"
 #include "tunnel_fixture.h"
 
@@ -53,9 +53,23 @@ static void what_goes_again_on_a_slow_path_is_not_overtaken(void)
   pair_close(&pair);
 }
 
+/* What has come once is dropped as a copy: a sequence must go on where it was, whoever gave it meanwhile. */
+static void what_another_plan_comes_between_is_delivered(void)
+{
+  start();
+  publish_plan(&pair, &pair.client, MP_PLAN_KIND_SLOTS, (1u << PATHS) - 1);
+  send_for(THIN_US);
+  publish_arrival(&pair, &pair.client, (1u << PATHS) - 1);
+  send_for(THIN_US);
+  run_until(&pair, pair.now_us + 1000000);
+  CHECK_EQ(pair.server.delivered_count, sent);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
   RUN(what_goes_again_on_a_slow_path_is_not_overtaken);
+  RUN(what_another_plan_comes_between_is_delivered);
   return test_end();
 }
