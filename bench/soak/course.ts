@@ -8,6 +8,8 @@ export interface LinkTruth {
   readonly mbit: number
   readonly delayMs: number
   readonly lossPercent: number
+  /** Its device has the second of its addresses. */
+  readonly isRenumbered: boolean
   /** It has been so since then. */
   readonly sinceMs: number
 }

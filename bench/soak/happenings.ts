@@ -65,9 +65,10 @@ const remove = alternate(
 
 /** As by DHCP. */
 const renumber: LinkHappening = async (place, link) => {
-  if (place.truthOf(link).state === 'unplugged') return
+  const { state, isRenumbered } = place.truthOf(link)
+  if (state === 'unplugged') return
   await place.lab.renumberDevice(link)
-  place.changed(link, 'has another address')
+  place.changed(link, 'has another address', { isRenumbered: !isRenumbered })
 }
 
 const rebind: LinkHappening = async (place, link) => {

@@ -15,6 +15,7 @@ const DSL: LinkTruth = {
   mbit: 8,
   delayMs: 15,
   lossPercent: 0,
+  isRenumbered: false,
   sinceMs: 0,
 }
 const LTE: LinkTruth = { ...DSL, name: 'lte', mbit: 12 }

@@ -37,6 +37,7 @@ export class Place {
     this.#truths = LINES.map(({ words: _, ...line }) => ({
       ...line,
       state: 'up',
+      isRenumbered: false,
       sinceMs: nowMs(),
     }))
     this.#tell('the start')
@@ -93,8 +94,10 @@ export class Place {
   /** Rejects when a daemon does not end well or has left something behind. */
   async close(): Promise<void> {
     try {
-      const gone = LINKS.filter((name) => this.truthOf(name).state === 'unplugged')
-      for (const name of gone) await this.lab.recreateDevice(name)
+      for (const { name, state, isRenumbered } of this.#truths) {
+        if (state === 'unplugged') await this.lab.recreateDevice(name)
+        if (isRenumbered) await this.lab.renumberDevice(name)
+      }
       await this.tunnel.close()
     } finally {
       await this.lab.close()
