@@ -22,7 +22,8 @@
  * loaded at once and asked each 100 ms (the medians of 12 starts). */
 static uint16_t spared(const struct mp_peer *peer)
 {
-  uint16_t paths = peer->usable ? peer->usable : peer->present & peer->schedule.carrying;
+  const uint16_t usable = mp_willing(peer);
+  uint16_t paths = usable ? usable : peer->present & peer->schedule.carrying;
   if (paths && (paths & (paths - 1)) == 0) {
     const struct mp_lane *only = &peer->adaptive->lanes[__builtin_ctz(paths)];
     return only->suspect || only->late ? 0 : paths;
@@ -37,7 +38,7 @@ static uint16_t spared(const struct mp_peer *peer)
       strange |= mp_path_bit(id);
   }
   /* While none is usable, one that was never heard is no better. */
-  const uint16_t known = peer->usable & paths & (uint16_t)~strange;
+  const uint16_t known = usable & paths & (uint16_t)~strange;
   return known ? known : paths;
 }
 

@@ -15,6 +15,12 @@ static inline bool mp_has_one_path(const struct mp_peer *peer)
   return (peer->present & (peer->present - 1)) == 0;
 }
 
+/* Paths that work and that the plan names: another may cost money, or its user has taken it out. */
+static inline uint16_t mp_willing(const struct mp_peer *peer)
+{
+  return peer->usable & peer->schedule.ordered;
+}
+
 static inline void mp_count(struct mp_tunnel *tunnel, unsigned counter)
 {
   tunnel->counters[counter]++;

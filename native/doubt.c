@@ -210,7 +210,7 @@ static bool is_awaited(const struct mp_tunnel *tunnel, const struct mp_peer *pee
 static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
                       uint64_t since_us)
 {
-  for (uint16_t left = peer->usable & (uint16_t)~mp_path_bit(id); left;
+  for (uint16_t left = mp_willing(peer) & (uint16_t)~mp_path_bit(id); left;
        left &= (uint16_t)(left - 1)) {
     const uint8_t other = (uint8_t)__builtin_ctz(left);
     const struct mp_lane *lane = &peer->adaptive->lanes[other];
@@ -317,7 +317,7 @@ static uint64_t overdue(const struct mp_tunnel *tunnel, const struct mp_peer *pe
 
 static bool has_others(const struct mp_peer *peer, uint8_t id)
 {
-  return peer->usable & (uint16_t)~mp_path_bit(id);
+  return mp_willing(peer) & (uint16_t)~mp_path_bit(id);
 }
 
 static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)

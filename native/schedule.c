@@ -18,12 +18,12 @@ static bool is_path(uint8_t path)
 }
 
 /* Different paths, then nothing but MP_CROSSING_NO_PATH. */
-static bool is_order(const uint8_t order[MP_LIMIT_PATHS])
+static bool read_order(const uint8_t order[MP_LIMIT_PATHS], uint32_t *ordered)
 {
-  uint32_t seen = 0;
+  *ordered = 0;
   unsigned count = 0;
-  while (count < MP_LIMIT_PATHS && is_path(order[count]) && !has(seen, order[count]))
-    seen |= 1u << order[count++];
+  while (count < MP_LIMIT_PATHS && is_path(order[count]) && !has(*ordered, order[count]))
+    *ordered |= 1u << order[count++];
   while (count < MP_LIMIT_PATHS && order[count] == MP_CROSSING_NO_PATH)
     count++;
   return count == MP_LIMIT_PATHS;
@@ -77,9 +77,9 @@ bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint
   const uint8_t hash = payload[MP_PLAN_HASH];
   const uint16_t slots = mp_load16(payload + MP_PLAN_SLOTS);
   const uint8_t *table = payload + MP_PLAN_BYTES;
-  uint32_t named;
+  uint32_t named, ordered;
   if (kind > MP_PLAN_KIND_ARRIVAL || hash > MP_HASH_LAYER3 || slots > slots_most(kind) ||
-      length - MP_PLAN_BYTES != table_bytes(kind, slots) || !is_order(payload + MP_PLAN_ORDER) ||
+      length - MP_PLAN_BYTES != table_bytes(kind, slots) || !read_order(payload + MP_PLAN_ORDER, &ordered) ||
       !read_named(kind, table, length - MP_PLAN_BYTES, &named))
     return false;
 
@@ -89,6 +89,7 @@ bool mp_schedule_load(struct mp_schedule *schedule, const uint8_t *payload, uint
   schedule->resting = mp_load16(payload + MP_PLAN_RESTING);
   schedule->slots = slots;
   schedule->named = (uint16_t)named;
+  schedule->ordered = (uint16_t)ordered;
   schedule->cursor = 0;
   schedule->path = 0;
   schedule->run = 1;

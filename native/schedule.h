@@ -18,6 +18,7 @@ struct mp_schedule {
   uint16_t slots;    /* of kind slots */
   uint16_t cursor;   /* next slot */
   uint16_t named;    /* bit p: path p is in the table */
+  uint16_t ordered;  /* bit p: path p is in `order`: no other may carry anything */
   uint8_t order[MP_LIMIT_PATHS]; /* best first, then MP_CROSSING_NO_PATH */
 
   /* Of kind slots. */

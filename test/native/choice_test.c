@@ -27,7 +27,7 @@ static void open_two(void)
   memset(peer, 0, sizeof *peer);
   peer->adaptive = aligned_alloc(_Alignof(struct mp_adaptive), sizeof *peer->adaptive);
   memset(peer->adaptive, 0, sizeof *peer->adaptive);
-  peer->present = peer->usable = BOTH;
+  peer->present = peer->usable = peer->schedule.ordered = BOTH;
   tunnel->now_us = START_US;
   for (uint8_t id = NEAR; id <= FAR; id++) {
     mp_window_open(&peer->adaptive->lanes[id].window, tunnel->now_us);
@@ -147,6 +147,24 @@ static void what_stood_may_have_gone(void)
   close_two();
 }
 
+/* It costs money, or its user has taken it out: it is no reserve either, unlike one that the plan keeps. */
+static void what_the_plan_does_not_name_carries_nothing(void)
+{
+  open_two();
+  peer->schedule.carrying = 1 << NEAR;
+  peer->adaptive->lanes[NEAR].listed = true;
+  peer->adaptive->lanes[NEAR].suspect = true;
+  CHECK_EQ(mp_choice_narrow(peer), 1 << FAR);
+  CHECK_EQ(mp_choice_wide(peer), 1 << FAR);
+  peer->schedule.ordered = 1 << NEAR;
+  CHECK_EQ(mp_choice_narrow(peer), 0);
+  CHECK_EQ(mp_choice_wide(peer), 0);
+  peer->usable = 1 << FAR;
+  peer->adaptive->lanes[NEAR].suspect = false;
+  CHECK_EQ(mp_choice_narrow(peer), 1 << NEAR);
+  close_two();
+}
+
 int main(void)
 {
   RUN(a_path_that_little_was_asked_of_stays_the_quickest);
@@ -155,5 +173,6 @@ int main(void)
   RUN(a_path_that_is_behind_opens_with_the_quickest);
   RUN(nothing_known_comes_last);
   RUN(what_stood_may_have_gone);
+  RUN(what_the_plan_does_not_name_carries_nothing);
   return test_end();
 }
