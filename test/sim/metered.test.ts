@@ -129,6 +129,25 @@ describe('an uplink over its budget', () => {
     ['server', 'forward'],
     ['client', 'backward'],
   ] as const)(
+    'carries nothing towards the %s while the other falls silent',
+    async (towards, direction) => {
+      const both = await open({}, HOME, { link: STICK, budgetDayBytes: 1e6 })
+      const offered = () => both.links[1]!.counters(direction).offeredBytes
+      both.stream({ congestion: 'cubic', towards })
+      both.runFor(10 * SECOND)
+      const within = offered()
+      expect(within).toBeGreaterThan(1e5)
+      both.cut(0)
+      both.runFor(10 * SECOND)
+      // Questions, answers and reports are no data: this stick carries a megabyte in each second.
+      expect(offered() - within).toBeLessThan(20_000)
+    },
+  )
+
+  it.each([
+    ['server', 'forward'],
+    ['client', 'backward'],
+  ] as const)(
     'carries on at the rate that it is given then, towards the %s',
     async (towards, direction) => {
       const bytesPerS = 64_000
