@@ -193,13 +193,11 @@ describe('a large transfer', () => {
     ).toHaveLength(1)
   })
 
-  it('may take ten seconds to begin, and what it likes between happenings', () => {
-    expect(
-      judge(
-        [START],
-        at((ms) => (ms < 10 * S ? 0 : 19)),
-      ),
-    ).toEqual([])
+  it('may take ten seconds to begin, BBR twenty, and what it likes between happenings', () => {
+    const from = (startMs: number) => at((ms) => (ms < startMs ? 0 : 19))
+    expect(judge([START], from(10 * S))).toEqual([])
+    expect(judge([START], from(20 * S))).toHaveLength(1)
+    expect(judge([START], { ...from(20 * S), congestion: 'bbr' })).toEqual([])
     const busy = Array.from({ length: 8 }, (_, index) => ({ ...START, atMs: index * 5 * S }))
     expect(
       judge(

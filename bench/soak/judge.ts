@@ -22,8 +22,8 @@ const SHORT_MOST_MS = 3000
 const GAP_MOST_MS = 1000
 /** Of a stream, in the modes that send again or twice. */
 const LOST_MOST_SHARE = 0.001
-/** What a new connection may take until it fills all links. */
-const SETTLE_MS = 10_000
+/** What a new connection may take until it fills all links: BBR needs long where their round trips differ. */
+const SETTLE_MS = { cubic: 10_000, bbr: 20_000 } as const
 const CALM_LEAST_MS = 8000
 /** Of the links' rates: a twentieth is headers. */
 const GOODPUT_LEAST_SHARE = 0.7 * 0.95
@@ -97,7 +97,7 @@ function longGaps(course: Course, timesMs: readonly number[], whose: string): st
 function goodputFaults(course: Course, { received, fromMs, toMs, direction, congestion }: Round) {
   const { binMs, bins } = received
   const inside = ({ fromMs: from, toMs: to, after }: Stretch) => ({
-    fromMs: Math.max(from, fromMs + SETTLE_MS),
+    fromMs: Math.max(from, fromMs + SETTLE_MS[congestion]),
     toMs: Math.min(to, toMs),
     after,
   })
