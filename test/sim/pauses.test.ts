@@ -45,6 +45,28 @@ describe('machines that pause', () => {
     expect(stream.stats().reordered).toBe(0)
   })
 
+  it.each([
+    ['client', 9],
+    ['client', 12],
+    ['server', 16],
+  ] as const)(
+    'as long as a lid is closed carry on where they were: the %s, %i s',
+    async (which, seconds) => {
+      const pair = await openPair({
+        seed: 1,
+        uplinks: [link(12, 5), link(10, 35)],
+        policy: { mode: 'adaptive' },
+      })
+      const stream = pair.stream({ congestion: 'cubic', towards: which })
+      pair.runFor(10 * SECOND)
+      pair[which].node.pauseUntil(pair.nowUs + seconds * SECOND)
+      pair.runFor((seconds + 2) * SECOND)
+      const fromUs = (12 + seconds) * SECOND
+      pair.runFor(10 * SECOND)
+      expect(stream.goodput(fromUs, fromUs + 10 * SECOND)).toBeGreaterThan(0.9 * 22 * MBIT)
+    },
+  )
+
   it('are not taken for uplinks that fell silent', async () => {
     let sent = 0
     let resent = 0
