@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* strerrorname_np */
 #include "binding_arguments.h"
 
 #include <errno.h>
@@ -34,18 +33,13 @@ bool mp_js_bug(napi_env env, const char *format, ...)
 
 void mp_js_throw_fault(napi_env env, const struct mp_fault *fault)
 {
-  const char *name = strerrorname_np(fault->error);
-  char message[256], number[16];
-  snprintf(number, sizeof number, "%d", fault->error);
-  if (!name)
-    name = number;
-  snprintf(message, sizeof message, "%s: %s (%s)", fault->syscall, strerror(fault->error), name);
+  char message[256];
+  snprintf(message, sizeof message, "%s: %s", fault->syscall, strerror(fault->error));
   napi_value error;
   if (napi_create_error(env, mp_js_of_text(env, "MPTUN_E_SYSTEM"), mp_js_of_text(env, message),
                         &error) != napi_ok)
     return;
   mp_js_set(env, error, "errno", mp_js_of_number(env, fault->error));
-  mp_js_set(env, error, "errnoName", mp_js_of_text(env, name));
   mp_js_set(env, error, "syscall", mp_js_of_text(env, fault->syscall));
   napi_throw(env, error);
 }

@@ -1,8 +1,8 @@
 /* Reading JavaScript values and throwing JavaScript errors, for the bindings only.
  *
  * Every reader returns false after it has thrown; its caller then returns NULL. Codes of errors:
- * MPTUN_E_BUG (a wrong argument: ours), MPTUN_E_CLOSED, MPTUN_E_SYSTEM (with errno, errnoName and
- * syscall). `what` names the value in the message: "udpOpen: port". */
+ * MPTUN_E_BUG (a wrong argument: ours), MPTUN_E_CLOSED, MPTUN_E_SYSTEM (with errno and syscall).
+ * `what` names the value in the message: "udpOpen: port". */
 #ifndef MP_BINDING_ARGUMENTS_H
 #define MP_BINDING_ARGUMENTS_H
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
 import type { EngineCommand, EngineEvent } from './boundary.js'
 import { type EnginePort, EventReader, encodeCommand } from './crossing.js'
 import { contractDigest } from './digest.js'
@@ -179,17 +180,18 @@ function translate(
   error: unknown,
 ): unknown {
   if (!(error instanceof Error) || error instanceof MptunError) return error
-  const { code, errnoName, syscall } = error as Error & {
-    code?: string
-    errnoName?: string
-    syscall?: string
-  }
-  if (code === 'MPTUN_E_SYSTEM' && errnoName !== undefined) {
-    const remedy = remedies[errnoName]
+  const {
+    code,
+    errno: number,
+    syscall,
+  } = error as Error & { code?: string; errno?: number; syscall?: string }
+  if (code === 'MPTUN_E_SYSTEM' && number !== undefined) {
+    const errno = getSystemErrorName(-number)
+    const remedy = remedies[errno]
     return new MptunError(
       `MPTUN_E_SYSTEM_${topic}`,
-      `${what}: ${error.message}${remedy ? `; ${remedy}` : ''}`,
-      { errno: errnoName, ...(syscall === undefined ? {} : { syscall }), cause: error },
+      `${what}: ${error.message} (${errno})${remedy ? `; ${remedy}` : ''}`,
+      { errno, ...(syscall === undefined ? {} : { syscall }), cause: error },
     )
   }
   if (code === 'MPTUN_E_CLOSED') return new MptunError('MPTUN_E_CLOSED', error.message)

@@ -154,7 +154,7 @@ describe('refusals of the system', () => {
     expect(error.family).toBe('system')
     expect(error.errno).toBe('EADDRINUSE')
     expect(error.syscall).toBe('bind')
-    expect(error.message).toContain('choose another port')
+    expect(error.message).toContain('(EADDRINUSE); another process has this port')
   })
 
   it('tells of a device that is not there', () => {
