@@ -175,7 +175,12 @@ export class Client extends Tunnel {
   #told(path: PathSnapshot, uplink: Uplink | undefined): PathSnapshot {
     if (uplink === undefined) return path
     const { mode } = this.#policy
-    const own = [this.#meters.told(uplink), uplink.slowed(mode), this.#foundMtu.told(uplink.path)]
+    const own = [
+      uplink.toldServer(mode),
+      this.#meters.told(uplink),
+      uplink.slowed(mode),
+      this.#foundMtu.told(uplink.path),
+    ]
     const spent = uplink.policies(mode).own.spent ? uplink.spent : undefined
     return {
       ...path,

@@ -123,6 +123,13 @@ export class Uplink {
     return typeof over === 'number' ? `is held to ${bitRate(over)}: ${this.spent}` : undefined
   }
 
+  /** The cap that the server keeps to, for people: the rest of a sentence. This end's own is in its policy. */
+  toldServer(mode: Mode): string | undefined {
+    const { rateDownBytesPerS } = this.#traits
+    if (mode !== 'adaptive' || rateDownBytesPerS === 0) return undefined
+    return `is sent at most ${bitRate(rateDownBytesPerS)} by the server`
+  }
+
   /** Undefined while something of its budget is left. No mode but adaptive keeps to a rate: there it stops. */
   #overBudget(mode: Mode): OverBudget | undefined {
     if (this.spent === undefined) return undefined

@@ -237,6 +237,20 @@ describe('uplinks that cost money', () => {
     ])
   })
 
+  it('tell of the cap that the server keeps to, where a mode keeps to caps', () => {
+    const van = world.roadWarrior('van', 1)
+    world.runFor(SECOND)
+    van.core.setUplink(world.nowUs, 'wan0', { rateDownBytesPerS: 250_000 })
+    world.runFor(SECOND)
+    expect([pathOf(van), pathOf(server)]).toMatchObject([
+      { capBytesPerS: 0, notes: ['is sent at most 2.00 Mbit/s by the server'] },
+      { capBytesPerS: 250_000, notes: [] },
+    ])
+    van.core.setPolicy(world.nowUs, { ...DEFAULT_POLICY, mode: 'balance-rr' })
+    world.runFor(SECOND)
+    expect(pathOf(van).notes).toEqual([])
+  })
+
   it('are taken out by their owner also when they would carry over their budget', () => {
     const van = world.roadWarrior('van', 1)
     world.runFor(SECOND)
