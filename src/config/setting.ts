@@ -140,7 +140,7 @@ function parse([word = '', ...values]: readonly string[]): Setting {
   const [least, most] = form.words
   if (values.length < least || values.length > most) {
     throw new Unacceptable(
-      `found ${values.length} words behind ${name}, accepted is: ${name} ${form.shape}`,
+      `found ${JSON.stringify([word, ...values].join(' '))}, accepted is: ${name} ${form.shape}`,
     )
   }
   try {

@@ -183,8 +183,8 @@ describe('a setting', () => {
   it.each([
     ['mdoe balance-xor', 'found "mdoe", accepted is mode, '],
     ['mdoe balance-xor', '(did you mean "mode"?)'],
-    ['mode', 'found 0 words behind mode, accepted is: mode MODE'],
-    ['mode a b', 'found 2 words behind mode'],
+    ['mode', 'found "mode", accepted is: mode MODE'],
+    ['mode a b', 'found "mode a b", accepted is: mode MODE'],
     ['weight wwan0 300', 'weight: found "300", accepted is a whole number from 1 to 256'],
     ['uplink wwan0 standbye', '(did you mean "standby"?)'],
     ['uplink wwan0 metred', '(did you mean "metered"?)'],
