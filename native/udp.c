@@ -206,7 +206,7 @@ unsigned mp_udp_receive(struct mp_udp_inbox *inbox, const struct mp_udp_socket *
 static const uint8_t ANY[16];
 
 /* Names the source address, or leaves it to the kernel. Returns the length of the control data. */
-static size_t write_local(uint8_t *control, const struct mp_endpoint *to)
+static uint32_t write_local(uint8_t *control, const struct mp_endpoint *to)
 {
   if (memcmp(to->local, ANY, sizeof ANY) == 0)
     return 0;
@@ -214,21 +214,27 @@ static size_t write_local(uint8_t *control, const struct mp_endpoint *to)
   if (to->family == 4) {
     struct in_pktinfo info = {0};
     memcpy(&info.ipi_spec_dst, to->local, 4);
-    *item = (struct cmsghdr){CMSG_LEN(sizeof info), IPPROTO_IP, IP_PKTINFO};
+    *item = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof info),
+                             .cmsg_level = IPPROTO_IP,
+                             .cmsg_type = IP_PKTINFO};
     memcpy(CMSG_DATA(item), &info, sizeof info);
     return CMSG_SPACE(sizeof info);
   }
   struct in6_pktinfo info = {.ipi6_ifindex = to->scope};
   memcpy(&info.ipi6_addr, to->local, 16);
-  *item = (struct cmsghdr){CMSG_LEN(sizeof info), IPPROTO_IPV6, IPV6_PKTINFO};
+  *item = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof info),
+                           .cmsg_level = IPPROTO_IPV6,
+                           .cmsg_type = IPV6_PKTINFO};
   memcpy(CMSG_DATA(item), &info, sizeof info);
   return CMSG_SPACE(sizeof info);
 }
 
-static size_t write_segment(uint8_t *control, uint16_t segment_bytes)
+static uint32_t write_segment(uint8_t *control, uint16_t segment_bytes)
 {
   struct cmsghdr *item = (struct cmsghdr *)(void *)control;
-  *item = (struct cmsghdr){CMSG_LEN(sizeof segment_bytes), IPPROTO_UDP, UDP_SEGMENT};
+  *item = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof segment_bytes),
+                           .cmsg_level = IPPROTO_UDP,
+                           .cmsg_type = UDP_SEGMENT};
   memcpy(CMSG_DATA(item), &segment_bytes, sizeof segment_bytes);
   return CMSG_SPACE(sizeof segment_bytes);
 }
@@ -281,7 +287,7 @@ static void write_message(struct mp_udp_outbox *scratch, unsigned index,
     const struct mp_datagram *datagram = &outbox->datagrams[scratch->order[i]];
     scratch->parts[i] = (struct iovec){(void *)(uintptr_t)datagram->bytes, datagram->length};
   }
-  size_t control_bytes = write_local(envelope->control, &first->to);
+  uint32_t control_bytes = write_local(envelope->control, &first->to);
   if (run->count > 1)
     control_bytes += write_segment(envelope->control + control_bytes, (uint16_t)first->length);
   const socklen_t address_bytes = to_address(&envelope->address, first->to.family, first->to.remote,
