@@ -24,6 +24,14 @@ import { parseArgs, promisify } from 'node:util'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const run = promisify(execFile)
 
+// Times and counts are 64 bits wide, their products 128, and records are laid out for pointers of 64.
+if (['arm', 'ia32'].includes(process.arch)) {
+  console.error(
+    `native: this is a 32-bit Node (${process.arch}), mptun needs a 64-bit system; a Raspberry Pi from the 3 on runs one`,
+  )
+  process.exit(1)
+}
+
 const { values: options } = parseArgs({
   options: {
     sanitize: { type: 'boolean', default: false },
@@ -44,14 +52,17 @@ const LANGUAGE = [
   ...['-Inative', '-isystem', 'node_modules/node-api-headers/include', '-DNAPI_VERSION=9'],
 ]
 const SANITIZERS = ['-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all']
-// The checks that sanitizers insert hide from gcc what bounds a value; the release build judges these.
+// The checks that sanitizers insert hide from gcc what bounds a value; the release build tells of these.
 const MISLED = ['-Wno-format-truncation', '-Wno-restrict', '-Wno-maybe-uninitialized']
 
-/** The ways to compile: where the result goes and with what. */
+/**
+ * The ways to compile: where the result goes and with what. Each compiler warns of something else: who
+ * installs mptun is shown what theirs says, and has it all the same; the tests insist.
+ */
 const RELEASE = {
   dir: 'build',
   compiler: 'gcc',
-  flags: [...LANGUAGE, '-Werror', '-O2', '-D_FORTIFY_SOURCE=2'],
+  flags: [...LANGUAGE, '-O2', '-D_FORTIFY_SOURCE=2'],
 }
 const SANITIZED = {
   dir: 'build/asan',

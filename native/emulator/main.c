@@ -99,8 +99,15 @@ static int read_options(int argc, char **argv, struct options *options)
 
 static bool name_device(char *device, const char *name, int side)
 {
-  return device[0] != '\0' ||
-         snprintf(device, MP_DEVICE_NAME_SIZE, "%s%d", name, side) < MP_DEVICE_NAME_SIZE;
+  if (device[0] != '\0')
+    return true;
+  const size_t length = strlen(name);
+  if (length + sizeof "0" > MP_DEVICE_NAME_SIZE)
+    return false;
+  memcpy(device, name, length);
+  device[length] = (char)('0' + side);
+  device[length + 1] = '\0';
+  return true;
 }
 
 static bool name_namespace(char *namespace, const char *side)

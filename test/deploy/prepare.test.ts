@@ -52,6 +52,23 @@ function prepare(profile: string, wrapper: string[] = []) {
   return { status, stdout, stderr }
 }
 
+describe('the build refuses with one line that names the remedy', () => {
+  it('a 32-bit system', () => {
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [
+        ...['--import', 'data:text/javascript,Object.defineProperty(process,"arch",{value:"arm"})'],
+        join(ROOT, 'native/build.mjs'),
+      ],
+      { encoding: 'utf8' },
+    )
+    expect(status).toBe(1)
+    expect(stderr).toMatch(
+      /^native: this is a 32-bit Node \(arm\), mptun needs a 64-bit system;.*\n$/,
+    )
+  })
+})
+
 describe('prepare refuses with one line that names the remedy', () => {
   it('an unknown profile', () => {
     const { status, stderr } = prepare('tset')
