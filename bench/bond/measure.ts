@@ -117,7 +117,7 @@ async function carry(lab: Lab, carrier: Carrier, wanted: Run): Promise<Measured>
       ...(pinged === undefined ? {} : pingSample(pinged, beganAtMs, endedAtMs)),
       ...(streamed === undefined ? {} : streamSample(streamed)),
       ...(before === undefined || after === undefined ? {} : overheadOf(direction, before, after)),
-      ...queueSample(watched, scenario.links),
+      ...queueSample(watched),
       lateMaxUs: watched.lateMaxUs,
     },
     arrived: bulk?.arrived,

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { keyOf } from './results.js'
 import { planSteps } from './runner.js'
 import { allScenarios } from './scenarios/all.js'
-import { idleWaitP95Ms, recordedScenarios } from './scenarios/recorded.js'
+import { recordedScenarios } from './scenarios/recorded.js'
 import { readSettings } from './settings.js'
 
 describe('the scenarios', () => {
@@ -46,12 +46,6 @@ describe('the scenarios', () => {
 })
 
 describe('recorded links', () => {
-  it('wait for the next opportunity even when they are idle', () => {
-    expect(idleWaitP95Ms([1, 2, 3, 4])).toBeLessThanOrEqual(1)
-    // Of 100 ms, 95 are within less than 95 ms of the end.
-    expect(idleWaitP95Ms([100])).toBe(95)
-  })
-
   it('are carried by the file beside, the other way', () => {
     const folder = mkdtempSync(join(tmpdir(), 'mptun-trace-'))
     try {

@@ -58,20 +58,6 @@ export function deliveredAt(looks: readonly Look[], name: string, atUs: number):
   return from + share * (to - from)
 }
 
-/** When so many octets had been delivered; undefined: not before the last look. */
-export function timeOfDelivery(
-  looks: readonly Look[],
-  name: string,
-  bytes: number,
-): number | undefined {
-  const at = firstWhere(looks, ({ deliveredBytes }) => (deliveredBytes[name] ?? 0) >= bytes)
-  const next = looks[at]
-  const previous = looks[at - 1]
-  if (next === undefined || previous === undefined) return next?.atUs
-  const [from, to] = [previous.deliveredBytes[name] ?? 0, next.deliveredBytes[name] ?? 0]
-  return previous.atUs + ((bytes - from) / (to - from)) * (next.atUs - previous.atUs)
-}
-
 /** The first look that is so, of looks of which all later ones are; their count when none is. */
 function firstWhere(looks: readonly Look[], isSo: (look: Look) => boolean): number {
   let [low, high] = [0, looks.length]

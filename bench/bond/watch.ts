@@ -15,6 +15,8 @@ export interface Look {
   readonly atUs: number
   readonly acceptedBytes: Readonly<Record<string, number>>
   readonly deliveredBytes: Readonly<Record<string, number>>
+  /** How much later what was sent then would be than over a link that had carried nothing. */
+  readonly inflictedUs: Readonly<Record<string, number>>
 }
 
 export interface Happened extends Happening {
@@ -60,6 +62,7 @@ export function startWatch(
         atUs,
         acceptedBytes: Object.fromEntries(own.map(([name, each]) => [name, each.acceptedBytes])),
         deliveredBytes: Object.fromEntries(own.map(([name, each]) => [name, each.deliveredBytes])),
+        inflictedUs: Object.fromEntries(own.map(([name, each]) => [name, each.inflictedUs])),
       })
       await pause(LOOK_MS)
     }

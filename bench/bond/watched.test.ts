@@ -4,14 +4,18 @@ import type { Measured } from './measure.js'
 import { queueSample } from './queues.js'
 import type { Row } from './results.js'
 import { link, type Scenario } from './scenarios/scenario.js'
-import { deliveredAt, timeLineOf, timeOfDelivery } from './timeline.js'
+import { deliveredAt, timeLineOf } from './timeline.js'
 import type { Happened, Look } from './watch.js'
 
 const STEP_US = 20_000
 const MBIT_BYTES_PER_US = 0.125
 
-/** Looks at links whose rate (Mbit/s) is a function of the second; what is accepted waits for `delayUs`. */
-function watch(seconds: number, rates: Record<string, (s: number) => number>, delayUs = 0): Look[] {
+/** Looks at links whose rate (Mbit/s) is a function of the second, and whose queues `waitUs` tells of. */
+function watch(
+  seconds: number,
+  rates: Record<string, (s: number) => number>,
+  waitUs: Record<string, (s: number) => number> = {},
+): Look[] {
   const count = (seconds * 1e6) / STEP_US
   const names = Object.keys(rates)
   const accepted: Record<string, number>[] = [Object.fromEntries(names.map((name) => [name, 0]))]
@@ -23,11 +27,13 @@ function watch(seconds: number, rates: Record<string, (s: number) => number>, de
     })
     accepted.push(Object.fromEntries(next))
   }
-  const lag = delayUs / STEP_US
-  return accepted.map((acceptedBytes, index) => ({
+  return accepted.map((bytes, index) => ({
     atUs: index * STEP_US,
-    acceptedBytes,
-    deliveredBytes: accepted[Math.max(0, index - lag)]!,
+    acceptedBytes: bytes,
+    deliveredBytes: bytes,
+    inflictedUs: Object.fromEntries(
+      names.map((name) => [name, waitUs[name]?.((index * STEP_US) / 1e6) ?? 0]),
+    ),
   }))
 }
 
@@ -68,16 +74,13 @@ describe('looks at links', () => {
     expect(deliveredAt(looks, 'unknown', 1_000_000)).toBe(0)
   })
 
-  it('tell when so much was delivered, if it was', () => {
-    expect(timeOfDelivery(looks, 'a', 1_010_000)).toBeCloseTo(1_010_000)
-    expect(timeOfDelivery(looks, 'a', 2_000_001)).toBeUndefined()
-  })
-
-  it('show the queue that a load made itself', () => {
-    const full = watch(4, { a: () => 8 }, 60_000)
-    const { linkQueueP95Ms } = queueSample(measured(full).watched, SCENARIO.links)
-    expect(linkQueueP95Ms).toBeCloseTo(0) // a constant delay is the link's own
-    expect(queueSample(measured(looks).watched, SCENARIO.links)).toEqual({})
+  it('show the queue that a load made itself, of the link where it is longest', () => {
+    const rates = { a: () => 8, b: () => 8 }
+    const full = watch(4, rates, { a: () => 20_000, b: (s) => (s > 3 ? 60_000 : 0) })
+    expect(queueSample(measured(full).watched)).toEqual({ linkQueueP95Ms: 60 })
+    const seldom = watch(4, rates, { a: () => 20_000, b: (s) => (s > 3.9 ? 60_000 : 0) })
+    expect(queueSample(measured(seldom).watched)).toEqual({ linkQueueP95Ms: 20 })
+    expect(queueSample(measured(watch(0.5, rates)).watched)).toEqual({})
   })
 })
 

@@ -28,6 +28,11 @@ export interface DirectionStats {
   overflowPackets: number
   /** Now waiting for the rate. */
   backlogBytes: number
+  /**
+   * How much later the next octet would be for what was sent before it. A stop of the link itself, at which
+   * one alone would wait as long, is not in it.
+   */
+  inflictedUs: number
   /** Now under way, the waiting ones included. */
   inFlightPackets: number
   /** Delivered over 1 ms after their time: how far to trust this run. */

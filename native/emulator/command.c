@@ -37,6 +37,7 @@ static void write_direction(FILE *answers, struct mp_carrier *carrier, uint64_t 
     {"undeliverablePackets", own->undeliverable_packets},
     {"overflowPackets", own->overflow_packets},
     {"backlogBytes", mp_link_backlog_bytes(carrier->link, now_us)},
+    {"inflictedUs", mp_link_inflicted_us(carrier->link, now_us)},
     {"inFlightPackets", mp_link_in_flight_packets(carrier->link, now_us)},
     {"latePackets", own->late_packets},
     {"lateMaxUs", own->late_max_us},

@@ -45,7 +45,6 @@ function recordedLink(name: string, file: string): BondLink {
     mbit: (timesMs.length * OPPORTUNITY_BYTES * 8) / (timesMs.at(-1)! * 1000),
     delayMs: DELAY_MS,
     description: `down.trace=${down},up.trace=${up}${WORDS}`,
-    idleWaitP95Ms: idleWaitP95Ms(timesMs),
   }
 }
 
@@ -53,15 +52,4 @@ function readTrace(file: string): number[] {
   const timesMs = readFileSync(file, 'utf8').trim().split(/\s+/).map(Number)
   if ((timesMs.at(-1) ?? Number.NaN) > 0) return timesMs
   throw new Error(`--trace: found ${file}, accepted are files of one time in milliseconds a line`)
-}
-
-/** Until the next opportunity, from any moment: within a gap of g ms all of 0 to g are equally likely. */
-export function idleWaitP95Ms(timesMs: readonly number[]): number {
-  const gapsMs = timesMs.map((atMs, index) => atMs - (timesMs[index - 1] ?? 0))
-  const beyond = (waitMs: number) =>
-    gapsMs.reduce((sum, gapMs) => sum + Math.max(0, gapMs - waitMs), 0)
-  const most = beyond(0) * 0.05
-  let waitMs = 0
-  while (beyond(waitMs) > most) waitMs++
-  return waitMs
 }

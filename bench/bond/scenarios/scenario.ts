@@ -11,8 +11,6 @@ export interface BondLink {
   readonly delayMs: number
   /** As the emulator's --link, without the name. */
   readonly description: string
-  /** Of a recorded link: what even a lone packet waits, at worst but 5 %. */
-  readonly idleWaitP95Ms?: number
 }
 
 /** Something that happens to a link while traffic flows; times are since the traffic began. */
