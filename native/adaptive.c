@@ -251,8 +251,7 @@ static uint32_t waits_us(const struct mp_queue *queue, uint64_t rate)
 static uint32_t away_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
   uint64_t away_bytes = 0, rate = 0;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->present, id) {
     const struct mp_lane *lane = &peer->adaptive->lanes[id];
     const struct mp_window *window = &lane->window;
     if (!(peer->usable & mp_path_bit(id)) || lane->suspect) {
@@ -272,8 +271,8 @@ void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
   uint32_t turn_us = 0, narrow_us = 0, narrow_opens_us = 0;
   uint64_t rate = 0, unsteady = 0;
   adaptive->untuned = false;
-  for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
-    const struct mp_window *window = &adaptive->lanes[__builtin_ctz(left)].window;
+  MP_FOR_EACH_PATH(peer->usable & peer->schedule.carrying, id) {
+    const struct mp_window *window = &adaptive->lanes[id].window;
     turn_us = at_least(mp_window_srtt_us(window), turn_us);
     rate += mp_window_rate(window);
     unsteady += mp_window_rate(window) * mp_window_unsteady(window) / MP_REST_WHOLE;

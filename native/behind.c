@@ -46,8 +46,8 @@ uint64_t mp_behind_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
   uint64_t next_us = UINT64_MAX;
   if (!peer->adaptive)
     return next_us;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint64_t at_us = tick_lane(tunnel, peer, (uint8_t)__builtin_ctz(left));
+  MP_FOR_EACH_PATH(peer->present, id) {
+    const uint64_t at_us = tick_lane(tunnel, peer, id);
     if (at_us < next_us)
       next_us = at_us;
   }

@@ -119,9 +119,7 @@ static uint64_t wide_octets(const struct mp_peer *peer, uint8_t best)
 {
   const struct mp_lane *lanes = peer->adaptive->lanes;
   int64_t skew_us = 0;
-  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    if (!(peer->usable & peer->schedule.carrying & mp_path_bit(id)))
-      continue;
+  MP_FOR_EACH_PATH(peer->usable & peer->schedule.carrying, id) {
     const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
     if (above_us > skew_us)
       skew_us = above_us;

@@ -80,7 +80,6 @@ static void path_close(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
   mp_doubt_abandon(tunnel, peer, id);
   peer->paths[id] = (struct mp_path){0};
   peer->present &= (uint16_t)~mp_path_bit(id);
-  peer->usable &= (uint16_t)~mp_path_bit(id);
   peer->order_paths[id] = (struct mp_reorder_path){0};
 }
 
@@ -185,13 +184,9 @@ static bool is_better(const struct mp_path *path, const struct mp_path *than)
 static uint8_t best_path(const struct mp_peer *peer)
 {
   uint8_t best = MP_CROSSING_NO_PATH;
-  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    const struct mp_path *path = &peer->paths[id];
-    if (!path->exists || (peer->usable && !(peer->usable & mp_path_bit(id))))
-      continue;
-    if (best == MP_CROSSING_NO_PATH || is_better(path, &peer->paths[best]))
+  MP_FOR_EACH_PATH(peer->usable ? peer->usable : peer->present, id)
+    if (best == MP_CROSSING_NO_PATH || is_better(&peer->paths[id], &peer->paths[best]))
       best = id;
-  }
   return best;
 }
 
@@ -212,8 +207,8 @@ static void port_close(struct mp_tunnel *tunnel, uint8_t port)
 {
   for (uint16_t i = 0; i < tunnel->peer_count; i++) {
     struct mp_peer *peer = tunnel->peers[tunnel->peer_ids[i]];
-    for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-      if (!peer->paths[id].exists || peer->paths[id].endpoint.port != port)
+    MP_FOR_EACH_PATH(peer->present, id) {
+      if (peer->paths[id].endpoint.port != port)
         continue;
       mp_health_lose(tunnel, peer, id, MP_PATH_LOST_CLOSED, 0);
       peer->paths[id].endpoint.port = MP_CROSSING_NO_PORT;

@@ -10,6 +10,12 @@
 
 static inline uint16_t mp_path_bit(uint8_t path) { return (uint16_t)(1u << path); }
 
+/* The paths of a set, as it was when the loop began, from the lowest number on. `break` does what `continue`
+ * does: leave by `return`. */
+#define MP_FOR_EACH_PATH(paths, id)                                                                \
+  for (uint16_t id##_left = (uint16_t)(paths); id##_left; id##_left &= (uint16_t)(id##_left - 1))  \
+    for (uint8_t id = (uint8_t)__builtin_ctz(id##_left), id##_once = 1; id##_once; id##_once = 0)
+
 static inline bool mp_has_one_path(const struct mp_peer *peer)
 {
   return (peer->present & (peer->present - 1)) == 0;

@@ -210,9 +210,7 @@ static bool is_awaited(const struct mp_tunnel *tunnel, const struct mp_peer *pee
 static bool can_spare(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id,
                       uint64_t since_us)
 {
-  for (uint16_t left = mp_willing(peer) & (uint16_t)~mp_path_bit(id); left;
-       left &= (uint16_t)(left - 1)) {
-    const uint8_t other = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(mp_willing(peer) & ~mp_path_bit(id), other) {
     const struct mp_lane *lane = &peer->adaptive->lanes[other];
     const uint64_t lately_us = mp_health_interval_us(peer, other) + LATELY_US;
     const uint64_t heard_us = peer->paths[other].last_rx_us;
@@ -263,8 +261,7 @@ static uint32_t lateness_us(const struct mp_peer *peer, uint8_t id, uint64_t tol
 
 void mp_doubt_compare(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t told_us)
 {
-  for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->usable, id) {
     struct mp_lane *lane = &peer->adaptive->lanes[id];
     const uint32_t late_us = lateness_us(peer, id, told_us);
     if (late_us > lane->heard.late_us)
@@ -372,8 +369,8 @@ uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
   uint64_t next_us = UINT64_MAX;
   if (!peer->adaptive)
     return next_us;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint64_t at_us = tick_lane(tunnel, peer, (uint8_t)__builtin_ctz(left));
+  MP_FOR_EACH_PATH(peer->present, id) {
+    const uint64_t at_us = tick_lane(tunnel, peer, id);
     if (at_us < next_us)
       next_us = at_us;
   }

@@ -31,8 +31,7 @@ static uint32_t farther_us(const struct mp_peer *peer, uint8_t best)
     return 0;
   const int64_t reached_us = mp_choice_near_us(peer);
   int64_t nearest_us = UINT32_MAX;
-  for (uint16_t left = others; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(others, id) {
     const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
     if (above_us > reached_us && above_us < nearest_us)
       nearest_us = above_us;
@@ -43,9 +42,8 @@ static uint32_t farther_us(const struct mp_peer *peer, uint8_t best)
 /* Nothing to speak of is under way but on the quickest path. */
 static bool is_alone(const struct mp_peer *peer, uint8_t best)
 {
-  for (uint16_t left = mp_choice_wide(peer) & (uint16_t)~mp_path_bit(best); left;
-       left &= (uint16_t)(left - 1))
-    if (!is_idle(&peer->adaptive->lanes[__builtin_ctz(left)]))
+  MP_FOR_EACH_PATH(mp_choice_wide(peer) & ~mp_path_bit(best), id)
+    if (!is_idle(&peer->adaptive->lanes[id]))
       return false;
   return true;
 }
@@ -69,8 +67,7 @@ static int64_t shaken_us(const struct mp_peer *peer, uint8_t id, uint8_t best)
 static int64_t reached_us(const struct mp_peer *peer, uint8_t best)
 {
   int64_t farthest_us = 0;
-  for (uint16_t left = mp_choice_wide(peer); left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(mp_choice_wide(peer), id) {
     const int64_t above_us = mp_choice_delay_us(peer, id) - mp_choice_delay_us(peer, best);
     if (above_us > farthest_us && !is_idle(&peer->adaptive->lanes[id]))
       farthest_us = above_us;
@@ -85,8 +82,7 @@ static int64_t reached_us(const struct mp_peer *peer, uint8_t best)
 static int64_t later_us(const struct mp_peer *peer, uint8_t best)
 {
   int64_t latest_us = reached_us(peer, best);
-  for (uint16_t left = mp_choice_wide(peer); left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(mp_choice_wide(peer), id) {
     const int64_t late_us = shaken_us(peer, id, best);
     if (late_us > latest_us && !is_idle(&peer->adaptive->lanes[id]))
       latest_us = late_us;

@@ -95,9 +95,7 @@ uint32_t mp_health_retry_us(uint64_t unanswered_us, uint32_t least_us)
 
 void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    if (!peer->paths[id].exists)
-      continue;
+  MP_FOR_EACH_PATH(peer->present, id) {
     mp_probe_send(tunnel, peer, id);
     peer->paths[id].next_probe_us = tunnel->now_us + peer->probe_us;
   }
@@ -106,8 +104,8 @@ void mp_health_probe_all(struct mp_tunnel *tunnel, struct mp_peer *peer)
 
 static void probe_those_in_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    if (!peer->paths[id].exists || rests(peer, id))
+  MP_FOR_EACH_PATH(peer->present, id) {
+    if (rests(peer, id))
       continue;
     mp_probe_send(tunnel, peer, id);
     peer->paths[id].next_probe_us = tunnel->now_us + mp_health_interval_us(peer, id);
@@ -203,8 +201,7 @@ void mp_health_heard_by_peer(struct mp_tunnel *tunnel, struct mp_peer *peer, uin
   if (sent_us < peer->heard_told_us)
     return;
   peer->heard_told_us = sent_us;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->present, id) {
     struct mp_path *path = &peer->paths[id];
     const bool was_heard = path->heard_by_peer;
     path->heard_by_peer = heard & mp_path_bit(id);
@@ -336,8 +333,8 @@ static uint64_t tick_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
 
 void mp_health_probe_usable(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1))
-    mp_probe_send(tunnel, peer, (uint8_t)__builtin_ctz(left));
+  MP_FOR_EACH_PATH(peer->usable, id)
+    mp_probe_send(tunnel, peer, id);
 }
 
 /* That a path is gone is told at once on those that work, and before that what has come on it: the peer
@@ -359,8 +356,7 @@ uint64_t mp_health_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
   if (peer->in_use && tunnel->now_us >= idle_at_us)
     leave_use(tunnel, peer);
   uint64_t next_us = peer->in_use ? idle_at_us : UINT64_MAX;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->present, id) {
     const uint64_t at_us = tick_path(tunnel, peer, id);
     const uint64_t strange_us = tick_strange_path(tunnel, peer, id);
     if (at_us < next_us)

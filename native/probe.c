@@ -12,11 +12,9 @@
 static uint16_t heard_paths(const struct mp_peer *peer)
 {
   uint16_t heard = 0;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->present, id)
     if (peer->paths[id].heard)
       heard |= mp_path_bit(id);
-  }
   return heard;
 }
 

@@ -176,8 +176,7 @@ static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_qu
                       uint16_t paths, uint32_t extra)
 {
   uint16_t some = 0;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(paths, id) {
     struct mp_lane *lane = &peer->adaptive->lanes[id];
     if (!has_room(lane, class, extra)) {
       lane->limited = true;

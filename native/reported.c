@@ -55,8 +55,7 @@ static unsigned gaps_of(const struct mp_feedback_path *told, uint64_t newest,
 static void note_detour(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   uint8_t quickest = id;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t other = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->present, other) {
     if (peer->paths[other].heard && peer->paths[other].owd.any &&
         peer->paths[other].owd.mean_us < peer->paths[quickest].owd.mean_us)
       quickest = other;

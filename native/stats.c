@@ -89,9 +89,8 @@ static void answer_path(struct mp_tunnel *tunnel, const struct mp_peer *peer, ui
 
 static void answer_peer(struct mp_tunnel *tunnel, const struct mp_peer *peer, uint32_t token)
 {
-  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++)
-    if (peer->paths[id].exists)
-      answer_path(tunnel, peer, id, token);
+  MP_FOR_EACH_PATH(peer->present, id)
+    answer_path(tunnel, peer, id, token);
   const struct mp_reorder_stats *order = mp_reorder_stats(peer->reorder);
   struct mp_event_peer_stats *event = mp_event_begin(tunnel, MP_EVENT_PEER_STATS);
   if (!event)

@@ -45,9 +45,7 @@ static bool is_in_doubt(const struct mp_lane *lane)
 static uint8_t second_to(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t first)
 {
   uint8_t second = MP_CROSSING_NO_PATH;
-  for (uint16_t left = peer->usable & (uint16_t)~mp_path_bit(first); left;
-       left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->usable & ~mp_path_bit(first), id) {
     const struct mp_lane *lane = &peer->adaptive->lanes[id];
     if (!lane->listed || !(lane->flags & MP_PLAN_PATH_FLAG_DUPLICATE) || lane->suspect ||
         lane->late || tunnel->now_us - peer->paths[id].last_rx_us > peer->silence_us)

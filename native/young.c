@@ -29,8 +29,7 @@ static uint64_t nearer_rate(const struct mp_peer *peer, uint16_t paths, uint8_t 
 {
   const int64_t delay_us = mp_choice_delay_us(peer, id);
   uint64_t rate = 0;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t other = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(paths, other) {
     if (mp_choice_delay_us(peer, other) < delay_us)
       rate += rate_of(&peer->adaptive->lanes[other].window);
   }
@@ -47,8 +46,7 @@ uint16_t mp_young_paths(const struct mp_tunnel *tunnel, const struct mp_peer *pe
   const int64_t latest_us = mp_choice_arrival_us(tunnel, peer, best) +
                             (int64_t)((tunnel->now_us - flow->began_us) / AGE_SHARE);
   uint16_t some = 0;
-  for (uint16_t left = able; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(able, id) {
     const uint64_t rate = nearer_rate(peer, paths, id);
     const int64_t waits_us = rate > 0 ? (int64_t)(waits_bytes * 1000000 / rate) : 0;
     if (mp_choice_delay_us(peer, id) <= mp_choice_delay_us(peer, best) ||
