@@ -94,7 +94,7 @@ static bool path_add(struct mp_tunnel *tunnel, struct mp_peer *peer,
                                  .scope = command->scope};
   memcpy(endpoint.remote, command->remote, sizeof endpoint.remote);
   memcpy(endpoint.local, command->local, sizeof endpoint.local);
-  if (peer->paths[command->path].exists)
+  if (peer->present & mp_path_bit(command->path))
     peer->paths[command->path].endpoint = endpoint;
   else
     mp_path_open(tunnel, peer, command->path, &endpoint);
@@ -105,14 +105,13 @@ static bool path_add(struct mp_tunnel *tunnel, struct mp_peer *peer,
 static bool path_allow(struct mp_peer *peer, uint8_t id, bool allowed)
 {
   struct mp_path *path = &peer->paths[id];
-  if (!path->exists)
+  if (!(peer->present & mp_path_bit(id)))
     return true; /* it went away while the command was under way */
-  path->allowed = allowed && path->heard && path->heard_by_peer;
   peer->usable &= (uint16_t)~mp_path_bit(id);
-  if (path->allowed)
-    peer->usable |= mp_path_bit(id);
-  else if (!allowed)
+  if (!allowed)
     path->alive_told = true; /* TypeScript knows that it lives; losing it is news again */
+  else if (path->heard && path->heard_by_peer)
+    peer->usable |= mp_path_bit(id);
   return true;
 }
 

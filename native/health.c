@@ -76,7 +76,8 @@ static bool is_heard_anyway(const struct mp_tunnel *tunnel, const struct mp_peer
 static void tell_if_alive(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_path *path = &peer->paths[id];
-  if (path->allowed || path->alive_told || path->refused || !path->heard || !path->heard_by_peer)
+  if (peer->usable & mp_path_bit(id) || path->alive_told || path->refused || !path->heard ||
+      !path->heard_by_peer)
     return;
   struct mp_event_path_alive *event = mp_event_because_of(tunnel, peer, MP_EVENT_PATH_ALIVE);
   if (!event)
@@ -168,22 +169,20 @@ void mp_health_lose(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, 
                     int error)
 {
   struct mp_path *path = &peer->paths[id];
-  if (!path->exists || (!path->allowed && !path->alive_told))
+  if (!(peer->usable & mp_path_bit(id)) && !path->alive_told)
     return;
-  path->allowed = false;
+  peer->usable &= (uint16_t)~mp_path_bit(id);
   path->alive_told = false;
   path->lost_us = tunnel->now_us;
   path->refused = why == MP_PATH_LOST_ERROR;
-  if (why != MP_PATH_LOST_UNHEARD) {
+  if (why == MP_PATH_LOST_UNHEARD) {
+    mp_doubt_unheard(tunnel, peer, id, peer->heard_told_us);
+  } else {
     path->heard = false;
     peer->has_news = true;
     mp_wake_by(tunnel, peer, tunnel->now_us);
-  }
-  peer->usable &= (uint16_t)~mp_path_bit(id);
-  if (why == MP_PATH_LOST_UNHEARD)
-    mp_doubt_unheard(tunnel, peer, id, peer->heard_told_us);
-  else
     mp_doubt_leave(tunnel, peer, id);
+  }
   peer->order_paths[id].live = path->heard;
   struct mp_event_path_lost *event = mp_event_begin(tunnel, MP_EVENT_PATH_LOST);
   if (!event)

@@ -240,9 +240,10 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
   if (!epoch->confirmed)
     mp_epoch_use(tunnel, peer, epoch);
   /* Paths are made by the client; what comes on one that it has given up is late. */
-  if (!peer->paths[id].exists && peer->initiator)
+  const bool is_known = peer->present & mp_path_bit(id);
+  if (!is_known && peer->initiator)
     goto drop_path;
-  if (!peer->paths[id].exists)
+  if (!is_known)
     discover_path(tunnel, peer, id, run->from);
   else if (advanced > 0 && run->learnt != &peer->paths[id])
     learn_endpoint(tunnel, peer, id, run->from);

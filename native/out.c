@@ -174,7 +174,7 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uin
 {
   struct mp_epoch *epoch = peer->sending;
   struct mp_path *path = &peer->paths[id];
-  if (!epoch || !path->exists)
+  if (!epoch || !(peer->present & mp_path_bit(id)))
     return false;
   struct mp_outbox *outbox = tunnel->outbox;
   if (outbox->count == MP_OUT_BATCH)

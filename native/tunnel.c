@@ -91,15 +91,14 @@ void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, unsigned slo
 
 static void path_forget_measurements(struct mp_path *path)
 {
-  *path = (struct mp_path){
-      .exists = path->exists, .endpoint = path->endpoint, .probe_id = path->probe_id};
+  *path = (struct mp_path){.endpoint = path->endpoint, .probe_id = path->probe_id};
 }
 
 struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                              const struct mp_endpoint *endpoint)
 {
   struct mp_path *path = &peer->paths[id];
-  *path = (struct mp_path){.exists = true, .endpoint = *endpoint, .next_probe_us = tunnel->now_us};
+  *path = (struct mp_path){.endpoint = *endpoint, .next_probe_us = tunnel->now_us};
   peer->present |= mp_path_bit(id);
   peer->usable &= (uint16_t)~mp_path_bit(id);
   /* Until the peer says otherwise, its packets may be on it. */
@@ -135,7 +134,7 @@ static bool begin_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
   peer->usable = 0;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     path_forget_measurements(&peer->paths[id]);
-    peer->order_paths[id] = (struct mp_reorder_path){.carrying = peer->paths[id].exists};
+    peer->order_paths[id] = (struct mp_reorder_path){.carrying = peer->present & mp_path_bit(id)};
   }
   return true;
 }

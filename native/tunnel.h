@@ -117,9 +117,7 @@ struct mp_epoch {
 
 /* Every datagram touches what stands before the probes. */
 struct mp_path {
-  _Alignas(64) bool exists;
-  bool allowed;       /* data may use it; taken away here, given by TypeScript alone */
-  bool heard;         /* not silent */
+  _Alignas(64) bool heard; /* not silent */
   bool heard_by_peer; /* as its newest probe or echo said */
   bool alive_told;    /* pathAlive was sent since the path was lost */
   bool refused;       /* lost by an error of ours: only an echo shows that sending works again */
@@ -155,7 +153,7 @@ struct mp_peer {
   _Alignas(64) struct mp_tunnel *tunnel;
   uint16_t id;
   uint16_t present;         /* bit p: path p exists */
-  uint16_t usable;          /* bit p: exists, allowed and not lost */
+  uint16_t usable;          /* bit p: data may use it; taken away here, given by TypeScript alone */
   bool scheduled;           /* a plan was published */
   bool reports;             /* the peer's data asks for feedback */
   bool in_use;

@@ -271,13 +271,13 @@ static void a_path_whose_socket_is_closed_has_none(void)
   pair.server.cut[1] = true;
   run_until(&pair, pair.now_us + 20000);
   COMMAND(&pair, &pair.client, (struct mp_cmd_port_close){.kind = MP_CMD_PORT_CLOSE, .port = 1});
-  const struct mp_path *paths = pair.client.tunnel->peers[0]->paths;
-  CHECK_EQ(paths[1].endpoint.port, MP_CROSSING_NO_PORT);
-  CHECK(!paths[1].allowed);
+  const struct mp_peer *peer = pair.client.tunnel->peers[0];
+  CHECK_EQ(peer->paths[1].endpoint.port, MP_CROSSING_NO_PORT);
+  CHECK_EQ(peer->usable, 1);
   const uint64_t sent = pair.client.sent[1];
   run_until(&pair, pair.now_us + 1000000);
   CHECK_EQ(pair.client.sent[1], sent); /* nor is it asked whether it works */
-  CHECK(paths[0].allowed);
+  CHECK_EQ(peer->usable, 1);
   pair_close(&pair);
 }
 
