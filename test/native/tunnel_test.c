@@ -281,6 +281,29 @@ static void a_path_whose_socket_is_closed_has_none(void)
   pair_close(&pair);
 }
 
+static void a_packet_so_late_that_it_may_be_a_copy_is_dropped(void)
+{
+  struct pair pair;
+  pair_open_carrying(&pair, 2);
+  client_sends(&pair, 0);
+  const struct wire_datagram held = pair.client.wire[--pair.client.wire_head % WIRE_SLOTS];
+  COMMAND(&pair, &pair.client,
+          (struct mp_cmd_path_allow){.kind = MP_CMD_PATH_ALLOW, .path = held.path});
+  for (uint64_t number = 1; number <= MP_REORDER_HISTORY + 1; number++) {
+    client_sends(&pair, number);
+    if (number % 1000 == 0)
+      run_until(&pair, pair.now_us + 5000);
+  }
+  run_until(&pair, pair.now_us + 500000);
+  const uint64_t taken = pair.server.tunnel->peers[0]->rx_packets;
+  CHECK_EQ(taken, MP_REORDER_HISTORY + 1);
+  CHECK_EQ(counter(&pair.server, MP_COUNTER_DROP_LATE), 0);
+  fixture_receive(&pair.server, held.path, held.bytes, held.length, pair.now_us);
+  CHECK_EQ(counter(&pair.server, MP_COUNTER_DROP_LATE), 1);
+  CHECK_EQ(pair.server.tunnel->peers[0]->rx_packets, taken);
+  pair_close(&pair);
+}
+
 static void an_inner_source_that_is_not_the_peers_is_dropped(void)
 {
   struct pair pair;
@@ -497,6 +520,7 @@ int main(void)
   RUN(the_newest_datagram_says_where_a_path_leads);
   RUN(no_datagram_moves_a_clients_path_to_another_socket);
   RUN(a_path_whose_socket_is_closed_has_none);
+  RUN(a_packet_so_late_that_it_may_be_a_copy_is_dropped);
   RUN(an_inner_source_that_is_not_the_peers_is_dropped);
   RUN(an_idle_peer_is_only_kept_alive);
   RUN(new_keys_take_over_without_a_loss);
