@@ -1,5 +1,5 @@
 /* The way in: UDP -> validate -> key -> replay -> open -> account -> kind -> order -> TUN. It begins at the
- * end of this file, with mp_tunnel_on_udp, and open_sealed has most of it in one piece.
+ * end of this file, with mp_tunnel_on_udp; open_sealed and take_kind have most of it.
  *
  * Every octet is hostile until mp_seal_unseal has said yes, and even then the peer may be wrong: see
  * take_data. Faults leave by a label named after the counter that they add to. */
@@ -214,6 +214,37 @@ static bool asks_for_report(const uint8_t *header)
          mp_load16(header + MP_HEADER_FLOW) & (MP_FLOW_REPAIRED | MP_FLOW_UNORDERED);
 }
 
+/* What was opened, by its kind. False when its body is malformed. */
+static bool take_kind(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_run *run,
+                      const uint8_t *header, struct mp_packet *packet)
+{
+  switch (header[MP_HEADER_TYPE]) {
+  case MP_MSG_CONTEXT:
+  case MP_MSG_COMPRESSED:
+    packet = mp_compression_whole(tunnel, peer, header, packet);
+    if (!packet)
+      return true;
+    /* fall through */
+  case MP_MSG_DATA:
+    take_data(tunnel, peer, run, header, packet);
+    return true;
+  case MP_MSG_KEPT:
+    return mp_compression_kept(peer, header, packet);
+  case MP_MSG_PROBE:
+    return mp_probe_answer(tunnel, peer, packet);
+  case MP_MSG_ECHO:
+    return mp_probe_on_echo(tunnel, peer, packet);
+  case MP_MSG_FEEDBACK:
+    return mp_reported_take(tunnel, peer, packet);
+  case MP_MSG_SIZE_PROBE:
+    return mp_sizing_on_probe(tunnel, peer, packet);
+  case MP_MSG_SIZE_ECHO:
+    return mp_sizing_on_echo(tunnel, peer, packet);
+  default:
+    return take_control(tunnel, peer, packet);
+  }
+}
+
 /* Returns the peer whose order may have changed, or NULL. */
 static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run, uint8_t *bytes,
                                    uint32_t length)
@@ -239,7 +270,7 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
 
   if (!epoch->confirmed)
     mp_epoch_use(tunnel, peer, epoch);
-  /* Paths are made by the client; what comes on one that it has given up is late. */
+  /* Only the client makes paths: what comes to it on one that it has removed is late. */
   const bool is_known = peer->present & mp_path_bit(id);
   if (!is_known && peer->initiator)
     goto drop_path;
@@ -267,40 +298,7 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
   if (peer->reports)
     mp_report_heard(tunnel, peer, id, epoch, path_seq, advanced, packet->sent_us, asks);
 
-  bool whole = true;
-  switch (bytes[MP_HEADER_TYPE]) {
-  case MP_MSG_CONTEXT:
-  case MP_MSG_COMPRESSED:
-    packet = mp_compression_whole(tunnel, peer, bytes, packet);
-    if (!packet)
-      break;
-    /* fall through */
-  case MP_MSG_DATA:
-    take_data(tunnel, peer, run, bytes, packet);
-    break;
-  case MP_MSG_KEPT:
-    whole = mp_compression_kept(peer, bytes, packet);
-    break;
-  case MP_MSG_PROBE:
-    whole = mp_probe_answer(tunnel, peer, packet);
-    break;
-  case MP_MSG_ECHO:
-    whole = mp_probe_on_echo(tunnel, peer, packet);
-    break;
-  case MP_MSG_FEEDBACK:
-    whole = mp_reported_take(tunnel, peer, packet);
-    break;
-  case MP_MSG_SIZE_PROBE:
-    whole = mp_sizing_on_probe(tunnel, peer, packet);
-    break;
-  case MP_MSG_SIZE_ECHO:
-    whole = mp_sizing_on_echo(tunnel, peer, packet);
-    break;
-  default:
-    whole = take_control(tunnel, peer, packet);
-    break;
-  }
-  if (!whole)
+  if (!take_kind(tunnel, peer, run, bytes, packet))
     mp_count(tunnel, MP_COUNTER_DROP_BODY);
   return peer;
 
