@@ -39,6 +39,21 @@ static inline bool mp_adaptive_has_packets(const struct mp_adaptive *adaptive)
  * how long. */
 void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* Runs the same timer of each path; returns when the first of them wants to be run again. */
+static inline uint64_t mp_adaptive_tick(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                                        uint64_t (*tick)(struct mp_tunnel *, struct mp_peer *, uint8_t path))
+{
+  uint64_t next_us = UINT64_MAX;
+  if (!peer->adaptive)
+    return next_us;
+  MP_FOR_EACH_PATH(peer->present, id) {
+    const uint64_t at_us = tick(tunnel, peer, id);
+    if (at_us < next_us)
+      next_us = at_us;
+  }
+  return next_us;
+}
+
 /* class.c APIs: */
 
 #define MP_PROTOCOL_TCP 6

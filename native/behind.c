@@ -43,13 +43,5 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
 
 uint64_t mp_behind_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  uint64_t next_us = UINT64_MAX;
-  if (!peer->adaptive)
-    return next_us;
-  MP_FOR_EACH_PATH(peer->present, id) {
-    const uint64_t at_us = tick_lane(tunnel, peer, id);
-    if (at_us < next_us)
-      next_us = at_us;
-  }
-  return next_us;
+  return mp_adaptive_tick(tunnel, peer, tick_lane);
 }

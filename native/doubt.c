@@ -6,7 +6,7 @@
 
 /* A suspect path is asked so often, or once a round trip when that is longer. */
 #define ASK_US 50000u
-/* A path was heard lately when it was as lately as one that is probed in turn would be. */
+/* A path was heard lately if that is no longer ago than the interval of its probes, and so much more. */
 #define LATELY_US 50000u
 /* A thread on either side may be late by so much before we doubt a path. */
 #define LATE_US 5000u
@@ -23,6 +23,9 @@
 #define FIRST_PTO_US 1000000u /* RFC 6298 section 2.1 */
 /* The only path is not put aside: its tail goes again, each time after twice as long. */
 #define DOUBTS_MOST 6u
+
+static uint64_t earlier(uint64_t a_us, uint64_t b_us) { return a_us < b_us ? a_us : b_us; }
+static uint64_t later(uint64_t a_us, uint64_t b_us) { return a_us > b_us ? a_us : b_us; }
 
 /* What the path carried falls to the quickest of the others: what is under way, and as much again as
  * was sent there in the time that a round trip of that one takes. */
@@ -93,13 +96,15 @@ void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
   struct mp_lane *lane = &peer->adaptive->lanes[id];
   struct mp_place place = {tunnel, peer, id};
   hand_over(tunnel, peer, id);
-  /* None was reported missing, and most may have come. Where little but acknowledgements goes they were 40 %
-   * of ten seconds, and one needless doubt left the quickest path out for ten more: of 50 Mbit/s with 20 ms
-   * and 50 with 120, two seconds after 3 MB another 100 kB took 442 ms, and take 142 (simulation). */
-  /* First what cannot have come by when the path was heard last, which a thread may have found out late. Of
-   * 50 Mbit/s with 20 ms and 50 with 60 that CUBIC fills, of which the quick one is cut, 89 % of what is left
-   * come out in the next second when the oldest goes first, and all of it so (16 starts, simulation). */
+  /* First goes again what cannot have come: what was sent too late for that when the path was last heard,
+   * which a thread may have found out late. Of 50 Mbit/s with 20 ms and 50 with 60 that CUBIC fills, of which
+   * the quick one is cut, 89 % of what the other carries come out in the next second when the oldest goes
+   * first, and all of it so (16 starts, simulation). */
   const uint64_t since_us = come_us(peer, id, peer->paths[id].last_rx_us - LATE_US);
+  /* Nor does it count as lost (twin.c): nothing was reported missing, and most may have come. Where little but
+   * acknowledgements goes, what is under way is 40 % of ten seconds' packets, and one needless doubt left the
+   * quickest path out for ten more: of 50 Mbit/s with 20 ms and 50 with 120, two seconds after 3 MB, 100 kB
+   * took 442 ms, and take 142 so (simulation). */
   (void)mp_flight_abandon(&lane->flight, &tunnel->loads, since_us, mp_again_lost, &place);
   mp_window_suspect(&lane->window, tunnel->now_us);
   peer->adaptive->wanted = true;
@@ -303,13 +308,11 @@ static void probe_tail(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
 }
 
 /* When the third should have been reported, and no report of the path came since. */
-static uint64_t overdue(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
-                        const struct mp_lane *lane, uint64_t pto_us)
+static uint64_t overdue_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
+                           const struct mp_lane *lane, uint64_t pto_us)
 {
-  const uint64_t due_us = third_due_us(lane, pto_us);
-  const uint64_t quiet_us =
-      lane->progress_us + mp_report_interval_us(peer) + patience_us(lane, tunnel->now_us);
-  return due_us > quiet_us ? due_us : quiet_us;
+  return later(third_due_us(lane, pto_us),
+               lane->progress_us + mp_report_interval_us(peer) + patience_us(lane, tunnel->now_us));
 }
 
 static bool has_others(const struct mp_peer *peer, uint8_t id)
@@ -317,38 +320,39 @@ static bool has_others(const struct mp_peer *peer, uint8_t id)
   return mp_willing(peer) & (uint16_t)~mp_path_bit(id);
 }
 
+static uint64_t tick_suspect(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  if (!(peer->usable & mp_path_bit(id)))
+    return UINT64_MAX; /* health.c asks those that are lost */
+  if (!lane->counted && tunnel->now_us >= lane->stopped_us + mp_doubt_pto_us(peer, id)) {
+    lane->counted = true;
+    lane->suspicions++;
+  }
+  const uint32_t rtt_us = mp_window_srtt_us(&lane->window);
+  const uint64_t ask_us = lane->doubted_us + mp_health_retry_us(tunnel->now_us - lane->stopped_us,
+                                                                rtt_us > ASK_US ? rtt_us : ASK_US);
+  if (tunnel->now_us < ask_us)
+    return ask_us;
+  lane->doubted_us = tunnel->now_us;
+  mp_probe_send(tunnel, peer, id);
+  return tunnel->now_us + ASK_US;
+}
+
 static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[id];
-  if (lane->suspect && !(peer->usable & mp_path_bit(id)))
-    return UINT64_MAX; /* lost, and asked as such */
-  if (lane->suspect) {
-    if (!lane->counted && tunnel->now_us >= lane->stopped_us + mp_doubt_pto_us(peer, id)) {
-      lane->counted = true;
-      lane->suspicions++;
-    }
-    const uint32_t rtt_us = mp_window_srtt_us(&lane->window);
-    const uint64_t ask_us =
-        lane->doubted_us + mp_health_retry_us(tunnel->now_us - lane->stopped_us,
-                                              rtt_us > ASK_US ? rtt_us : ASK_US);
-    if (tunnel->now_us < ask_us)
-      return ask_us;
-    lane->doubted_us = tunnel->now_us;
-    mp_probe_send(tunnel, peer, id);
-    return tunnel->now_us + ASK_US;
-  }
+  if (lane->suspect)
+    return tick_suspect(tunnel, peer, id);
   const struct mp_flight_entry *oldest = mp_flight_oldest(&lane->flight);
   if (!oldest)
     return UINT64_MAX;
-  uint64_t since_us = oldest->sent_us > lane->progress_us ? oldest->sent_us : lane->progress_us;
-  const uint64_t stalled_us = since_us;
-  if (lane->doubts > 0 && lane->doubted_us > since_us)
-    since_us = lane->doubted_us;
+  const uint64_t stalled_us = later(oldest->sent_us, lane->progress_us);
+  const uint64_t asked_us = lane->doubts > 0 ? later(stalled_us, lane->doubted_us) : stalled_us;
   const uint64_t pto_us = mp_doubt_pto_us(peer, id);
-  const uint64_t due_us = since_us + (pto_us << lane->doubts);
+  const uint64_t due_us = asked_us + (pto_us << lane->doubts);
   if (has_others(peer, id)) {
-    const uint64_t overdue_us = overdue(tunnel, peer, lane, pto_us);
-    const uint64_t stop_us = overdue_us < stalled_us + pto_us ? overdue_us : stalled_us + pto_us;
+    const uint64_t stop_us = earlier(overdue_us(tunnel, peer, lane, pto_us), stalled_us + pto_us);
     if (tunnel->now_us < stop_us)
       return stop_us;
     if (can_spare(tunnel, peer, id, stop_us - USUAL_LATE_US)) {
@@ -356,7 +360,7 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
       return tunnel->now_us + ASK_US;
     }
     if (tunnel->now_us < due_us)
-      return due_us < tunnel->now_us + LATE_US ? due_us : tunnel->now_us + LATE_US;
+      return earlier(due_us, tunnel->now_us + LATE_US);
   }
   if (tunnel->now_us < due_us)
     return due_us;
@@ -366,13 +370,5 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
 
 uint64_t mp_doubt_tick(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
-  uint64_t next_us = UINT64_MAX;
-  if (!peer->adaptive)
-    return next_us;
-  MP_FOR_EACH_PATH(peer->present, id) {
-    const uint64_t at_us = tick_lane(tunnel, peer, id);
-    if (at_us < next_us)
-      next_us = at_us;
-  }
-  return next_us;
+  return mp_adaptive_tick(tunnel, peer, tick_lane);
 }
