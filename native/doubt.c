@@ -101,10 +101,10 @@ void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
    * the quick one is cut, 89 % of what the other carries come out in the next second when the oldest goes
    * first, and all of it so (16 starts, simulation). */
   const uint64_t since_us = come_us(peer, id, peer->paths[id].last_rx_us - LATE_US);
-  /* Nor does it count as lost (twin.c): nothing was reported missing, and most may have come. Where little but
-   * acknowledgements goes, what was under way was 40 % of what was sent in ten seconds, and one needless doubt
-   * kept the quickest path from use for ten more: of 50 Mbit/s with 20 ms and 50 with 120, two seconds after
-   * 3 MB, 100 kB took 442 ms, and take 142 so (simulation). */
+  /* Nor does it count as lost (twin.c): nothing was reported missing, and most may have come. Where little
+   * but acknowledgements goes, what was under way was 40 % of what was sent in ten seconds, and one needless
+   * doubt kept the quickest path from use for ten more: of 50 Mbit/s with 20 ms and 50 with 120, two seconds
+   * after 3 MB, 100 kB took 442 ms, and take 142 so (simulation). */
   (void)mp_flight_abandon(&lane->flight, &tunnel->loads, since_us, mp_again_lost, &place);
   mp_window_suspect(&lane->window, tunnel->now_us);
   peer->adaptive->wanted = true;

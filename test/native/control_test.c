@@ -1,8 +1,8 @@
-/* Which path a control message takes (native/command.c), and what comes of it at the other end (native/in.c). */
+/* Which path a control message takes (native/command.c), and whether the other end takes it (native/in.c). */
 #include "tunnel_fixture.h"
 
-/* Sends so many octets where the client thinks best. Returns the path on which they came; MP_CROSSING_NO_PATH:
- * the server was told of none. */
+/* Sends so many octets where the client thinks best. Returns the path on which the server took them, or
+ * MP_CROSSING_NO_PATH. */
 static uint8_t path_of_control(struct pair *pair, uint32_t octets)
 {
   const uint8_t message[MP_LIMIT_CONTROL_BYTES] = {0};
