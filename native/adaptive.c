@@ -189,25 +189,26 @@ void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
 
 /* ---- What may wait ----
  *
- * Of a wide flow: CUBIC halves nearly, to 0.7: a link stays full through that when three sevenths of a
- * round trip waited before (RFC 9438 section 4.6). A third keeps others' bursts from being taken for a
- * queue. The round trip is the slowest path's, and with losses what a repair takes on top. */
+ * Of wide flows. CUBIC shrinks its window to 0.7 (RFC 9438 section 4.6): a link stays full through that when
+ * three sevenths of a round trip waited before. A third is nearly as much, and enough that a burst of another
+ * flow does not pass for a standing queue. The round trip is that of the slowest path, and while packets get
+ * lost what a repair takes on top. */
 #define STANDING_SHARE 3u
 #define STANDING_LEAST_US 20000u
 #define STANDING_TURNS 3u
 #define STANDING_INTERVAL_LEAST_US 300000u
 #define WAITS_MOST_US 500000u
 #define LOSSY_US 1000000u
-/* What carried a short while ago and is away may soon be back, and CUBIC doubles its window in seconds only:
- * what those paths would take waits for them, within bounds. Of 20 Mbit/s with 10 ms and 20 with 25, which
- * is cut for two to seven seconds, the second carries 80 % of its share again after 0.3 s so, and after up
- * to 2 s without (simulation; the kernel's CUBIC: 0.32 and 2.2). */
+/* A path that carried a short while ago and is away may soon be back, and CUBIC takes seconds to double its
+ * window: what such a path would have under way may wait for it, within bounds. Of 20 Mbit/s with 10 ms and
+ * 20 with 25, which is cut for two to seven seconds, the second carries 80 % of its share again after 0.3 s
+ * so, and after up to 2 s without (simulation; the kernel's CUBIC: 0.32 and 2.2). */
 #define AWAY_SHORT_US 30000000u
 #define AWAY_MOST_US 100000u
-/* Where rates go up and down by a quarter from one fifth of a second to the next, so much more goes in
- * the one than in the other, and has to be there. Three pairs of recorded LTE links carry 10 % more of CUBIC
- * so and as much of BBR, and keep the next packet for 94 and 97 ms in the 95th percentile, 91 and 99 without
- * (the means of 24 runs, simulation). */
+/* Where the rates go up and down, what a good moment carries has to wait here before it comes: so much where
+ * mp_window_unsteady says the whole. Three pairs of recorded LTE links carry a tenth more of CUBIC so and as
+ * much of BBR, and the next packet waits for a thirtieth longer at most, in the 95th percentile (the means of
+ * 24 runs, simulation). */
 #define SWING_US 100000u
 /* How much may wait: half a second of what the paths carry, so that CoDel has its say before a burst is
  * lost at once, and of a fast bond a quarter of what the packets of a peer may take. Of 1000 and 500
@@ -216,11 +217,12 @@ void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
 #define WAITING_SHARE 2u
 #define WAITING_LEAST_BYTES (4u << 20)
 #define WAITING_MOST_BYTES (16u << 20)
-/* For narrow ones RFC 8289, section 3.2: no less than a round trip, and a twentieth of that. One CUBIC
- * over 20 Mbit/s with 320 ms each way carries 1.1 with 100 ms in place of the round trip, and 8.2 so. What
- * waits for the quickest path to open is no queue that stands: of 20 Mbit/s with 50 ms and 15 with 60, with
- * jitter of 20 and 25 and 2 % of losses, a packet dropped from its first flights leaves CUBIC 6.4 Mbit/s from
- * the third to the 16th second in two of 36 starts, and the least of them is 25.6 so (simulation). */
+/* Of narrow flows, by RFC 8289 section 3.2: an interval of at least a round trip, and a target of a twentieth
+ * of that. One CUBIC over 20 Mbit/s with 320 ms each way carries 1.1 Mbit/s with an interval of 100 ms, and
+ * 8.2 with a round trip. What waits for the quickest path to open is no standing queue: of 20 Mbit/s with 50
+ * ms and 15 with 60, with jitter of 20 and 25 and 2 % of losses, a packet dropped from its first flights
+ * leaves CUBIC 6.4 Mbit/s from the third to the 16th second in two of 36 starts, and the least of all is 25.6
+ * where none is dropped for that (simulation). */
 #define NARROW_SHARE 20u
 #define NARROW_LEAST_US 5000u
 #define NARROW_INTERVAL_LEAST_US 100000u
@@ -238,9 +240,9 @@ static uint64_t waiting_bytes(uint64_t rate)
   return bytes < WAITING_MOST_BYTES ? bytes : WAITING_MOST_BYTES;
 }
 
-/* A signal shows at the head of the queue after all that waited behind it: CoDel gives the next one no
- * sooner. Of 10 Mbit/s with 10 ms and 3 with 60 slow start of CUBIC took seven of them, and its window fell
- * to less than a round trip's worth. */
+/* CoDel signals at the head, and what answers that signal comes behind all that waits: the next one is given
+ * no sooner. Of 10 Mbit/s with 10 ms and 3 with 60 CUBIC's slow start got seven of them otherwise, and its
+ * window fell to less than fits into a round trip. */
 static uint32_t waits_us(const struct mp_queue *queue, uint64_t rate)
 {
   const uint64_t us = rate > 0 ? mp_queue_bytes(queue) * 1000000 / rate : 0;

@@ -1,13 +1,13 @@
-/* What was overtaken on its path by something that came, but by too little to be lost for that alone:
- * where nothing follows there, time has to tell. It tells most of the first packets of a flow, of which
- * one that is missing holds up all. Of 50 Mbit/s with 20 ms, twice, of which one packet in 50 is lost, the
- * worst of twelve seeds carries 60 Mbit/s of CUBIC's without this, and 86 so (from the third second on,
- * simulation). */
+/* Packets that were overtaken on their path, but by fewer than make a loss of them (MP_REPORTED_DISORDER):
+ * where nothing follows there, time has to tell, RFC 9002 section 6.1.2. That matters most to the first
+ * packets of a flow, where one that is missing holds up all others. Of 50 Mbit/s with 20 ms, twice, where
+ * one packet in 50 is lost, CUBIC gets 86 Mbit/s in the worst of twelve seeds, and 60 without this (from the
+ * third second on, simulation). */
 #include "adaptive.h"
 #include "adaptive_corridor.h"
 
-/* RFC 9002, section 6.1.2: kTimeThreshold, and in place of kGranularity what a report of an urgent matter
- * waits (report.c): that it came after all takes so much longer than that it did not. */
+/* kTimeThreshold; and in place of kGranularity so much as the report of a gap waits (report.c), behind which
+ * the word may be that it was closed. */
 #define PATIENCE_US(rtt_us) ((rtt_us) / 8 * 9 + 2000u)
 
 static uint32_t greater(uint32_t a, uint32_t b) { return a > b ? a : b; }

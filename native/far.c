@@ -1,5 +1,6 @@
-/* Paths out of a flow's reach: what stretch.h and gather.h need to know of it and of them, and what they
- * make of it. */
+/* Far paths: so much farther than the quickest that a sender which goes by the quickest's round trip, as BBR
+ * does, never fills them. Tells stretch.h and gather.h what they have to know of a flow and of its paths, and
+ * makes the flow wide or narrow as they say. */
 #include "adaptive.h"
 #include "adaptive_corridor.h"
 
@@ -131,8 +132,8 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
     flow->wide_us = now_us;
 }
 
-/* Who does not fills its paths by itself, and pauses for longer when one is cut while its
- * acknowledgements are gathered. */
+/* Who does not pace, as CUBIC, fills its paths by itself; and where one of them is cut while its
+ * acknowledgements are gathered, it pauses for longer. */
 static bool paces(const struct mp_adaptive *adaptive, const struct mp_load *load)
 {
   uint8_t key[MP_ACK_KEY_BYTES];
