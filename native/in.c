@@ -58,6 +58,23 @@ static void discover_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
   }
 }
 
+/* Where the path's first datagram of a run came from. False of one that this side has removed: only the client
+ * makes paths. */
+static bool note_source(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, struct mp_run *run,
+                        bool is_newest)
+{
+  const bool is_known = peer->present & mp_path_bit(id);
+  if (!is_known && peer->initiator)
+    return false;
+  if (!is_known)
+    discover_path(tunnel, peer, id, run->from);
+  else if (is_newest)
+    learn_endpoint(tunnel, peer, id, run->from);
+  if (is_newest)
+    run->learnt = &peer->paths[id];
+  return true;
+}
+
 /* Returns the sender's time of the datagram, unwrapped by the difference of the two clocks. */
 static uint64_t account(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                         const uint8_t *header, uint32_t length, uint64_t advanced)
@@ -270,16 +287,8 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
 
   if (!epoch->confirmed)
     mp_epoch_use(tunnel, peer, epoch);
-  /* Only the client makes paths: what comes to it on one that it has removed is late. */
-  const bool is_known = peer->present & mp_path_bit(id);
-  if (!is_known && peer->initiator)
+  if (run->learnt != &peer->paths[id] && !note_source(tunnel, peer, id, run, advanced > 0))
     goto drop_path;
-  if (!is_known)
-    discover_path(tunnel, peer, id, run->from);
-  else if (advanced > 0 && run->learnt != &peer->paths[id])
-    learn_endpoint(tunnel, peer, id, run->from);
-  if (advanced > 0)
-    run->learnt = &peer->paths[id];
 
   struct mp_packet *packet = &tunnel->loans[tunnel->next_loan];
   *packet = (struct mp_packet){
