@@ -58,8 +58,8 @@ static void discover_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
   }
 }
 
-/* Where the path's first datagram of a run came from. False of one that this side has removed: only the client
- * makes paths. */
+/* Where the first datagram of a run on this path came from. False where this side has removed the path: only
+ * the client makes any. */
 static bool note_source(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, struct mp_run *run,
                         bool is_newest)
 {
