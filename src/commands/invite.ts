@@ -15,10 +15,17 @@ import { configError } from '../errors.js'
 import { formatAddress, formatEndpoint, isGlobal, parseAddress } from '../net/address.js'
 import type { StatusReport } from '../status.js'
 import type { Store } from '../store.js'
-import { examples, reading, type TunOptions, withTun } from './options.js'
+import {
+  type DaemonOptions,
+  examples,
+  reading,
+  type StateOptions,
+  withDaemon,
+  withState,
+} from './options.js'
 import { askIfRunning, openStore, ownKey } from './state.js'
 
-interface InviteOptions extends TunOptions {
+interface InviteOptions extends StateOptions, DaemonOptions {
   readonly endpoint?: readonly HostPort[]
   readonly expires?: number
 }
@@ -29,7 +36,7 @@ const MOST_ENDPOINTS = 8
 
 export function inviteCommand(): Command {
   const readEndpoint = reading(hostPort)
-  return withTun(new Command('invite'))
+  return withDaemon(withState(new Command('invite')))
     .description('print one line that lets a client in, once')
     .argument('<NAME>', 'what the server calls the client', reading(peerName))
     .option(
@@ -90,7 +97,7 @@ function warnOfClient(store: Store): void {
 }
 
 /** Where a daemon listens, or would by default, on addresses that are reached from everywhere. */
-async function ownEndpoints(options: TunOptions): Promise<readonly HostPort[]> {
+async function ownEndpoints(options: DaemonOptions): Promise<readonly HostPort[]> {
   const report = (await askIfRunning(options, { verb: 'status' })) as StatusReport | undefined
   const listening: readonly Listen[] =
     report?.role === 'server'

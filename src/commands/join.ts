@@ -3,11 +3,11 @@ import { Command } from 'commander'
 import { systemClock } from '../daemon/clock.js'
 import { configError } from '../errors.js'
 import { formatEndpoint } from '../net/address.js'
-import { type DirOptions, examples, withDirs } from './options.js'
+import { examples, type StateOptions, withState } from './options.js'
 import { openStore, ownKey } from './state.js'
 
 export function joinCommand(): Command {
-  return withDirs(new Command('join'))
+  return withState(new Command('join'))
     .description('take an invitation: make the key of this machine and keep the server')
     .argument(
       '<INVITATION>',
@@ -21,7 +21,7 @@ export function joinCommand(): Command {
         'mptun join - < invitation',
       ),
     )
-    .action(async (argument: string, { stateDir, force }: DirOptions & { force?: boolean }) => {
+    .action(async (argument: string, { stateDir, force }: StateOptions & { force?: boolean }) => {
       const store = await openStore(stateDir)
       const { parseInvite } = await import('../core/invite.js')
       const { formatKey } = await import('../core/keys.js')

@@ -1,13 +1,13 @@
 import { Command } from 'commander'
-import { type DirOptions, examples, withDirs } from './options.js'
+import { examples, type StateOptions, withState } from './options.js'
 import { openStore, ownKey } from './state.js'
 
 export function keygenCommand(): Command {
-  return withDirs(new Command('keygen'))
+  return withState(new Command('keygen'))
     .description("print this machine's public key; the key is made when there is none")
     .option('--json', 'one object')
     .addHelpText('after', examples('mptun keygen', 'mptun keygen --state-dir ./state'))
-    .action(async ({ stateDir, json }: DirOptions & { json?: boolean }) => {
+    .action(async ({ stateDir, json }: StateOptions & { json?: boolean }) => {
       const { publicKey } = await ownKey(await openStore(stateDir))
       const { formatKey } = await import('../core/keys.js')
       const text = formatKey(publicKey)

@@ -16,26 +16,28 @@ import {
 import { TRAITS } from '../config/uplink.js'
 import { deviceName, path, type Reader, Unacceptable } from '../config/values.js'
 
-export interface DirOptions {
+export interface StateOptions {
   readonly stateDir: string
+}
+
+export interface DaemonOptions {
+  readonly tun: string
   readonly runDir: string
 }
 
-export interface TunOptions extends DirOptions {
-  readonly tun: string
-}
-
-/** --state-dir and --run-dir, which every command has. */
-export function withDirs(command: Command): Command {
+/** Of commands that read or write the state directory. */
+export function withState(command: Command): Command {
   return command
     .option(flags(STATE_DIR), docOf(STATE_DIR), reading(path), DEFAULT_STATE_DIR)
-    .option(flags(RUN_DIR), docOf(RUN_DIR), reading(path), DEFAULT_RUN_DIR)
     .configureHelp({ sortOptions: false })
 }
 
-/** And --tun, of commands that talk to a daemon. */
-export function withTun(command: Command): Command {
-  return withDirs(command.option(flags(TUN), docOf(TUN), reading(deviceName), DEFAULT_TUN))
+/** Of commands that talk to a daemon. */
+export function withDaemon(command: Command): Command {
+  return command
+    .option(flags(TUN), docOf(TUN), reading(deviceName), DEFAULT_TUN)
+    .option(flags(RUN_DIR), docOf(RUN_DIR), reading(path), DEFAULT_RUN_DIR)
+    .configureHelp({ sortOptions: false })
 }
 
 /** All words of a role. */

@@ -3,15 +3,15 @@ import { duration } from '../core/quantity.js'
 import { systemClock } from '../daemon/clock.js'
 import { formatAddress } from '../net/address.js'
 import type { Store } from '../store.js'
-import { type DirOptions, examples, withDirs } from './options.js'
+import { examples, type StateOptions, withState } from './options.js'
 import { openStore } from './state.js'
 
 export function peersCommand(): Command {
-  return withDirs(new Command('peers'))
+  return withState(new Command('peers'))
     .description('list the clients that the server knows, and open invitations')
     .option('--json', 'one object')
     .addHelpText('after', examples('mptun peers', 'mptun peers --json'))
-    .action(async ({ stateDir, json }: DirOptions & { json?: boolean }) => {
+    .action(async ({ stateDir, json }: StateOptions & { json?: boolean }) => {
       const list = await listPeers(await openStore(stateDir), systemClock.wallUs() / 1e6)
       process.stdout.write(json ? `${JSON.stringify(list)}\n` : render(list))
     })

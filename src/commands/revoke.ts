@@ -2,15 +2,22 @@ import { Command } from 'commander'
 import { suggestion } from '../config/spelling.js'
 import { peerName } from '../config/values.js'
 import { configError } from '../errors.js'
-import { examples, reading, type TunOptions, withTun } from './options.js'
+import {
+  type DaemonOptions,
+  examples,
+  reading,
+  type StateOptions,
+  withDaemon,
+  withState,
+} from './options.js'
 import { askIfRunning, openStore } from './state.js'
 
 export function revokeCommand(): Command {
-  return withTun(new Command('revoke'))
+  return withDaemon(withState(new Command('revoke')))
     .description("forget a client's key and its invitations, and end its sessions at once")
     .argument('<NAME>', 'as mptun peers lists it', reading(peerName))
     .addHelpText('after', examples('mptun revoke barge'))
-    .action(async (name: string, options: TunOptions) => {
+    .action(async (name: string, options: StateOptions & DaemonOptions) => {
       const store = await openStore(options.stateDir)
       const invited = store.inviteIds().map((id) => ({ id, name: store.readInvite(id)?.name }))
       const invites = invited.filter((invite) => invite.name === name).map(({ id }) => id)

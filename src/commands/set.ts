@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { readSetting, SETTINGS } from '../config/setting.js'
 import { askControl, controlPath } from '../control.js'
-import { examples, type TunOptions, traitsHelp, withTun } from './options.js'
+import { type DaemonOptions, examples, traitsHelp, withDaemon } from './options.js'
 
 function settingsHelp(): string {
   const rows = Object.entries(SETTINGS).map(([word, { shape, doc }]) => [`${word} ${shape}`, doc])
@@ -10,7 +10,7 @@ function settingsHelp(): string {
 }
 
 export function setCommand(): Command {
-  return withTun(new Command('set'))
+  return withDaemon(new Command('set'))
     .description('change a running daemon, without loss, until its next start')
     .argument('<SETTING...>', 'a word of the configuration and its value')
     .addHelpText('after', settingsHelp())
@@ -26,7 +26,7 @@ export function setCommand(): Command {
         'mptun set remove-uplink wwan1',
       ),
     )
-    .action(async (words: readonly string[], { runDir, tun }: TunOptions) => {
+    .action(async (words: readonly string[], { runDir, tun }: DaemonOptions) => {
       readSetting(words)
       await askControl(controlPath(runDir, tun), { verb: 'set', words })
     })

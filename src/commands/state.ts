@@ -5,7 +5,7 @@ import { askControl, type ControlRequest, controlPath } from '../control.js'
 import type { KeyPair } from '../core/keys.js'
 import { MptunError } from '../errors.js'
 import type { Store } from '../store.js'
-import type { TunOptions } from './options.js'
+import type { DaemonOptions } from './options.js'
 
 /** Opens the store; libsodium, which keys need, is ready afterwards. */
 export async function openStore(stateDir: string): Promise<Store> {
@@ -27,7 +27,7 @@ export async function ownKey(store: Store): Promise<KeyPair> {
 
 /** Asks the daemon if there is one; undefined when none runs. */
 export async function askIfRunning(
-  { runDir, tun }: TunOptions,
+  { runDir, tun }: DaemonOptions,
   request: ControlRequest,
 ): Promise<unknown> {
   try {

@@ -3,9 +3,9 @@ import { askControl, controlPath } from '../control.js'
 import { sleep, systemClock } from '../daemon/clock.js'
 import { renderStatus } from '../rendering.js'
 import type { StatusReport } from '../status.js'
-import { examples, type TunOptions, withTun } from './options.js'
+import { type DaemonOptions, examples, withDaemon } from './options.js'
 
-interface StatusOptions extends TunOptions {
+interface StatusOptions extends DaemonOptions {
   readonly json?: boolean
   readonly watch?: boolean
 }
@@ -15,7 +15,7 @@ const REDRAW_US = 1_000_000
 const CLEAR = '\u001b[H\u001b[2J'
 
 export function statusCommand(): Command {
-  return withTun(new Command('status'))
+  return withDaemon(new Command('status'))
     .description('show peers, paths and counters of a running daemon')
     .option('--json', 'one object; with --watch one a line')
     .option('--watch', 'again every second')

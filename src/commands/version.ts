@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { WIRE } from '../wire.js'
-import { examples, withDirs } from './options.js'
+import { examples } from './options.js'
 
 /** The version of this program, from the package that it is part of. */
 export function programVersion(): string {
@@ -10,7 +10,7 @@ export function programVersion(): string {
 }
 
 export function versionCommand(): Command {
-  return withDirs(new Command('version'))
+  return new Command('version')
     .description('print the versions of mptun, its protocol and what it runs on')
     .option('--json', 'one object')
     .addHelpText('after', examples('mptun version', 'mptun version --json'))

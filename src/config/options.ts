@@ -33,7 +33,7 @@ export const DEFAULT_RUN_DIR = '/run/mptun'
 export const DEFAULT_POOL = '10.77.0.0/24'
 export const DEFAULT_PORT = 5000
 
-/** Of every command. */
+/** Of a daemon, and of commands that read its state or talk to it. */
 export const STATE_DIR: Option = {
   word: 'state-dir',
   roles: BOTH,

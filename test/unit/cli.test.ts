@@ -32,10 +32,8 @@ function mptun(args: readonly string[], input = ''): Promise<Ended> {
   })
 }
 
-const server = (...args: string[]) =>
-  mptun([...args, '--state-dir', join(dir, 'server'), '--run-dir', join(dir, 'run')])
-const client = (...args: string[]) =>
-  mptun([...args, '--state-dir', join(dir, 'client'), '--run-dir', join(dir, 'run')])
+const server = (...args: string[]) => mptun([...args, '--state-dir', join(dir, 'server')])
+const client = (...args: string[]) => mptun([...args, '--state-dir', join(dir, 'client')])
 
 const COMMANDS = [
   'server',
@@ -69,12 +67,30 @@ describe('help', () => {
     for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
   })
 
-  it.each(COMMANDS)('of %s has examples and the directories', async (command) => {
+  it.each(COMMANDS)('of %s has examples', async (command) => {
     const { code, stdout } = await mptun([command, '--help'])
     expect(code).toBe(0)
     expect(stdout).toContain(`Examples:\n  mptun ${command}`)
-    expect(stdout).toContain('--state-dir <DIR>')
-    expect(stdout).toContain('--run-dir <DIR>')
+  })
+
+  it.each([
+    [
+      ['server', 'client', 'invite', 'revoke'],
+      ['--state-dir <DIR>', '--run-dir <DIR>', '--tun <NAME>'],
+    ],
+    [['join', 'keygen', 'peers'], ['--state-dir <DIR>']],
+    [
+      ['status', 'set', 'reload', 'down'],
+      ['--run-dir <DIR>', '--tun <NAME>'],
+    ],
+    [['version'], []],
+  ])('of %j offers %j, and no other place', async (commands, places) => {
+    for (const command of commands) {
+      const { stdout } = await mptun([command, '--help'])
+      expect(stdout.match(/--(state-dir|run-dir|tun) <\w+>/g)?.sort() ?? []).toEqual(
+        [...places].sort(),
+      )
+    }
   })
 })
 
@@ -125,12 +141,12 @@ describe('the exit code', () => {
     [['down'], 2, 'no daemon answers at'],
     [['set', 'mode', 'broadcast'], 2, 'no daemon answers at'],
     [['status', '--run-dir', `/run/${'x'.repeat(120)}`], 1, 'shorter --run-dir'],
+    [['status', '--state-dir', '/tmp'], 1, "unknown option '--state-dir'\n(mptun status --help"],
+    [['peers', '--run-dir', '/tmp'], 1, "unknown option '--run-dir'\n(mptun peers --help"],
   ])('of %j is %i', async (args, code, part) => {
-    const dirs = args.includes('--run-dir') || args[0]?.startsWith('-') ? [] : ['--run-dir', dir]
-    const ended = await mptun([
-      ...args,
-      ...(args[0] === 'frobnicate' || args[0] === 'stauts' ? [] : dirs),
-    ])
+    // Where no daemon has its socket.
+    const asks = ['status', 'down', 'set'].includes(args[0]!) && !args.includes('--run-dir')
+    const ended = await mptun([...args, ...(asks ? ['--run-dir', dir] : [])])
     expect(ended.stderr).toContain(part)
     expect(ended.code).toBe(code)
     expect(ended.stderr).not.toContain('    at ')
