@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -236,6 +237,21 @@ static napi_value js_fd_close(napi_env env, napi_callback_info info)
   return NULL;
 }
 
+/* flock(2): for as long as a descriptor of the same open file lives. False when another one has it. */
+static napi_value js_fd_lock(napi_env env, napi_callback_info info)
+{
+  napi_value value;
+  int64_t fd;
+  if (!mp_js_arguments(env, info, &value, 1) ||
+      !mp_js_integer(env, value, "fdLock: fd", 3, INT32_MAX, &fd))
+    return NULL;
+  const bool taken = flock((int)fd, LOCK_EX | LOCK_NB) == 0;
+  if (taken || errno == EWOULDBLOCK)
+    return mp_js_of_boolean(env, taken);
+  mp_js_throw_fault(env, &(struct mp_fault){errno, "flock"});
+  return NULL;
+}
+
 static bool read_options(napi_env env, napi_value options, struct mp_engine_options *out)
 {
   napi_value tun_fd, seed, offload;
@@ -371,9 +387,9 @@ NAPI_MODULE_INIT()
 {
   static const struct mp_js_function functions[] = {
       {"digest", js_digest},   {"aeads", js_aeads},      {"udpOpen", js_udp_open},
-      {"tunOpen", js_tun_open}, {"fdClose", js_fd_close}, {"open", js_open},
-      {"command", js_command}, {"readEvents", js_read_events}, {"close", js_close},
-      {"exit", js_exit},
+      {"tunOpen", js_tun_open}, {"fdClose", js_fd_close}, {"fdLock", js_fd_lock},
+      {"open", js_open},       {"command", js_command},  {"readEvents", js_read_events},
+      {"close", js_close},     {"exit", js_exit},
   };
   pthread_once(&once, prepare_process);
   mp_js_export(env, exports, functions, sizeof functions / sizeof *functions);

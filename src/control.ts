@@ -22,7 +22,7 @@ type Response =
   | { readonly ok: false; readonly code: string; readonly message: string }
 
 /** sockaddr_un has room for 107 octets and a zero (unix(7)). */
-export const MOST_PATH_BYTES = 107
+const MOST_PATH_BYTES = 107
 const MOST_REQUEST_BYTES = 16_384
 /** A status of 1024 peers with 16 paths each. */
 const MOST_RESPONSE_BYTES = 64 << 20
@@ -88,22 +88,16 @@ export interface ControlServer {
 }
 
 /**
- * Listens. The socket of a daemon that was killed is replaced.
- * MPTUN_E_SYSTEM_CONTROL when a daemon of this name lives, or the directory cannot be used.
+ * Listens. Whoever calls has the name for itself: a socket that is there is replaced.
+ * MPTUN_E_SYSTEM_CONTROL when the directory cannot be used.
  * @param handle errors that it throws go to the asker.
  */
 export async function serveControl(
   path: string,
   handle: (request: ControlRequest) => unknown,
 ): Promise<ControlServer> {
-  attempt(`make ${dirname(path)}`, () => makeDirectory(dirname(path)))
-  if (await isServed(path)) {
-    throw systemError(
-      'CONTROL',
-      `a daemon answers at ${path}; end it with mptun down, or choose another --tun`,
-    )
-  }
-  attempt(`remove ${path}`, () => rmSync(path, { force: true }))
+  attemptControl(`make ${dirname(path)}`, () => makeDirectory(dirname(path)))
+  attemptControl(`remove ${path}`, () => rmSync(path, { force: true }))
   const connections = new Set<Socket>()
   // Half-open sockets let an asker close its side first.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -113,7 +107,7 @@ export async function serveControl(
     serveConnection(socket, handle, () => connections.delete(socket))
   })
   await listen(server, path)
-  attempt(`guard ${path}`, () => chmodSync(path, 0o600))
+  attemptControl(`guard ${path}`, () => chmodSync(path, 0o600))
   return {
     close() {
       server.close()
@@ -123,11 +117,12 @@ export async function serveControl(
   }
 }
 
-function attempt(what: string, deed: () => void): void {
+/** MPTUN_E_SYSTEM_CONTROL with the remedy when it cannot be done. */
+export function attemptControl<T>(what: string, deed: () => T): T {
   try {
-    deed()
+    return deed()
   } catch (error) {
-    throw unusable(what, error)
+    throw error instanceof MptunError ? error : unusable(what, error)
   }
 }
 
@@ -140,7 +135,7 @@ function unusable(what: string, error: unknown): MptunError {
 }
 
 /** At a socket for its owner and root alone. MPTUN_E_SYSTEM_CONTROL. */
-export function listen(server: Server, path: string): Promise<void> {
+function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(unusable(`listen at ${path}`, error)))
     // bind(2) happens in this call, under a mask that lets nobody else connect before chmod.
@@ -210,18 +205,6 @@ function onLine(socket: Socket, most: number, take: (line: string | undefined) =
       take(text.slice(0, end))
       text = text.slice(end + 1)
     }
-  })
-}
-
-/** Whether somebody listens there. */
-export function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
   })
 }
 

@@ -23,6 +23,7 @@ interface Addon {
   }): UdpSocket
   tunOpen(name: string | null, offload: number): Omit<TunDevice, 'offload'>
   fdClose(fd: number): void
+  fdLock(fd: number): boolean
   open(options: { tunFd: number; offload: number; seed?: number }, onBell: () => void): Handle
   command(handle: Handle, record: Uint8Array, payload?: Uint8Array): boolean
   readEvents(handle: Handle, into: Uint8Array): number
@@ -148,6 +149,11 @@ export function openUdp(request: UdpRequest): UdpSocket {
 /** Closes a descriptor of openTun or openUdp that no engine has taken. */
 export function closeDescriptor(fd: number): void {
   attempt('CLOSE', `cannot close descriptor ${fd}`, {}, () => loadAddon().fdClose(fd))
+}
+
+/** Locks the file that the descriptor was opened on, until it is closed: flock(2). False when another one has it. */
+export function lockDescriptor(fd: number): boolean {
+  return attempt('LOCK', `cannot lock descriptor ${fd}`, {}, () => loadAddon().fdLock(fd))
 }
 
 /** Ends the process at once, whatever is under way in threads of Node's, such as a question to a name server. */

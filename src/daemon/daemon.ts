@@ -1,5 +1,5 @@
 /**
- * One tunnel from start to end. Order of the start: control socket (nobody else has the name), state directory,
+ * One tunnel from start to end. Order of the start: its name, control socket, state directory,
  * TUN device, engine, role; the end undoes it backwards, whatever was reached.
  */
 
@@ -17,7 +17,7 @@ import { clearTun } from '../net/tundevice.js'
 import type { StatusReport } from '../status.js'
 import { Store } from '../store.js'
 import { AEAD } from '../wire.js'
-import { claimState, type Release } from './claim.js'
+import { claimName, claimState, type Release } from './claim.js'
 import { ClientRole } from './client.js'
 import { sleep } from './clock.js'
 import { lineOf } from './facts.js'
@@ -45,7 +45,7 @@ export class Daemon {
   readonly #startedUs: number
   #config: TunnelConfig
   #control: ControlServer | undefined
-  #release: Release | undefined
+  readonly #releases: Release[] = []
   #engine: ClosableEngine | undefined
   #tun = ''
   #role: Role | undefined
@@ -127,8 +127,9 @@ export class Daemon {
     const store = new Store(stateDir)
     store.prepare()
     const path = controlPath(runDir, name)
+    this.#releases.push(claimName(path))
+    this.#releases.push(claimState(stateDir, role))
     this.#control = await serveControl(path, (request) => this.#handleRequest(request))
-    this.#release = await claimState(stateDir, role)
     this.#role = this.#makeRole(store)
     // Not before everything that can be refused has been looked at.
     const tun = machine.openTun(name, offload)
@@ -257,10 +258,11 @@ export class Daemon {
       },
       () => this.#loop?.stop(),
       () => this.#engine?.close(),
-      () => this.#role?.stop(),
+      // One that has no device yet has set up nothing; another daemon's, on a device of the same name, is not ours.
+      () => (this.#loop === undefined ? undefined : this.#role?.stop()),
       () => (this.#tun === '' ? undefined : clearTun(this.#machine.run, this.#tun)),
-      () => this.#release?.(),
       () => this.#control?.close(),
+      ...this.#releases,
     ]
     for (const step of steps) {
       try {

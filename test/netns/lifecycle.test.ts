@@ -321,7 +321,7 @@ describe('several of them', () => {
   it('refuses a daemon on a device that another one has', async () => {
     const twin = serverOf('mps0', '--listen', `${lab.server.address}:5002`)
     twin.start()
-    await expect(twin.until('nothing', () => false)).rejects.toThrow('a daemon answers at')
+    await expect(twin.until('nothing', () => false)).rejects.toThrow('another daemon has')
     await server.until('the first one to go on', () => true)
     daemons.splice(daemons.indexOf(twin), 1)
   })

@@ -80,12 +80,6 @@ describe('a control socket', () => {
     await expect(askControl(path, { verb: 'status' })).rejects.toMatchObject({ family: 'bug' })
   })
 
-  it('refuses a second daemon of the same name', async () => {
-    await serve(() => undefined)
-    await expect(serve(() => undefined)).rejects.toThrow(/a daemon answers at .*mptun down/)
-    expect(await askControl(path, { verb: 'status' })).toBeNull()
-  })
-
   it.each([
     ['a directory that cannot be made', () => '/proc/mptun/mptun0.sock', 'make'],
     ['a file for a directory', () => join(dir, 'file', 'mptun0.sock'), 'make'],

@@ -1,14 +1,17 @@
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { TunnelConfig } from '../../src/config/tunnel.js'
 import { askControl } from '../../src/control.js'
 import { claimState } from '../../src/daemon/claim.js'
 import { Daemon } from '../../src/daemon/daemon.js'
+import { type MptunError, systemError } from '../../src/errors.js'
 import { Store } from '../../src/store.js'
 import { listed } from './daemon_fixture.js'
 import {
   configOf,
   dirs,
+  eventually,
   forgetLines,
   lines,
   machine,
@@ -17,6 +20,12 @@ import {
   start,
   status,
 } from './running_daemon_fixture.js'
+
+/** What a daemon that cannot start ends with. */
+function refused(config: TunnelConfig, on = machine): Promise<unknown> {
+  const daemon = new Daemon({ machine: on, config, readConfig: async () => config, version: '' })
+  return daemon.run().catch((error: unknown) => error)
+}
 
 describe('a server', () => {
   it('works without any configuration', async () => {
@@ -77,17 +86,16 @@ describe('a server', () => {
   })
 
   it('has its state directory for itself, also after one that was killed', async () => {
-    const claim = join(dirs.stateDir, 'server.sock')
+    const claim = join(dirs.stateDir, 'server.lock')
     const { daemon, ended } = await start(await configOf('server'))
     expect(statSync(claim).mode & 0o777).toBe(0o600)
     const config = await configOf('server', { tun: 'mptun1', pool: '10.9.0.0/24' })
-    const second = new Daemon({ machine, config, readConfig: async () => config, version: '' })
-    await expect(second.run()).rejects.toMatchObject({
+    expect(await refused(config)).toMatchObject({
       code: 'MPTUN_E_CONFIG_STATE_DIR',
       message: expect.stringMatching(/another server runs with .*--state-dir of its own/),
     })
     expect(machine.engines).toHaveLength(1)
-    const release = await claimState(dirs.stateDir, 'client')
+    const release = claimState(dirs.stateDir, 'client')
     release()
     daemon.end()
     await ended
@@ -97,15 +105,52 @@ describe('a server', () => {
     await start(config)
   })
 
-  it('claims no state directory whose path is too long for a socket', async () => {
-    const stateDir = join(dirs.stateDir, 'x'.repeat(50), 'y'.repeat(50))
-    mkdirSync(stateDir, { recursive: true })
-    const before = readdirSync(dirs.stateDir, { recursive: true })
-    const release = await claimState(stateDir, 'server')
-    const again = await claimState(stateDir, 'server')
-    expect(readdirSync(dirs.stateDir, { recursive: true })).toEqual(before)
-    release()
-    again()
+  it('has its name for itself, whatever another one of that name wants', async () => {
+    const { daemon, ended } = await start(await configOf('server', { nat: true }))
+    const calls = [...machine.calls]
+    const twin = await configOf('server', { nat: true, 'state-dir': join(dirs.stateDir, 'twin') })
+    expect(await refused(twin)).toMatchObject({
+      code: 'MPTUN_E_SYSTEM_CONTROL',
+      message: expect.stringMatching(/another daemon has .*mptun0\.sock; .*--tun/),
+    })
+    expect(machine.calls).toEqual(calls)
+    expect(await status()).toMatchObject({ role: 'server' })
+    daemon.end()
+    await ended
+    expect(readdirSync(dirs.runDir)).toEqual([])
+  })
+
+  it('is one of several that start at once, and the only one', async () => {
+    const several = [1, 2, 3, 4].map(async (i) => {
+      const config = await configOf('server', { 'state-dir': join(dirs.stateDir, String(i)) })
+      return new Daemon({ machine, config, readConfig: async () => config, version: '' })
+    })
+    const daemons = await Promise.all(several)
+    const ends = daemons.map((daemon) => daemon.run().catch(({ code }: MptunError) => code))
+    await eventually(async () => expect(await status()).toMatchObject({ role: 'server' }))
+    expect(machine.engines).toHaveLength(1)
+    await askControl(socket(), { verb: 'down' })
+    expect((await Promise.all(ends)).sort()).toEqual([
+      ...Array(3).fill('MPTUN_E_SYSTEM_CONTROL'),
+      undefined,
+    ])
+  })
+
+  it('leaves the masquerading of another daemon alone when it cannot have the device', async () => {
+    const openTun = () => {
+      throw systemError('TUN', 'another process has it')
+    }
+    const config = await configOf('server', { nat: true })
+    expect(await refused(config, { ...machine, openTun })).toMatchObject({
+      code: 'MPTUN_E_SYSTEM_TUN',
+    })
+    expect(machine.calls).toEqual([])
+  })
+
+  it('starts with a state directory that cannot be written', async () => {
+    const path = join(dirs.stateDir, 'server.lock')
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    await start(await configOf('server'))
   })
 
   it('leaves nothing behind', async () => {
