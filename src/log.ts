@@ -34,7 +34,7 @@ const EVENTS = {
   'state.unreadable': { level: 'error', doc: 'a file of the state directory cannot be understood' },
   'state.unwritten': {
     level: 'error',
-    doc: 'a client stays outside: that its invitation was used could not be kept',
+    doc: 'that an invitation was used could not be kept: a server leaves its client outside',
   },
   'uplink.waiting': { level: 'warning', doc: 'an uplink cannot be used' },
   'uplink.opened': { level: 'info', doc: 'an uplink has a socket' },

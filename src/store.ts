@@ -342,6 +342,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EPERM: 'run as root',
   EEXIST: 'a file is where a directory is to be: move it away',
   ENOTDIR: 'a file is where a directory is to be: move it away',
+  EISDIR: 'a directory is where a file is to be: move it away',
 }
 
 function attempt<T>(path: string, verb: string, deed: () => T): T {

@@ -121,8 +121,7 @@ export class ClientRole implements Role {
         return
       }
       case 'peer-enrolled':
-        this.#server = { ...this.#server, secret: undefined }
-        this.#around.store.writeServer(this.#server)
+        this.#forgetSecret()
         return
       case 'handshake-started':
         this.#resolver.search(nowUs)
@@ -239,6 +238,17 @@ export class ClientRole implements Role {
     this.#keepUsage()
     await this.#jobs.idle()
     await this.#masquerading.stop()
+  }
+
+  /** Where that cannot be kept, the next start shows the server an invitation that is used, which it does not mind. */
+  #forgetSecret(): void {
+    const { store, log } = this.#around
+    this.#server = { ...this.#server, secret: undefined }
+    try {
+      store.writeServer(this.#server)
+    } catch (error) {
+      log.write('state.unwritten', { why: messageOf(error) })
+    }
   }
 
   /** Nothing to write when nothing is metered. A full disk stops no tunnel. */

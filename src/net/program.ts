@@ -12,6 +12,14 @@ const PACKAGE: Readonly<Record<string, string>> = { ip: 'iproute2', nft: 'nftabl
 
 const MOST_BYTES = 16 << 20
 
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [
+    /not permitted|permission denied/i,
+    '; this needs CAP_NET_ADMIN: run as root, or as a service with AmbientCapabilities=CAP_NET_ADMIN',
+  ],
+  [/EMFILE/, '; this process may open more files with ulimit -n 1024, or LimitNOFILE=1024'],
+]
+
 /**
  * Administrators' programs are not on everybody's PATH. An empty part of it is the working directory (environ(7)), from
  * which root should run nothing.
@@ -46,9 +54,7 @@ function failure(
     )
   }
   const words = stderr.trim().split('\n').slice(0, 3).join('; ') || error.message
-  const remedy = /not permitted|permission denied/i.test(words)
-    ? '; this needs CAP_NET_ADMIN: run as root, or as a service with AmbientCapabilities=CAP_NET_ADMIN'
-    : ''
+  const remedy = REMEDIES.find(([sign]) => sign.test(words))?.[1] ?? ''
   const said = `${[program, ...args].join(' ').slice(0, 200)} failed: ${words}${remedy}`
   return new MptunError('MPTUN_E_SYSTEM_PROGRAM', said, { syscall: program, cause: error })
 }

@@ -1,13 +1,17 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { ClientConfig } from '../../src/config/tunnel.js'
 import { askControl } from '../../src/control.js'
 import { inviteId } from '../../src/core/invite.js'
 import { keyPairOf } from '../../src/core/keys.js'
+import { ClientRole } from '../../src/daemon/client.js'
 import { Daemon } from '../../src/daemon/daemon.js'
 import type { Exchange } from '../../src/daemon/exchange.js'
+import { systemError } from '../../src/errors.js'
+import type { Log } from '../../src/log.js'
 import { Store } from '../../src/store.js'
-import { pathSample, SECOND } from './core_fixture.js'
+import { coreOptions, pathSample, SECOND } from './core_fixture.js'
 import { listed } from './daemon_fixture.js'
 import { answerTo } from './dns_fixture.js'
 import {
@@ -344,5 +348,28 @@ describe('a client', () => {
     expect(inviteId(new Uint8Array(32).fill(3))).toHaveLength(16)
     expect(existsSync(join(dirs.stateDir, 'key'))).toBe(true)
     expect(lines.join('')).not.toMatch(/AwMDAw/)
+  })
+
+  it('goes on when it cannot keep that the server knows it', async () => {
+    const store = joined()
+    const fault = systemError('STATE', 'cannot write server.json: ENOSPC')
+    const told: unknown[] = []
+    const role = new ClientRole(
+      {
+        machine,
+        store: Object.assign(store, {
+          writeServer: () => {
+            throw fault
+          },
+        }),
+        log: { write: (...line: unknown[]) => told.push(line) } as unknown as Log,
+        tun: 'mptun0',
+        core: coreOptions('client'),
+        natMemoPath: '',
+      },
+      (await client('eth0')) as ClientConfig,
+    )
+    role.handleFact(0, { kind: 'peer-enrolled', peer: 'server' })
+    expect(told).toEqual([['state.unwritten', { why: fault.message }]])
   })
 })

@@ -150,6 +150,8 @@ describe('the state directory', () => {
         /; a file is where a directory is to be: move it away, or choose another --state-dir/,
       )
     }
+    mkdirSync(join(dir, 'key'))
+    expect(() => store.readKey()).toThrow(/; a directory is where a file is to be: move it away/)
   })
 
   it('ignores what a writer that was killed left behind', () => {
