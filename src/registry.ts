@@ -131,6 +131,13 @@ export class StoreRegistry implements Registry {
     return { name, ipv4, ipv6 }
   }
 
+  spend(id: Uint8Array, name: string): void {
+    const record = this.#readable(() => this.#store.readInvite(hex(id)))
+    if (record?.name !== name) return
+    this.#isWritten(() => this.#store.removeInvite(hex(id)))
+    this.#promised.delete(hex(id))
+  }
+
   /** A name that is known keeps its addresses under its new key. */
   #addressesFor(id: string, name: string): InnerPair | undefined {
     const known = this.addressesOf(name)

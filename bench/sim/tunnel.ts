@@ -106,6 +106,7 @@ function singleRegistry(publicKey: Uint8Array): Registry {
     server: { ipv4: ipv4(SERVER_INNER), ipv4Prefix: 24, ipv6: inner6(1), ipv6Prefix: 64 },
     findPeer: (key) => (formatKey(key) === formatKey(publicKey) ? known : undefined),
     findInvite: () => undefined,
+    spend: () => undefined,
     enrol: () => undefined,
   }
 }

@@ -29,6 +29,8 @@ export interface Registry {
   findInvite(id: Uint8Array): Invite | undefined
   /** Binds the key to the invitation's name, for good, and ends the invitation. Undefined when it is gone. */
   enrol(id: Uint8Array, publicKey: Uint8Array): RegisteredPeer | undefined
+  /** The peer of this name was invited anew and has come with the key that it had: the invitation ends, if it is its own. */
+  spend(id: Uint8Array, name: string): void
 }
 
 export interface Client {

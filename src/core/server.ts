@@ -196,6 +196,8 @@ export class Server extends Tunnel {
     const isInvited = !sameOctets(payload.invite, NO_INVITE)
     const invite =
       known === undefined && isInvited ? this.#registry.findInvite(payload.invite) : undefined
+    // Whoever finds it later is not to take the place of the machine that it was for.
+    if (known !== undefined && isInvited) this.#registry.spend(payload.invite, known.name)
     const registered = known ?? invite
     const client =
       registered &&

@@ -117,6 +117,20 @@ describe('an invitation', () => {
     expect(van.factsOf('peer-enrolled')).toHaveLength(1)
   })
 
+  it('is over, too, when the machine that it is for comes with a key that is known', () => {
+    registry.addPeer('camper', keyPair('van').publicKey)
+    const others = registry.newInvite('boat')
+    const van = world.roadWarrior('van', 1, { invitation: registry.newInvite('camper') })
+    world.runFor(SECOND)
+    expect(van.up()).toEqual([0])
+    expect([...registry.invites.values()].map(({ name }) => name)).toEqual(['boat'])
+    world.kill(van)
+    world.roadWarrior('van', 1, { invitation: others })
+    world.runFor(SECOND)
+    expect(names()).toEqual(['camper'])
+    expect(registry.findInvite(others.id)).toBeDefined()
+  })
+
   it('for a name that is taken ends the session of its former key', () => {
     registry.addPeer('camper', keyPair('old').publicKey)
     const old = world.roadWarrior('old', 1)

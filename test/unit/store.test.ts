@@ -239,6 +239,16 @@ describe('the registry', () => {
     expect(registry.findPeer(filled(6))).toBeUndefined()
   })
 
+  it('ends an invitation of this name and no other', () => {
+    invite('barge')
+    const registry = registryOf()
+    registry.spend(id, 'van')
+    expect(registry.findInvite(id)).toBeDefined()
+    registry.spend(id, 'barge')
+    expect(registry.findInvite(id)).toBeUndefined()
+    expect(faults).toEqual([])
+  })
+
   it('lets two invitations have two addresses', () => {
     invite('a', 0xaa)
     invite('b', 0xbb)

@@ -72,6 +72,10 @@ export class MemoryRegistry implements Registry {
     return peer
   }
 
+  spend(id: Uint8Array, name: string): void {
+    if (this.invites.get(String(id))?.name === name) this.invites.delete(String(id))
+  }
+
   #entry(name: string): RegisteredPeer {
     const host = 2 + this.peers.size + this.invites.size
     const ipv4 = bytesOf(`10.71.${host >> 8}.${host & 0xff}`)
