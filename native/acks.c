@@ -245,9 +245,9 @@ void mp_acks_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
   }
   tunnel->counters[MP_COUNTER_DROP_ACK_THINNED] += adaptive->acks.thinned;
   adaptive->acks.thinned = 0;
-  mp_wake_by(tunnel, peer, mp_luck_due(&adaptive->luck));
-  mp_wake_by(tunnel, peer, mp_gather_due(&adaptive->gather));
-  mp_wake_by(tunnel, peer, mp_ackfilter_due(&adaptive->acks));
+  mp_deadlines_by(&tunnel->answers, peer->id, mp_luck_due(&adaptive->luck));
+  mp_deadlines_by(&tunnel->answers, peer->id, mp_gather_due(&adaptive->gather));
+  mp_deadlines_by(&tunnel->answers, peer->id, mp_ackfilter_due(&adaptive->acks));
 }
 
 void mp_acks_end(struct mp_tunnel *tunnel, struct mp_peer *peer)
@@ -262,6 +262,7 @@ void mp_acks_end(struct mp_tunnel *tunnel, struct mp_peer *peer)
 
 void mp_acks_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
+  mp_deadlines_remove(&tunnel->answers, peer->id);
   struct mp_packet *packet;
   while ((packet = mp_luck_take(&peer->adaptive->luck, UINT64_MAX)))
     mp_pool_give(tunnel->pool, packet);

@@ -36,11 +36,23 @@ void mp_enter(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_u
     tunnel->now_us = now_us;
 }
 
+static uint64_t patience_us(const struct mp_tunnel *tunnel)
+{
+  const uint64_t wished_us = (tunnel->peer_count - 1u) * SHARED_US;
+  return wished_us < SHARED_MOST_US ? wished_us : SHARED_MOST_US - 1;
+}
+
 static uint64_t shared_us(const struct mp_tunnel *tunnel, uint64_t at_us)
 {
-  const uint64_t wished_us = (tunnel->peer_count - 1u) * SHARED_US + 1;
-  const uint64_t grid_us = wished_us < SHARED_MOST_US ? wished_us : SHARED_MOST_US;
+  const uint64_t grid_us = patience_us(tunnel) + 1;
   return at_us < UINT64_MAX - grid_us ? (at_us + grid_us - 1) / grid_us * grid_us : UINT64_MAX;
+}
+
+/* Of many peers something wakes us before the patience is over, and lets what is due then go along. */
+static uint64_t answers_us(const struct mp_tunnel *tunnel)
+{
+  const uint64_t at_us = mp_deadlines_next_us(&tunnel->answers);
+  return at_us < UINT64_MAX ? at_us + patience_us(tunnel) : UINT64_MAX;
 }
 
 void mp_wake_about(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t at_us)
@@ -209,6 +221,8 @@ void mp_tunnel_on_tick(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint6
   uint16_t id;
   while (mp_lapses_take(&tunnel->reports, tunnel->now_us, &id))
     mp_report_settle(tunnel, tunnel->peers[id]);
+  while (mp_deadlines_take(&tunnel->answers, tunnel->now_us, &id))
+    mp_acks_settle(tunnel, tunnel->peers[id]);
   /* One may want to be looked at again at once: that is for the next time. */
   for (uint16_t left = tunnel->peer_count;
        left > 0 && mp_deadlines_take(&tunnel->deadlines, tunnel->now_us, &id); left--) {
@@ -232,7 +246,7 @@ void mp_tunnel_on_link_gone(struct mp_tunnel *tunnel, struct mp_outbox *outbox, 
 
 uint64_t mp_tunnel_next_tick(const struct mp_tunnel *tunnel)
 {
-  return earlier(mp_deadlines_next_us(&tunnel->deadlines),
+  return earlier(earlier(mp_deadlines_next_us(&tunnel->deadlines), answers_us(tunnel)),
                  shared_us(tunnel, mp_lapses_next_us(&tunnel->reports)));
 }
 
@@ -247,6 +261,7 @@ struct mp_tunnel *mp_tunnel_open(const struct mp_ports *ports, struct mp_ring *e
   tunnel->pool = pool;
   tunnel->seed = seed;
   mp_deadlines_open(&tunnel->deadlines);
+  mp_deadlines_open(&tunnel->answers);
   mp_lapses_open(&tunnel->reports);
   mp_loads_open(&tunnel->loads, LOADS_BYTES);
   mp_route_open(&tunnel->route, seed);

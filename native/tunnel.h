@@ -188,6 +188,7 @@ struct mp_tunnel {
   struct mp_pool *pool;
   uint64_t now_us;
   struct mp_deadlines deadlines; /* when which peer's first timer is due, but for the next */
+  struct mp_deadlines answers;   /* when acknowledgements of which peer have waited for long enough */
   struct mp_lapses reports;      /* when a report to which peer has waited for as long as one may */
   uint64_t seed;      /* of the flow hash */
   struct mp_peer *peers[MP_CROSSING_PEERS];

@@ -1,4 +1,6 @@
-/* When peers are looked at (mp_wake_about): one when it is due, of many several at once. */
+/* When peers are looked at (mp_wake_about), and what waits for them (acks.c): one when it is due, of many
+ * several at once. */
+#include "adaptive_corridor.h"
 #include "tunnel_fixture.h"
 
 enum {
@@ -105,6 +107,64 @@ static void a_peer_whose_reports_ride_is_looked_at_seldom(void)
   pair_close(&pair);
 }
 
+static void let_wait_until(uint64_t due_us)
+{
+  struct mp_tunnel *tunnel = pair.server.tunnel;
+  struct mp_packet *answer = mp_pool_take(tunnel->pool);
+  answer->length = 1;
+  CHECK(mp_luck_put(&tunnel->peers[0]->adaptive->luck, tunnel->pool, answer, due_us));
+  mp_acks_settle(tunnel, tunnel->peers[0]);
+}
+
+static void open_adaptive(unsigned peers)
+{
+  pair_open_carrying(&pair, 1);
+  publish_arrival(&pair, &pair.server, 1);
+  for (uint16_t id = 1; id < peers; id++)
+    add_peer(id);
+  for (uint16_t id = 0; id < peers; id++)
+    mp_deadlines_remove(&pair.server.tunnel->deadlines, id);
+}
+
+static void what_waits_for_the_only_peer_goes_in_time(void)
+{
+  open_adaptive(1);
+  let_wait_until(pair.now_us + 4321);
+  CHECK_EQ(mp_tunnel_next_tick(pair.server.tunnel), pair.now_us + 4321);
+  pair_close(&pair);
+}
+
+/* It wakes nobody as long as something else may, and goes along as soon as that does. */
+static void what_waits_for_one_of_a_hundred_goes_with_others(void)
+{
+  open_adaptive(PEERS);
+  struct mp_tunnel *tunnel = pair.server.tunnel;
+  const struct mp_luck *luck = &tunnel->peers[0]->adaptive->luck;
+  const uint64_t due_us = pair.now_us + 4321;
+  let_wait_until(due_us);
+  CHECK(mp_tunnel_next_tick(tunnel) > due_us + MOST_LATE_US / 2);
+  CHECK(mp_tunnel_next_tick(tunnel) < due_us + MOST_LATE_US);
+  mp_tunnel_on_tick(tunnel, &pair.server.outbox, due_us - 1);
+  CHECK_EQ(luck->waiting, 1);
+  mp_tunnel_on_tick(tunnel, &pair.server.outbox, due_us);
+  CHECK_EQ(luck->waiting, 0);
+  CHECK_EQ(mp_tunnel_next_tick(tunnel), UINT64_MAX);
+  mp_tunnel_write(tunnel);
+  pair_close(&pair);
+}
+
+/* Nothing else of the peer is looked at for it. */
+static void what_waits_asks_for_nothing_else(void)
+{
+  open_adaptive(1);
+  struct mp_tunnel *tunnel = pair.server.tunnel;
+  let_wait_until(pair.now_us + 4321);
+  CHECK_EQ(tunnel->deadlines.count, 0);
+  mp_adaptive_close(tunnel, tunnel->peers[0]);
+  CHECK_EQ(mp_tunnel_next_tick(tunnel), UINT64_MAX);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
@@ -112,5 +172,8 @@ int main(void)
   RUN(a_hundred_peers_share_their_moments);
   RUN(never_is_never);
   RUN(a_peer_whose_reports_ride_is_looked_at_seldom);
+  RUN(what_waits_for_the_only_peer_goes_in_time);
+  RUN(what_waits_for_one_of_a_hundred_goes_with_others);
+  RUN(what_waits_asks_for_nothing_else);
   return test_end();
 }
