@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adaptive.h"
 #include "box.h"
 #include "leaf.h"
 #include "pair.h"
@@ -21,6 +22,9 @@ enum {
   TURNS = 12, /* what is done every second, third or fourth turn has its share in each run */
   WARM_UP = 5,
   KNOWN_US = 4000000, /* the only path is probed more rarely from then on */
+  /* Of delays that jitter: acknowledgements are let in no sooner than is ordinary (luck.h). */
+  ORDINARY_US = 5000,
+  SPREAD_US = 5000,
 };
 
 static struct pair pair;
@@ -86,6 +90,7 @@ static void read_ack(unsigned download)
   memcpy(packet + 20, ports, sizeof ports);
   memcpy(packet + 28, &acked, sizeof acked);
   packet[32] = (ACK_BYTES - 20) / 4 << 4;
+  memcpy(packet + 40, (uint8_t[]){1, 1, 8, 10}, 4); /* as RFC 7323, appendix A has them */
   const struct mp_slice ack = {.bytes = packet,
                                .length = sizeof packet,
                                .offload = {.partial = true, .transport = 20, .checksum = 16}};
@@ -185,7 +190,15 @@ static void carry(struct end *end, uint16_t client, bool adaptive)
   fixture_command(&pair, end, &publish, sizeof publish, plan, bytes);
 }
 
-static void open_clients(unsigned count, bool adaptive)
+/* What probes would have found by now. */
+static void let_jitter(uint16_t client)
+{
+  struct mp_adaptive *adaptive = pair.server.tunnel->peers[client]->adaptive;
+  adaptive->lanes[0].window.turns =
+      (struct mp_rest){.count = UINT16_MAX, .mean_us = ORDINARY_US, .spread_us = SPREAD_US};
+}
+
+static void open_clients(unsigned count, bool adaptive, bool jitters)
 {
   clients = count;
   turn = 0;
@@ -204,6 +217,8 @@ static void open_clients(unsigned count, bool adaptive)
   for (uint16_t client = 0; client < count; client++) {
     carry(&pair.client, client, adaptive);
     carry(&pair.server, client, adaptive);
+    if (jitters)
+      let_jitter(client);
   }
   run_until(&pair, pair.now_us + 100000);
   leaf_pair_cut(&pair);
@@ -218,25 +233,31 @@ static void open_clients(unsigned count, bool adaptive)
 
 static bool open_one_slots(void)
 {
-  open_clients(1, false);
+  open_clients(1, false, false);
   return true;
 }
 
 static bool open_hundred_slots(void)
 {
-  open_clients(100, false);
+  open_clients(100, false, false);
   return true;
 }
 
 static bool open_one_adaptive(void)
 {
-  open_clients(1, true);
+  open_clients(1, true, false);
   return true;
 }
 
 static bool open_hundred_adaptive(void)
 {
-  open_clients(100, true);
+  open_clients(100, true, false);
+  return true;
+}
+
+static bool open_hundred_jittering(void)
+{
+  open_clients(100, true, true);
   return true;
 }
 
@@ -261,6 +282,10 @@ const struct leaf clients_leaves[] = {
      .close = close_clients},
     {.name = "downloads of a hundred clients, adaptive",
      .open = open_hundred_adaptive,
+     .run = run,
+     .close = close_clients},
+    {.name = "downloads of a hundred clients whose delays jitter, adaptive",
+     .open = open_hundred_jittering,
      .run = run,
      .close = close_clients},
     {0},
