@@ -43,10 +43,11 @@ static void close_two(void)
   free(tunnel);
 }
 
-/* One small packet in each interval goes on the near path, and the peer tells of it. */
-static void ping_near(uint32_t rtt_us)
+/* One small packet in each interval goes on the path, and the peer tells of it. */
+static void ping(uint8_t id, uint32_t rtt_us)
 {
-  struct mp_window *window = &peer->adaptive->lanes[NEAR].window;
+  const uint32_t delay_us = id == NEAR ? NEAR_US : FAR_US;
+  struct mp_window *window = &peer->adaptive->lanes[id].window;
   uint64_t received_bytes = 0;
   for (unsigned i = 0; i < PINGS; i++) {
     mp_window_sent(window, PING_BYTES, PING_BYTES, tunnel->now_us);
@@ -57,8 +58,8 @@ static void ping_near(uint32_t rtt_us)
         .acked_bytes = PING_BYTES,
         .rtt_us = rtt_us,
         .delay_any = true,
-        .delay_us = mp_reported_delay(peer->adaptive, NEAR_US),
-        .arrived_us = tunnel->now_us - NEAR_US,
+        .delay_us = mp_reported_delay(peer->adaptive, delay_us),
+        .arrived_us = tunnel->now_us - delay_us,
         .received_bytes = received_bytes,
     });
   }
@@ -69,7 +70,7 @@ static void a_path_that_little_was_asked_of_stays_the_quickest(void)
   for (uint32_t rtt_us = 0; rtt_us <= 2 * NEAR_US; rtt_us += 2 * NEAR_US) {
     open_two();
     CHECK_EQ(mp_choice_quickest_of(tunnel, peer, BOTH), NEAR);
-    ping_near(rtt_us);
+    ping(NEAR, rtt_us);
     CHECK(mp_window_rate(&peer->adaptive->lanes[NEAR].window) > 0);
     CHECK_EQ(mp_choice_quickest_of(tunnel, peer, BOTH), NEAR);
     close_two();
@@ -79,7 +80,7 @@ static void a_path_that_little_was_asked_of_stays_the_quickest(void)
 static void what_is_under_way_there_makes_it_later(void)
 {
   open_two();
-  ping_near(2 * NEAR_US);
+  ping(NEAR, 2 * NEAR_US);
   struct mp_lane *lane = &peer->adaptive->lanes[NEAR];
   /* For longer than the far path is farther. */
   lane->flight.inflight_bytes = mp_choice_capacity(&lane->window) * (FAR_US + 2 * NEAR_US) / 1000000;
@@ -103,13 +104,28 @@ static void a_path_opens_from_its_first_packet_on(void)
   close_two();
 }
 
+/* By its rate alone it would be filled with what little was asked of it so far. */
+static void a_path_that_opens_is_filled_by_its_window(void)
+{
+  open_two();
+  ping(FAR, NEAR_US + FAR_US);
+  struct mp_lane *lane = &peer->adaptive->lanes[FAR];
+  mp_window_sent(&peer->adaptive->lanes[NEAR].window, PING_BYTES, PING_BYTES, tunnel->now_us);
+  REQUIRE(mp_window_starts(&lane->window));
+  lane->flight.inflight_bytes = mp_window_bytes(&lane->window) / 2;
+  CHECK_EQ(mp_choice_slowest(tunnel, peer, BOTH, FAR_US), FAR);
+  lane->flight.inflight_bytes = mp_window_bytes(&lane->window);
+  CHECK_EQ(mp_choice_slowest(tunnel, peer, BOTH, FAR_US), MP_CROSSING_NO_PATH);
+  close_two();
+}
+
 /* Until it is as far as the quickest, which opens too; and none that is too far. */
 static void a_path_that_is_behind_opens_with_the_quickest(void)
 {
   open_two();
   struct mp_lane *lanes = peer->adaptive->lanes;
   peer->paths[FAR].tx_owd_us = NEAR_US + NEAR_US / 2;
-  ping_near(2 * NEAR_US);
+  ping(NEAR, 2 * NEAR_US);
   CHECK_EQ(mp_choice_opening(peer, BOTH), MP_CROSSING_NO_PATH);
   mp_window_take_over(&lanes[NEAR].window, 20 * MP_WINDOW_PACKET_BYTES, tunnel->now_us);
   CHECK_EQ(mp_choice_opening(peer, BOTH), FAR);
@@ -170,6 +186,7 @@ int main(void)
   RUN(a_path_that_little_was_asked_of_stays_the_quickest);
   RUN(what_is_under_way_there_makes_it_later);
   RUN(a_path_opens_from_its_first_packet_on);
+  RUN(a_path_that_opens_is_filled_by_its_window);
   RUN(a_path_that_is_behind_opens_with_the_quickest);
   RUN(nothing_known_comes_last);
   RUN(what_stood_may_have_gone);
