@@ -182,7 +182,8 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
   case MP_GATHER_AS_IT_IS:
     break;
   case MP_GATHER_REACH:
-    mp_stretch_reach(stretch, bucket, adaptive->gather.rate, far_us, now_us);
+    mp_stretch_reach(stretch, bucket, adaptive->gather.rate, far_us, adaptive->gather.over_us,
+                     now_us);
     flow->wide_us = flow->wide_us ? flow->wide_us : now_us;
     break;
   case MP_GATHER_LEAVE:

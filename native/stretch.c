@@ -69,6 +69,7 @@ static void reach(struct mp_stretch *s, uint32_t farther_us, uint32_t reach_us,
 {
   s->step = MP_STRETCH_REACHES;
   s->is_early = false;
+  s->measures_us = 0;
   s->reach_us = reach_us;
   s->later_us = later_of(farther_us);
   s->since_us = now_us;
@@ -145,9 +146,12 @@ void mp_stretch_keep(struct mp_stretch *s, uint16_t bucket, uint64_t rate, uint3
 }
 
 void mp_stretch_reach(struct mp_stretch *s, uint16_t bucket, uint64_t rate, uint32_t farther_us,
-                      uint64_t now_us)
+                      uint64_t measures_us, uint64_t now_us)
 {
+  if (!mp_stretch_is_free(s, now_us))
+    return;
   mp_stretch_keep(s, bucket, rate, farther_us, reach_of(farther_us), now_us);
+  s->measures_us = measures_us;
 }
 
 void mp_stretch_leave(struct mp_stretch *s)
@@ -245,7 +249,7 @@ bool mp_stretch_spills(struct mp_stretch *s, uint64_t now_us)
 /* What is left of the time that a packet shall be late when it is late by so much anyway. */
 static uint64_t wait_us(const struct mp_stretch *s, uint64_t late_us, uint64_t now_us)
 {
-  if (s->step == MP_STRETCH_NONE)
+  if (s->step == MP_STRETCH_NONE || (s->step == MP_STRETCH_REACHES && now_us < s->measures_us))
     return 0;
   if (s->step == MP_STRETCH_REACHES && s->covered_us > now_us + late_us)
     late_us = s->covered_us - now_us;

@@ -10,7 +10,9 @@
  *   holds    its packets are held back by as much as the quickest path's round trip, and when that is
  *            not enough, by as much as makes twice of that
  *   reaches  it takes the far path as well. What finds no packet of that path before it is held back
- *            as before: one early packet, and BBR would know the short round trip again
+ *            as before: one early packet, and BBR would know the short round trip again. As long as it
+ *            still does, and is known not to measure soon, nothing is: what is held may go on the far path
+ *            afterwards, and is later there than anything need be
  *
  * A path that fits within two and a half round trips is taken at once, but little of it, one packet in
  * each time that one takes longer: what is sent after it comes with it, in a lump, for which BBR keeps more
@@ -49,8 +51,9 @@ struct mp_stretch {
   } slot, second;
   bool dipped;
   bool is_early;        /* reaches: the flow has not measured yet */
-  uint64_t spilled_us;  /* when something last went to the far path for the sake of that */
   uint8_t poor_seconds; /* in a row in which less was sent than before */
+  uint64_t spilled_us;  /* when something last went to the far path for the sake of that */
+  uint64_t measures_us; /* reaches: when the flow may at the soonest; nothing is held back before */
   uint64_t due_us;      /* of the last that waits */
   uint64_t held_bytes;
   struct mp_load *youngest;
@@ -86,9 +89,10 @@ void mp_stretch_see(struct mp_stretch *stretch, const struct mp_stretch_sight *s
 void mp_stretch_keep(struct mp_stretch *stretch, uint16_t bucket, uint64_t rate,
                      uint32_t farther_us, uint32_t reach_us, uint64_t now_us);
 
-/* A flow that sends so much, and may keep more under way from now on, takes a path so much farther. */
+/* A flow that sends so much, and may keep more under way from now on, takes a path so much farther. It
+ * measures at measures_us at the soonest. */
 void mp_stretch_reach(struct mp_stretch *stretch, uint16_t bucket, uint64_t rate,
-                      uint32_t farther_us, uint64_t now_us);
+                      uint32_t farther_us, uint64_t measures_us, uint64_t now_us);
 
 /* And does so no more. */
 void mp_stretch_leave(struct mp_stretch *stretch);

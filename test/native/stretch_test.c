@@ -203,6 +203,18 @@ static void a_flow_that_is_as_late_anyway_is_kept_so(void)
   CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
 }
 
+static void nothing_is_held_back_before_the_flow_measures(void)
+{
+  struct world world = world_of(0);
+  go(&world, S);
+  mp_stretch_reach(&world.stretch, 7, RATE, 100 * MS, world.now_us + 5 * S, world.now_us);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  world.now_us += S;
+  CHECK_EQ(held_us(&world, 7), 0);
+  world.now_us += 4 * S;
+  CHECK_EQ(held_us(&world, 7), world.stretch.later_us);
+}
+
 static void what_queues_is_late_by_that(void)
 {
   struct world world = world_of(60 * MS);
@@ -324,6 +336,7 @@ int main(void)
   RUN(what_is_farther_takes_more_than_one_step);
   RUN(what_waits_for_a_far_packet_anyway_is_not_held_back);
   RUN(a_flow_that_is_as_late_anyway_is_kept_so);
+  RUN(nothing_is_held_back_before_the_flow_measures);
   RUN(what_queues_is_late_by_that);
   RUN(none_passes_another);
   RUN(it_ends_when_less_goes_through);
