@@ -156,8 +156,8 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
       mp_class_protocol(load->bytes) != MP_PROTOCOL_TCP || mp_class_octets(load) == 0)
     return;
   const uint32_t beyond_us = farther_us(peer, best);
-  const bool is_paced = flow->wide_us && paces(adaptive, load);
-  const bool is_used = beyond_us == 0 && is_paced;
+  const bool is_paced = paces(adaptive, load);
+  const bool is_used = beyond_us == 0 && flow->wide_us && is_paced;
   const uint32_t far_us = is_used ? (uint32_t)reached_us(peer, best) : beyond_us;
   if (!is_used && adaptive->gather.reaches && adaptive->gather.bucket == bucket &&
       !mp_stretch_is(stretch, MP_STRETCH_REACHES, bucket))

@@ -124,6 +124,18 @@ static void a_young_flow_that_fills_the_path_reaches_the_far_one(void)
   mp_pool_close(&world.pool);
 }
 
+static void who_paces_does_so_sooner(void)
+{
+  for (unsigned paces = 0; paces < 2; paces++) {
+    struct world world;
+    open_world(&world);
+    world.sight.is_paced = paces;
+    go(&world, 350 * MS);
+    CHECK_EQ_INT(world.reached, paces);
+    mp_pool_close(&world.pool);
+  }
+}
+
 static void it_may_keep_more_under_way_before_it_reaches(void)
 {
   struct world world;
@@ -508,6 +520,7 @@ static void no_more_wait_than_there_is_room_for(void)
 int main(void)
 {
   RUN(a_young_flow_that_fills_the_path_reaches_the_far_one);
+  RUN(who_paces_does_so_sooner);
   RUN(it_may_keep_more_under_way_before_it_reaches);
   RUN(who_falls_silent_meanwhile_does_not_reach);
   RUN(others_do_not);
