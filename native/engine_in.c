@@ -127,6 +127,11 @@ static uint64_t next_wake_us(const struct mp_engine *engine)
   return at_us;
 }
 
+/* The same on all that mptun runs on; kernel headers before 5.11 lack it. */
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
 /* epoll_pwait2 takes nanoseconds and needs no timerfd_settime each time the deadline moves. By
  * number, because glibc has its name only since 2.35; kernels before 5.11 and narrow seccomp
  * profiles refuse it, and then whole milliseconds, rounded up, must do. */
