@@ -43,6 +43,7 @@ const registry = {
     invited = undefined
     return enrolled
   },
+  spend: () => undefined,
 }
 
 const tun = openTun(device)
