@@ -25,8 +25,8 @@
 static uint32_t farthest_us(const struct mp_peer *peer)
 {
   uint32_t farthest_us = 0;
-  for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
-    const struct mp_rtt *rtt = &peer->paths[__builtin_ctz(left)].rtt;
+  MP_FOR_EACH_PATH(peer->usable & peer->schedule.carrying, id) {
+    const struct mp_rtt *rtt = &peer->paths[id].rtt;
     const uint32_t rtt_us = rtt->smoothed_us + 4 * rtt->var_us;
     if (rtt_us > farthest_us)
       farthest_us = rtt_us;
@@ -105,8 +105,8 @@ static bool ordinary(const struct mp_peer *peer, uint64_t *turn_us, uint64_t *sp
 {
   uint64_t weights = 0, spreads_us = 0;
   *turn_us = UINT64_MAX;
-  for (uint16_t left = peer->usable & peer->schedule.carrying; left; left &= (uint16_t)(left - 1)) {
-    const struct mp_window *window = &peer->adaptive->lanes[__builtin_ctz(left)].window;
+  MP_FOR_EACH_PATH(peer->usable & peer->schedule.carrying, id) {
+    const struct mp_window *window = &peer->adaptive->lanes[id].window;
     const struct mp_rest *turns = &window->turns;
     if (turns->count < LEAST_TURNS)
       continue;

@@ -29,8 +29,7 @@ static uint16_t spared(const struct mp_peer *peer)
     return only->suspect || only->late ? 0 : paths;
   }
   uint16_t strange = 0;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(paths, id) {
     const struct mp_lane *lane = &peer->adaptive->lanes[id];
     if (lane->suspect || lane->late)
       paths &= (uint16_t)~mp_path_bit(id);
@@ -45,8 +44,7 @@ static uint16_t spared(const struct mp_peer *peer)
 static uint16_t listed(const struct mp_peer *peer, uint16_t paths)
 {
   uint16_t some = 0;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(paths, id) {
     if (peer->adaptive->lanes[id].listed)
       some |= mp_path_bit(id);
   }
@@ -75,8 +73,7 @@ static uint64_t turn_us_of(const struct mp_peer *peer, uint8_t id)
 uint64_t mp_choice_opens_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint16_t paths)
 {
   uint64_t most_us = 0;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(paths, id) {
     const struct mp_window *window = &peer->adaptive->lanes[id].window;
     if (!mp_window_starts(window))
       continue;
@@ -158,8 +155,7 @@ uint8_t mp_choice_quickest_of(const struct mp_tunnel *tunnel, const struct mp_pe
     return paths ? (uint8_t)__builtin_ctz(paths) : MP_CROSSING_NO_PATH;
   uint8_t best = MP_CROSSING_NO_PATH;
   int64_t best_us = INT64_MAX;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(paths, id) {
     const int64_t at_us = mp_choice_arrival_us(tunnel, peer, id);
     if (at_us < best_us) {
       best_us = at_us;
@@ -172,8 +168,7 @@ uint8_t mp_choice_quickest_of(const struct mp_tunnel *tunnel, const struct mp_pe
 uint8_t mp_choice_quickest(const struct mp_peer *peer)
 {
   uint8_t best = MP_CROSSING_NO_PATH;
-  for (uint16_t left = mp_choice_narrow(peer); left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(mp_choice_narrow(peer), id) {
     if (best == MP_CROSSING_NO_PATH || mp_choice_delay_us(peer, id) < mp_choice_delay_us(peer, best))
       best = id;
   }
@@ -214,8 +209,7 @@ uint8_t mp_choice_slowest(const struct mp_tunnel *tunnel, const struct mp_peer *
     return best;
   const int64_t most_us = mp_choice_delay_us(peer, best) + reach_us;
   uint8_t slowest = MP_CROSSING_NO_PATH;
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(paths, id) {
     const struct mp_lane *lane = &peer->adaptive->lanes[id];
     if (lane->flight.inflight_bytes < pipe_bytes(&lane->window) && mp_choice_delay_us(peer, id) <= most_us &&
         (slowest == MP_CROSSING_NO_PATH ||
@@ -239,8 +233,7 @@ uint8_t mp_choice_opening(const struct mp_peer *peer, uint16_t paths)
   uint8_t least = MP_CROSSING_NO_PATH;
   uint64_t least_bytes = mp_window_bytes(&peer->adaptive->lanes[best].window);
   const int64_t most_us = mp_choice_delay_us(peer, best) + mp_choice_near_us(peer);
-  for (uint16_t left = paths; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(paths, id) {
     const struct mp_window *window = &peer->adaptive->lanes[id].window;
     if (mp_window_starts(window) && mp_window_bytes(window) < least_bytes &&
         mp_choice_delay_us(peer, id) <= most_us) {
@@ -280,8 +273,7 @@ uint16_t mp_choice_worthwhile(const struct mp_tunnel *tunnel, const struct mp_pe
                             (int64_t)(backlogged_us + reach_us) +
                             turns * (int64_t)mp_window_min_rtt_us(window);
   uint16_t some = 0;
-  for (uint16_t left = able; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(able, id) {
     if (mp_choice_arrival_us(tunnel, peer, id) <= latest_us)
       some |= mp_path_bit(id);
   }

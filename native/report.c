@@ -59,8 +59,8 @@
 static uint32_t least_rtt_us(const struct mp_peer *peer)
 {
   uint32_t least_us = UINT32_MAX;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const struct mp_path *path = &peer->paths[__builtin_ctz(left)];
+  MP_FOR_EACH_PATH(peer->present, id) {
+    const struct mp_path *path = &peer->paths[id];
     if (path->heard && path->rtt.smoothed_us > 0 && path->rtt.smoothed_us < least_us)
       least_us = path->rtt.smoothed_us;
   }
@@ -80,8 +80,8 @@ static void note_sizes(struct mp_sizes *sizes, uint64_t octets, uint64_t datagra
 static void note_traffic(struct mp_peer *peer)
 {
   uint64_t sent_octets = 0, sent = 0, heard_octets = 0, heard = 0;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const struct mp_path *path = &peer->paths[__builtin_ctz(left)];
+  MP_FOR_EACH_PATH(peer->present, id) {
+    const struct mp_path *path = &peer->paths[id];
     sent_octets += path->tx_bytes;
     sent += path->tx_datagrams;
     heard_octets += path->rx_bytes;
@@ -107,8 +107,7 @@ static uint32_t least_free_rtt_us(const struct mp_peer *peer)
   uint32_t least_us = least_rtt_us(peer);
   if (!peer->adaptive || !mp_report_is_mutual(peer))
     return least_us;
-  for (uint16_t left = peer->usable; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->usable, id) {
     const struct mp_path *path = &peer->paths[id];
     if (path->heard && mp_window_is_full(&peer->adaptive->lanes[id].window) &&
         path->rtt.min_us > 0 && path->rtt.min_us < least_us)
@@ -122,8 +121,8 @@ static bool has_choice(const struct mp_peer *peer)
   if (mp_has_one_path(peer))
     return false;
   unsigned heard = 0;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1))
-    heard += peer->paths[__builtin_ctz(left)].heard;
+  MP_FOR_EACH_PATH(peer->present, id)
+    heard += peer->paths[id].heard;
   return heard > 1;
 }
 
@@ -206,8 +205,7 @@ static uint64_t rank(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
 static void choose(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t chosen[2])
 {
   chosen[0] = chosen[1] = MP_CROSSING_NO_PATH;
-  for (uint16_t left = peer->present; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(peer->present, id) {
     if (!peer->paths[id].heard)
       continue;
     if (chosen[0] == MP_CROSSING_NO_PATH ||
@@ -235,8 +233,7 @@ static void tell_again(const struct mp_tunnel *tunnel, struct mp_peer *peer, uin
   struct mp_reporting *reporting = &peer->reporting;
   if (on != reporting->on) {
     const uint32_t away_us = peer->paths[reporting->on].rtt.smoothed_us;
-    for (uint16_t left = reporting->told; left; left &= (uint16_t)(left - 1)) {
-      const uint8_t id = (uint8_t)__builtin_ctz(left);
+    MP_FOR_EACH_PATH(reporting->told, id) {
       if (tunnel->now_us - reporting->notes[id].newest_at_us < away_us)
         reporting->pending |= mp_path_bit(id);
     }
@@ -250,8 +247,8 @@ static void tell_again(const struct mp_tunnel *tunnel, struct mp_peer *peer, uin
 static uint64_t heard_octets(const struct mp_peer *peer)
 {
   uint64_t octets = 0;
-  for (uint16_t left = peer->reporting.pending; left; left &= (uint16_t)(left - 1))
-    octets += peer->paths[__builtin_ctz(left)].rx_bytes;
+  MP_FOR_EACH_PATH(peer->reporting.pending, id)
+    octets += peer->paths[id].rx_bytes;
   return octets;
 }
 
@@ -265,8 +262,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
     tell_again(tunnel, peer, chosen[0]);
   const uint64_t octets = heard_octets(peer);
   uint16_t untold = 0; /* for want of room */
-  for (uint16_t left = reporting->pending; left; left &= (uint16_t)(left - 1)) {
-    const uint8_t id = (uint8_t)__builtin_ctz(left);
+  MP_FOR_EACH_PATH(reporting->pending, id) {
     const struct mp_path *path = &peer->paths[id];
     const struct mp_feedback_totals totals = {path->rx_bytes, path->rx_datagrams};
     const uint32_t before = length;
