@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { StreamReport } from '../lab/arrivals.js'
 import type { Course, LinkTruth, Moment } from './course.js'
 import { faultsOf } from './judge.js'
+import { tableOf } from './table.js'
 import type { Fetched, Round } from './traffic.js'
 import { growthFaults } from './uses.js'
 
@@ -216,4 +217,13 @@ it('tells of daemons that grow', () => {
     'the client grew by 70 MB',
     'the server has 20 more files open',
   ])
+})
+
+it('has no figure in the table for what was never sent', () => {
+  const uses = { client: { bytes: 0, descriptors: 0 }, server: { bytes: 0, descriptors: 0 } }
+  const { rows } = tableOf('a soak', 0, [ROUND], [uses, uses])
+  const cellsOf = (name: string) => rows.find(([of]) => of === name)?.slice(1)
+  expect(cellsOf('large transfers sent, Mbit/s')).toEqual(['19.0', '–'])
+  expect(cellsOf('  in the middle, ms')).toEqual(['–', '300'])
+  expect(cellsOf('ping, 99th percentile, ms')).toEqual(['–', ''])
 })

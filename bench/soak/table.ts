@@ -35,10 +35,10 @@ export function tableOf(
     head: ['', 'client', 'server'],
     rows: [
       ['happenings', String(happenings), ''],
-      row('large transfers sent, Mbit/s', (direction) => mbitOf(rounds, direction).toFixed(1)),
+      row('large transfers sent, Mbit/s', (direction) => told(mbitOf(rounds, direction), 1)),
       count('short transfers sent', (round, direction) => tookMs(round, direction).length),
       row('  in the middle, ms', (direction) =>
-        median(rounds.flatMap((round) => tookMs(round, direction))).toFixed(0),
+        told(median(rounds.flatMap((round) => tookMs(round, direction)))),
       ),
       most('  longest, ms', tookMs),
       count('datagrams sent', ({ streams }, direction) => streams[direction].sent),
@@ -47,7 +47,7 @@ export function tableOf(
       most('  longest gap, ms', ({ streams }, direction) => [
         streams[direction].longestGapUs / 1000,
       ]),
-      ['ping, 99th percentile, ms', pings[Math.floor(pings.length * 0.99)]?.toFixed(0) ?? '-', ''],
+      ['ping, 99th percentile, ms', told(pings[Math.floor(pings.length * 0.99)] ?? Number.NaN), ''],
       row('memory first and last, MB', (direction) =>
         [first, last].map((uses) => (uses[SIDE[direction]].bytes / 1e6).toFixed(0)).join(' '),
       ),
@@ -58,11 +58,13 @@ export function tableOf(
   }
 }
 
-/** Of the rounds in which this one was sent. */
+/** Of the rounds in which this one was sent; NaN of none. */
 function mbitOf(rounds: readonly Round[], direction: Direction): number {
   const own = rounds.filter((round) => round.direction === direction)
   const octets = sum(own.flatMap(({ received }) => received.bins.map(([, count]) => count)))
   return (octets * 8) / 1000 / sum(own.map(({ fromMs, toMs }) => toMs - fromMs))
 }
+
+const told = (value: number, digits = 0) => (Number.isNaN(value) ? '–' : value.toFixed(digits))
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0)
