@@ -179,7 +179,7 @@ void mp_adaptive_release(struct mp_tunnel *tunnel, struct mp_peer *peer)
   struct mp_adaptive *adaptive = peer->adaptive;
   struct mp_load *load;
   while ((load = mp_stretch_release(&adaptive->stretch, tunnel->now_us))) {
-    const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+    const uint16_t bucket = mp_flow_bucket(load->flow);
     mp_queue_put(adaptive->queue, load, mp_class_now(peer, bucket), tunnel->now_us);
   }
   const uint64_t due_us = mp_stretch_due(&adaptive->stretch);

@@ -37,7 +37,7 @@ static bool has_room(struct mp_agains *agains)
 static bool put_again(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_again *again)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  const uint16_t bucket = again->what.flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(again->what.flow);
   struct mp_agains *agains = &adaptive->again[mp_class_now(peer, bucket)];
   if (!has_room(agains)) {
     mp_load_drop(&tunnel->loads, again->what.load);

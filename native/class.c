@@ -194,7 +194,7 @@ static void hurry(const struct mp_peer *peer, struct mp_adaptive_flow *flow, str
 enum mp_queue_class mp_class_of(struct mp_peer *peer, struct mp_load *load, uint64_t now_us)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(load->flow);
   struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   const uint8_t best = mp_choice_quickest(peer);
   if (best == MP_CROSSING_NO_PATH)

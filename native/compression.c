@@ -2,8 +2,6 @@
 #include "corridor.h"
 #include "le.h"
 
-static uint16_t bucket_of(uint16_t flow) { return flow & (MP_LIMIT_BUCKETS - 1); }
-
 static bool is_partial(uint16_t flow) { return flow & MP_FLOW_PARTIAL_CHECKSUM; }
 
 /* The length of an inner packet is that of its body: a proposal has the generation in its place. */
@@ -27,7 +25,7 @@ void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_
 {
   const struct mp_context *context;
   const uint32_t length = packet->length;
-  packet->type = mp_context_choose(&peer->contexts, bucket_of(flow), packet->bytes, length,
+  packet->type = mp_context_choose(&peer->contexts, mp_flow_bucket(flow), packet->bytes, length,
                                    is_partial(flow), tunnel->now_us, &context);
   if (packet->type == MP_MSG_CONTEXT)
     mp_store16(length_field(packet->bytes), context->generation);
@@ -41,7 +39,7 @@ void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_
 static void take_proposal(struct mp_tunnel *tunnel, struct mp_peer *peer, const uint8_t *header,
                           struct mp_packet *packet)
 {
-  const uint16_t flow = mp_load16(header + MP_HEADER_FLOW), bucket = bucket_of(flow);
+  const uint16_t flow = mp_load16(header + MP_HEADER_FLOW), bucket = mp_flow_bucket(flow);
   const uint32_t ip_bytes = packet->length > 0 && packet->bytes[0] >> 4 == 4 ? 20 : 40;
   if (packet->length < ip_bytes || packet->length > MP_LIMIT_PACKET_BYTES)
     return; /* no packet, as whoever takes it will find */
@@ -62,7 +60,7 @@ static struct mp_packet *expand(struct mp_tunnel *tunnel, const struct mp_peer *
   const uint16_t flow = mp_load16(header + MP_HEADER_FLOW);
   if (packet->length < MP_COMPRESSED_BYTES)
     goto drop_malformed;
-  const struct mp_context *context = mp_context_find(&peer->contexts, bucket_of(flow),
+  const struct mp_context *context = mp_context_find(&peer->contexts, mp_flow_bucket(flow),
                                                      packet->bytes[MP_COMPRESSED_GENERATION]);
   if (!context)
     goto drop_context;
@@ -105,7 +103,7 @@ bool mp_compression_kept(struct mp_peer *peer, const uint8_t *header, const stru
 {
   if (packet->length != MP_KEPT_BYTES)
     return false;
-  mp_context_kept(&peer->contexts, bucket_of(mp_load16(header + MP_HEADER_FLOW)),
+  mp_context_kept(&peer->contexts, mp_flow_bucket(mp_load16(header + MP_HEADER_FLOW)),
                   packet->bytes[MP_KEPT_GENERATION]);
   return true;
 }

@@ -107,7 +107,7 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
                     bool backlogged, uint64_t now_us)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
-  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(load->flow);
   struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   const struct mp_window *window = &adaptive->lanes[best].window;
   const bool is_asked = mp_stretch_asks(&adaptive->stretch, bucket, flow->recent_octets,
@@ -147,7 +147,7 @@ static void gather(struct mp_peer *peer, const struct mp_load *load, uint8_t bes
 {
   struct mp_adaptive *adaptive = peer->adaptive;
   struct mp_stretch *stretch = &adaptive->stretch;
-  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(load->flow);
   struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   const struct mp_window *window = &adaptive->lanes[best].window;
   const uint64_t age_us = now_us - flow->began_us;

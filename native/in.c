@@ -155,7 +155,7 @@ static enum mp_reorder_verdict put_in_order(struct mp_tunnel *tunnel, struct mp_
                                             uint16_t flow, uint32_t flow_seq,
                                             struct mp_packet *packet)
 {
-  const uint16_t bucket = flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(flow);
   if (flow & MP_FLOW_UNORDERED)
     return mp_reorder_insert_unordered(peer->reorder, bucket, flow_seq, packet, peer->order_paths,
                                        tunnel->now_us);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "contract.h"
 #include "offload.h"
 #include "segment.h"
 
@@ -36,6 +37,12 @@ struct mp_load {
   uint8_t size;     /* of MP_LOAD_SIZES */
   uint8_t bytes[];
 };
+
+/* Of a `flow`, here or in a packet. */
+static inline uint16_t mp_flow_bucket(uint16_t flow)
+{
+  return flow & (MP_LIMIT_BUCKETS - 1);
+}
 
 /* Rooms of 2, 3, 8, 32 and 64 KiB, about: slow TCP flows make super-packets of two segments. */
 #define MP_LOAD_SIZES 5u

@@ -67,7 +67,7 @@ static void may_overtake(const struct mp_tunnel *tunnel, const struct mp_peer *p
 static bool follows(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
                     const struct mp_load *load, struct mp_adaptive_flow *flow, uint8_t id)
 {
-  if (!minds_order(load) || peer->thin_seq[load->flow & (MP_LIMIT_BUCKETS - 1)] == 0)
+  if (!minds_order(load) || peer->thin_seq[mp_flow_bucket(load->flow)] == 0)
     return false;
   if (flow->path != id && peer->present & mp_path_bit(flow->path))
     may_overtake(tunnel, peer, flow, id, flow->path);
@@ -82,8 +82,7 @@ static bool follows_again(const struct mp_tunnel *tunnel, const struct mp_peer *
 {
   if (!minds_order(load))
     return false;
-  struct mp_adaptive_flow *flow =
-      mp_adaptive_flow(peer->adaptive, load->flow & (MP_LIMIT_BUCKETS - 1));
+  struct mp_adaptive_flow *flow = mp_adaptive_flow(peer->adaptive, mp_flow_bucket(load->flow));
   const bool is_behind = tunnel->now_us < flow->follows_us;
   may_overtake(tunnel, peer, flow, mp_choice_quickest(peer), id);
   return is_behind;
@@ -95,7 +94,7 @@ static void fly_first(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
 {
   struct mp_load *load = packets->load;
   const bool is_unordered = load->flow & MP_FLOW_UNORDERED;
-  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(load->flow);
   struct mp_adaptive_flow *flow = mp_adaptive_flow(peer->adaptive, bucket);
   uint32_t *next = is_unordered ? &peer->thin_seq[bucket] : &peer->flow_seq[bucket];
   struct mp_flown what = {
@@ -139,7 +138,7 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
   const uint16_t paths = mp_choice_narrow(peer);
   struct mp_adaptive *adaptive = peer->adaptive;
   uint8_t id = mp_choice_quickest_of(tunnel, peer, paths);
-  const uint8_t before = mp_adaptive_flow(adaptive, load->flow & (MP_LIMIT_BUCKETS - 1))->path;
+  const uint8_t before = mp_adaptive_flow(adaptive, mp_flow_bucket(load->flow))->path;
   if (id != before && paths & mp_path_bit(before) &&
       mp_choice_arrival_us(tunnel, peer, before) < mp_choice_arrival_us(tunnel, peer, id) + STICKY_US)
     id = before;
@@ -301,7 +300,7 @@ static bool pump_queue(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   struct mp_queued packet;
   if (!able || !mp_queue_take(adaptive->queue, class, tunnel->now_us, &packet))
     return false;
-  const uint16_t bucket = packet.load->flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(packet.load->flow);
   const struct mp_adaptive_flow *flow = mp_adaptive_flow(adaptive, bucket);
   uint8_t id = MP_CROSSING_NO_PATH;
   const bool reaches = mp_stretch_is(&adaptive->stretch, MP_STRETCH_REACHES, bucket);
@@ -353,7 +352,7 @@ void mp_pump_copy(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
 void mp_pump_unfollowed(struct mp_tunnel *tunnel, struct mp_peer *peer,
                         const struct mp_queued *packet)
 {
-  const uint16_t bucket = packet->load->flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(packet->load->flow);
   const uint8_t id = mp_schedule_pick(&peer->schedule, bucket, peer->usable, tunnel->now_us);
   if (id == MP_CROSSING_NO_PATH)
     return;

@@ -237,7 +237,7 @@ static uint32_t packets_bytes(const struct mp_segments *segments)
 void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_class class,
                   uint64_t now_us)
 {
-  const uint16_t at = load->flow % MP_LIMIT_BUCKETS;
+  const uint16_t at = mp_flow_bucket(load->flow);
   struct bucket *bucket = mp_sparse_use(&queue->buckets, at, sizeof *bucket);
   const uint32_t bytes = packets_bytes(&load->segments);
   if (!bucket) {
@@ -345,7 +345,7 @@ void mp_queue_take_more(struct mp_queue *queue, struct mp_queued *packets, uint3
   if (most == 0 || packets->congested)
     return;
   struct mp_load *load = packets->load;
-  struct bucket *bucket = bucket_of(queue, load->flow % MP_LIMIT_BUCKETS);
+  struct bucket *bucket = bucket_of(queue, mp_flow_bucket(load->flow));
   if (bucket->head != load || bucket->deficit <= 0)
     return;
   const uint32_t each = mp_segments_length(&load->segments, packets->index);

@@ -54,7 +54,7 @@ void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes);
 void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s);
 
 /* Takes the reference over, and load->next until the last packet left; load->since_us becomes now_us,
- * from where CoDel counts. The bucket is load->flow modulo MP_LIMIT_BUCKETS; where there is no memory for
+ * from where CoDel counts. The bucket is that of load->flow; where there is no memory for
  * it the load is lost. An empty bucket takes this class; one where something waits keeps its own.
  *
  * While more waits than the limit, packets are shed. */

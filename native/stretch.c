@@ -259,7 +259,7 @@ static uint64_t wait_us(const struct mp_stretch *s, uint64_t late_us, uint64_t n
 bool mp_stretch_hold(struct mp_stretch *s, struct mp_load *load, uint64_t queued_us,
                      uint64_t now_us)
 {
-  const uint16_t bucket = load->flow & (MP_LIMIT_BUCKETS - 1);
+  const uint16_t bucket = mp_flow_bucket(load->flow);
   if (bucket != s->bucket)
     return false;
   if (s->held_bytes > MOST_HELD_BYTES)

@@ -81,7 +81,7 @@ FIXTURE_API uint32_t octets_of(const struct mp_queued *packet)
 
 FIXTURE_API uint16_t bucket_of(const struct mp_queued *packet)
 {
-  return packet->load->flow % MP_LIMIT_BUCKETS;
+  return mp_flow_bucket(packet->load->flow);
 }
 
 FIXTURE_API void give(const struct mp_queued *packet) { mp_load_drop(&loads, packet->load); }
