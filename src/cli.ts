@@ -14,6 +14,7 @@ import { serverCommand } from './commands/server.js'
 import { setCommand } from './commands/set.js'
 import { statusCommand } from './commands/status.js'
 import { programVersion, versionCommand } from './commands/version.js'
+import { nearest } from './config/spelling.js'
 import { type ErrorFamily, MptunError } from './errors.js'
 
 const EXIT: Readonly<Record<ErrorFamily, number>> = { config: 1, system: 2, bug: 70 }
@@ -52,6 +53,15 @@ function program(): Command {
       .showHelpAfterError(`(mptun ${command.name()} --help shows what is accepted)`)
     root.addCommand(command)
   }
+  // commander's own guesses are bolder: who wants to rename a client is not to be led to revoke.
+  root.on('command:*', ([word]: readonly [string]) => {
+    const meant = nearest(
+      word,
+      commands.map((command) => command.name()),
+    )
+    const guess = meant === undefined ? '' : `\n(Did you mean ${meant}?)`
+    root.error(`error: unknown command '${word}'${guess}`)
+  })
   return root.exitOverride()
 }
 

@@ -129,6 +129,7 @@ describe('the exit code', () => {
     [['--version'], 0, ''],
     [['frobnicate'], 1, "unknown command 'frobnicate'\n(mptun --help lists the commands)"],
     [['stauts'], 1, 'Did you mean status?'],
+    [['rename', 'van', 'bus'], 1, "unknown command 'rename'\n(mptun --help lists the commands)"],
     [['client', '--uplinkk', 'x'], 1, 'Did you mean --uplink?'],
     [['client'], 1, 'no uplink is given'],
     [['client', '--uplink', 'a,wieght=2'], 1, '--uplink: found "wieght=2"'],
