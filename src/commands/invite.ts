@@ -23,7 +23,7 @@ import {
   withDaemon,
   withState,
 } from './options.js'
-import { askIfRunning, openStore, ownKey } from './state.js'
+import { askIfRunning, openStore, ownKey, readEach, warn } from './state.js'
 
 interface InviteOptions extends StateOptions, DaemonOptions {
   readonly endpoint?: readonly HostPort[]
@@ -75,14 +75,13 @@ export function inviteCommand(): Command {
 
 /** Whoever is invited anew gets one line that works; those that expired are nobody's. */
 function tidy(store: Store, name: string, nowS: number): void {
-  for (const id of store.inviteIds()) {
-    const invite = store.readInvite(id)
-    if (invite === undefined || (invite.name !== name && invite.expires > nowS)) continue
+  for (const { id, record } of readEach(store.inviteIds(), (id) => store.readInvite(id), warn)) {
+    if (record.name !== name && record.expires > nowS) continue
     store.removeInvite(id)
-    if (invite.name === name) process.stderr.write(`the earlier invitation for ${name} is void\n`)
+    if (record.name === name) warn(`the earlier invitation for ${name} is void`)
   }
   if (store.readPeer(name) !== undefined) {
-    process.stderr.write(`${name} is enrolled; whoever uses this line takes its place\n`)
+    warn(`${name} is enrolled; whoever uses this line takes its place`)
   }
 }
 
@@ -91,8 +90,8 @@ function warnOfClient(store: Store): void {
   const server = store.readServer()
   if (server === undefined || store.peerNames().length > 0) return
   const { host, port } = server.endpoints[0]!
-  process.stderr.write(
-    `this machine is a client of ${formatEndpoint(host, port)}: to let others in there, run mptun invite on that server\n`,
+  warn(
+    `this machine is a client of ${formatEndpoint(host, port)}: to let others in there, run mptun invite on that server`,
   )
 }
 

@@ -4,7 +4,7 @@ import { systemClock } from '../daemon/clock.js'
 import { configError } from '../errors.js'
 import { formatEndpoint } from '../net/address.js'
 import { examples, type StateOptions, withState } from './options.js'
-import { openStore, ownKey } from './state.js'
+import { openStore, ownKey, warn } from './state.js'
 
 export function joinCommand(): Command {
   return withState(new Command('join'))
@@ -46,6 +46,12 @@ export function joinCommand(): Command {
       }
       const { name, endpoints, secret, serverPublicKey: publicKey } = invite
       store.writeServer({ name, endpoints, secret, publicKey })
+      if (before !== undefined && !isOther && before.secret === undefined && before.name !== name) {
+        // A server binds a key to one name, for good.
+        warn(
+          `that server knows this machine as ${before.name} and goes on calling it so; to have it as ${name}, run mptun revoke ${before.name} there first`,
+        )
+      }
       const at = endpoints.map(({ host, port }) => formatEndpoint(host, port)).join(', ')
       process.stdout.write(
         `joined the server at ${at} as ${name}\nnow run: mptun client --uplink NAME --uplink NAME (a daemon that runs takes it at its next start)\n`,

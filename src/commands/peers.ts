@@ -1,10 +1,11 @@
 import { Command } from 'commander'
 import { duration } from '../core/quantity.js'
 import { systemClock } from '../daemon/clock.js'
+import { systemError } from '../errors.js'
 import { formatAddress } from '../net/address.js'
 import type { Store } from '../store.js'
 import { examples, type StateOptions, withState } from './options.js'
-import { openStore } from './state.js'
+import { openStore, readEach } from './state.js'
 
 export function peersCommand(): Command {
   return withState(new Command('peers'))
@@ -12,8 +13,12 @@ export function peersCommand(): Command {
     .option('--json', 'one object')
     .addHelpText('after', examples('mptun peers', 'mptun peers --json'))
     .action(async ({ stateDir, json }: StateOptions & { json?: boolean }) => {
-      const list = await listPeers(await openStore(stateDir), systemClock.wallUs() / 1e6)
+      const faults: string[] = []
+      const store = await openStore(stateDir)
+      const list = await listPeers(store, systemClock.wallUs() / 1e6, (why) => faults.push(why))
       process.stdout.write(json ? `${JSON.stringify(list)}\n` : render(list))
+      // Whoever takes the list for the whole is to know that it is not.
+      if (faults.length > 0) throw systemError('STATE', faults.join('\n'))
     })
 }
 
@@ -30,26 +35,26 @@ interface PeerList {
 }
 
 /** What may be shown: never a secret. */
-async function listPeers(store: Store, nowS: number): Promise<PeerList> {
+async function listPeers(
+  store: Store,
+  nowS: number,
+  onFault: (why: string) => void,
+): Promise<PeerList> {
   const { formatKey } = await import('../core/keys.js')
-  const peers = store.peerNames().flatMap((name) => {
-    const peer = store.readPeer(name)
-    if (peer === undefined) return []
-    const { publicKey, ipv4, ipv6, created } = peer
-    return {
+  const peers = readEach(store.peerNames(), (name) => store.readPeer(name), onFault)
+  const invitations = readEach(store.inviteIds(), (id) => store.readInvite(id), onFault)
+  return {
+    peers: peers.map(({ id: name, record: { publicKey, ipv4, ipv6, created } }) => ({
       name,
       publicKey: formatKey(publicKey),
       ipv4: formatAddress(ipv4),
       ipv6: formatAddress(ipv6),
       created: new Date(created * 1000).toISOString(),
-    }
-  })
-  const invitations = store.inviteIds().flatMap((id) => {
-    const invite = store.readInvite(id)
-    if (invite === undefined || invite.expires <= nowS) return []
-    return { name: invite.name, expiresInS: Math.round(invite.expires - nowS) }
-  })
-  return { peers, invitations }
+    })),
+    invitations: invitations
+      .filter(({ record: { expires } }) => expires > nowS)
+      .map(({ record: { name, expires } }) => ({ name, expiresInS: Math.round(expires - nowS) })),
+  }
 }
 
 function render({ peers, invitations }: PeerList): string {

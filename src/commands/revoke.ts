@@ -10,7 +10,7 @@ import {
   withDaemon,
   withState,
 } from './options.js'
-import { askIfRunning, openStore } from './state.js'
+import { askIfRunning, openStore, readEach, warn } from './state.js'
 
 export function revokeCommand(): Command {
   return withDaemon(withState(new Command('revoke')))
@@ -19,13 +19,14 @@ export function revokeCommand(): Command {
     .addHelpText('after', examples('mptun revoke barge'))
     .action(async (name: string, options: StateOptions & DaemonOptions) => {
       const store = await openStore(options.stateDir)
-      const invited = store.inviteIds().map((id) => ({ id, name: store.readInvite(id)?.name }))
-      const invites = invited.filter((invite) => invite.name === name).map(({ id }) => id)
+      // One that nobody can read lets nobody in either.
+      const open = readEach(store.inviteIds(), (id) => store.readInvite(id), warn)
+      const invites = open.filter(({ record }) => record.name === name)
       const wasPeer = store.removePeer(name)
-      for (const id of invites) store.removeInvite(id)
+      for (const { id } of invites) store.removeInvite(id)
       if (!wasPeer && invites.length === 0) {
-        const open = invited.flatMap((invite) => invite.name ?? [])
-        const names = [...new Set([...store.peerNames(), ...open])].sort()
+        const invited = open.map(({ record }) => record.name)
+        const names = [...new Set([...store.peerNames(), ...invited])].sort()
         throw configError(
           'PEER',
           `found no peer and no invitation "${name}"${suggestion(name, names)}; there are: ${names.join(', ') || 'none'}`,

@@ -25,6 +25,29 @@ export async function ownKey(store: Store): Promise<KeyPair> {
   return keyPairOf(secretKey)
 }
 
+/** What `read` finds of each; a file that is damaged costs what it is about and nothing else: `onFault` gets its sentence. */
+export function readEach<T>(
+  ids: readonly string[],
+  read: (id: string) => T | undefined,
+  onFault: (why: string) => void,
+): { readonly id: string; readonly record: T }[] {
+  return ids.flatMap((id) => {
+    try {
+      const record = read(id)
+      return record === undefined ? [] : [{ id, record }]
+    } catch (error) {
+      if (!(error instanceof MptunError)) throw error
+      onFault(error.message)
+      return []
+    }
+  })
+}
+
+/** For commands that do what they were asked for all the same. */
+export function warn(sentence: string): void {
+  process.stderr.write(`${sentence}\n`)
+}
+
 /** Asks the daemon if there is one; undefined when none runs. */
 export async function askIfRunning(
   { runDir, tun }: DaemonOptions,

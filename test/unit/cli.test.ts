@@ -1,7 +1,16 @@
 /** The command line as people and scripts meet it: dist/cli.js in a process of its own. */
 
 import { execFile, spawn, spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -200,6 +209,57 @@ describe('enrolment', () => {
     const refused = await client('join', stdout.trim())
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('as barge; --force') })
     expect((await client('join', stdout.trim(), '--force')).code).toBe(0)
+  })
+
+  it('says that a machine which comes under another name keeps the one that it has', async () => {
+    const own = ['--state-dir', join(dir, 'renamed')]
+    const joinAs = async (name: string) => {
+      const { stdout } = await server('invite', name, '--endpoint', '192.0.2.1:5000')
+      return mptun(['join', stdout.trim(), ...own])
+    }
+    expect((await joinAs('car')).stderr).toBe('')
+    // Not enrolled yet: the second invitation takes the place of the first.
+    expect((await joinAs('van')).stderr).toBe('')
+    const file = join(dir, 'renamed', 'server.json')
+    const { secret, ...enrolled } = JSON.parse(readFileSync(file, 'utf8'))
+    expect(secret).toMatch(/^[\w-]{43}$/)
+    writeFileSync(file, JSON.stringify(enrolled))
+    expect(await joinAs('bus')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('joined the server at 192.0.2.1:5000 as bus'),
+      stderr: expect.stringMatching(/^that server knows this machine as van .* mptun revoke van /),
+    })
+    for (const name of ['car', 'van', 'bus']) await server('revoke', name)
+  })
+
+  it('goes on beside files that are damaged, and says what to do about each', async () => {
+    const state = join(dir, 'damaged')
+    const at = (...words: string[]) => mptun([...words, '--state-dir', state])
+    await at('invite', 'boat', '--endpoint', '192.0.2.1:5000')
+    const publicKey = (await at('keygen')).stdout.trim()
+    const peer = { publicKey, ipv4: '10.77.0.2', ipv6: 'fd00::2', created: 1 }
+    writeFileSync(join(state, 'peers', 'van.json'), JSON.stringify(peer))
+    writeFileSync(join(state, 'peers', 'bus.json'), '{"publicKey"')
+    writeFileSync(join(state, 'invites', 'ab.json'), 'x')
+
+    const listed = await at('peers', '--json')
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      peers: [{ name: 'van' }],
+      invitations: [{ name: 'boat' }],
+    })
+    expect(listed.code).toBe(2)
+    expect(listed.stderr).toContain('bus.json cannot be understood: not JSON; restore it')
+    expect(listed.stderr).toContain('ab.json cannot be understood: not JSON; remove it')
+
+    const invited = await at('invite', 'boat', '--endpoint', '192.0.2.1:5000')
+    expect(invited).toMatchObject({ code: 0, stdout: expect.stringContaining('/boat?') })
+    expect(invited.stderr).toContain('ab.json cannot be understood')
+    expect(invited.stderr).toContain('the earlier invitation for boat is void')
+    for (const name of ['boat', 'van', 'bus']) {
+      expect(await at('revoke', name)).toMatchObject({ code: 0 })
+    }
+    expect(readdirSync(join(state, 'peers'))).toEqual([])
+    expect(readdirSync(join(state, 'invites'))).toEqual(['ab.json'])
   })
 
   it('ends with revoke', async () => {
