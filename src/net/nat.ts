@@ -17,8 +17,8 @@ export interface NatOptions {
   readonly pools?: readonly Cidr[] | undefined
   /** Where all tunnels of this machine keep the earlier value of ip_forward, whatever becomes of who changed it. */
   readonly memoPath: string
-  /** /proc/sys/net, or a directory that plays its part. */
-  readonly sysctlDir?: string
+  /** /proc, or a directory that plays its part. */
+  readonly procDir?: string
 }
 
 const TABLE_PREFIX = 'mptun_'
@@ -30,11 +30,11 @@ function tableName(tun: string): string {
 
 export class Nat {
   readonly #options: NatOptions
-  readonly #sysctlDir: string
+  readonly #procDir: string
 
   constructor(options: NatOptions) {
     this.#options = options
-    this.#sysctlDir = options.sysctlDir ?? '/proc/sys/net'
+    this.#procDir = options.procDir ?? '/proc'
   }
 
   /** Resolves to what is missing: sentences. MPTUN_E_SYSTEM_PROGRAM. */
@@ -53,7 +53,8 @@ export class Nat {
       )
     }
     const families = new Set(['ip', 'inet', ...(forwardsIpv6 ? ['ip6'] : [])])
-    return [...faults, ...(await forwardFaults(this.#options.run, this.#options.tun, families))]
+    const { run, tun } = this.#options
+    return [...faults, ...(await forwardFaults(run, tun, families, this.#procDir))]
   }
 
   /** Takes everything back. Never throws: it runs when a daemon ends, for whatever reason. */
@@ -105,12 +106,12 @@ table inet ${table} {
   }
 
   #read(name: string): string | undefined {
-    return readValue(`${this.#sysctlDir}/${name}`)
+    return readValue(`${this.#procDir}/sys/net/${name}`)
   }
 
   #write(name: string, value: string): void {
     // Read-only in many containers; install() looks at the result.
-    attempt(() => writeFileSync(`${this.#sysctlDir}/${name}`, value))
+    attempt(() => writeFileSync(`${this.#procDir}/sys/net/${name}`, value))
   }
 }
 

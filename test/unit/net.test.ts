@@ -305,20 +305,23 @@ describe('masquerading', () => {
   let dir: string
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'mptun-nat-'))
-    mkdirSync(join(dir, 'ipv4'))
-    mkdirSync(join(dir, 'ipv6/conf/all'), { recursive: true })
-    writeFileSync(join(dir, 'ipv4/ip_forward'), '0\n')
-    writeFileSync(join(dir, 'ipv6/conf/all/forwarding'), '0\n')
+    for (const each of ['sys/net/ipv4', 'sys/net/ipv6/conf/all', 'net']) {
+      mkdirSync(join(dir, each), { recursive: true })
+    }
+    writeFileSync(join(dir, IPV4), '0\n')
+    writeFileSync(join(dir, IPV6), '0\n')
   })
   afterEach(() => rmSync(dir, { recursive: true }))
-  const forward = () => readFileSync(join(dir, 'ipv4/ip_forward'), 'utf8').trim()
+  const IPV4 = 'sys/net/ipv4/ip_forward'
+  const IPV6 = 'sys/net/ipv6/conf/all/forwarding'
+  const forward = () => readFileSync(join(dir, IPV4), 'utf8').trim()
   const natOf = (run: ReturnType<typeof scripted>['run']) =>
     new Nat({
       run,
       tun: 'tun.1',
       pools: [cidr('10.77.0.0/24'), cidr('fd00::/64')],
       memoPath: join(dir, 'memo'),
-      sysctlDir: dir,
+      procDir: dir,
     })
 
   it('replaces its table in one transaction and puts forwarding back', async () => {
@@ -338,8 +341,8 @@ describe('masquerading', () => {
 
   it('masquerades on a client whatever goes into the tunnel', async () => {
     const { run, calls } = scripted({})
-    const sysctls = { memoPath: join(dir, 'memo'), sysctlDir: dir }
-    await new Nat({ run, tun: 'tun.1', ...sysctls }).install()
+    const paths = { memoPath: join(dir, 'memo'), procDir: dir }
+    await new Nat({ run, tun: 'tun.1', ...paths }).install()
     expect(calls[0]).toContain('\n    oifname "tun.1" masquerade\n')
     expect(calls[0]).not.toContain('saddr')
     expect(forward()).toBe('1')
@@ -369,7 +372,7 @@ describe('masquerading', () => {
     const chains = (family: string, policy: string, hook = 'forward') =>
       `table inet mptun_tun_1 {\n\tchain forward {\n\t\ttype filter hook forward priority mangle; policy accept;\n\t}\n}\ntable ${family} filter {\n\tchain FORWARD {\n\t\ttype filter hook ${hook} priority filter; policy ${policy};\n\t}\n}\ntable bridge other {\n\tchain all {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n`
     const told = async (listing: string, rules = '') => {
-      writeFileSync(join(dir, 'ipv6/conf/all/forwarding'), '1\n')
+      writeFileSync(join(dir, IPV6), '1\n')
       const { run } = scripted({
         'nft list chains': listing,
         'nft list table ip filter': rules,
@@ -398,6 +401,37 @@ describe('masquerading', () => {
       expect(await told(chains('ip', 'drop'), rules.replace(name, 'tun.10'))).toHaveLength(1)
     })
 
+    describe('that is older than nftables', () => {
+      const DROPS = '-P FORWARD DROP\n-A FORWARD -i docker0 -j ACCEPT\n'
+      const toldOf = (rules: string, tables = 'nat\nfilter\n') => {
+        writeFileSync(join(dir, IPV6), '1\n')
+        writeFileSync(join(dir, 'net/ip_tables_names'), tables)
+        const { run, calls } = scripted({ 'iptables-legacy -S FORWARD': rules })
+        return { calls, faults: natOf(run).install() }
+      }
+
+      it('tells of a chain that forwards nothing', async () => {
+        expect(await toldOf(DROPS).faults).toEqual([
+          expect.stringContaining(
+            'or without ufw iptables-legacy -I FORWARD -i tun.1 -j ACCEPT; iptables-legacy -I FORWARD -o tun.1 -j ACCEPT',
+          ),
+        ])
+      })
+
+      it.each(['tun.1', 'tun+'])('leaves it to whoever has made a rule for %s', async (name) => {
+        const rules = `${DROPS}-A FORWARD -i ${name} -m comment --comment x -j ACCEPT\n`
+        expect(await toldOf(rules).faults).toEqual([])
+        expect(await toldOf(rules.replace(name, 'tun.10')).faults).toHaveLength(1)
+      })
+
+      it('is content with one that forwards, and does not ask where that would load its tables', async () => {
+        expect(await toldOf('-P FORWARD ACCEPT\n').faults).toEqual([])
+        const { faults, calls } = toldOf(DROPS, 'nat\n')
+        expect(await faults).toEqual([])
+        expect(calls.join()).not.toContain('legacy')
+      })
+    })
+
     it('does not speak of IPv6 where that is not forwarded at all', async () => {
       const nat = natOf(scripted({ 'nft list chains': chains('ip6', 'drop') }).run)
       expect(await nat.install()).toEqual([expect.stringContaining('IPv6 is not forwarded')])
@@ -405,7 +439,7 @@ describe('masquerading', () => {
   })
 
   it('leaves forwarding on where it was on', async () => {
-    writeFileSync(join(dir, 'ipv4/ip_forward'), '1\n')
+    writeFileSync(join(dir, IPV4), '1\n')
     const nat = natOf(scripted({}).run)
     await nat.install()
     await nat.remove()
