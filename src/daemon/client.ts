@@ -102,7 +102,7 @@ export class ClientRole implements Role {
     this.#resolver.start(loop)
     await this.#sockets.look()
     loop.wake()
-    await this.#masquerading.start()
+    await this.#masquerading.start(loop)
   }
 
   handleFact(nowUs: number, fact: Fact): void {

@@ -85,7 +85,7 @@ export class ServerRole implements Role {
     const { faults } = await addressTun(machine.run, { name: tun, addresses, routes: [] })
     for (const why of faults) log.write('addresses.failed', { why })
     log.write('addresses.set', { device: tun, addresses: addresses.map(formatCidr).join(',') })
-    await this.#masquerading.start()
+    await this.#masquerading.start(loop)
   }
 
   /** Sessions and paths are the core's own affair; the device has its addresses from the start. */

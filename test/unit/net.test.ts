@@ -22,6 +22,7 @@ import { PeerRoutes } from '../../src/net/peerroutes.js'
 import { run } from '../../src/net/program.js'
 import { resolveEndpoints } from '../../src/net/resolve.js'
 import { addressTun, innerCidrs } from '../../src/net/tundevice.js'
+import { Unforwarded } from '../../src/net/unforwarded.js'
 
 const cidr = (text: string) => parseCidr(text)!
 
@@ -444,6 +445,27 @@ describe('masquerading', () => {
     await nat.install()
     await nat.remove()
     expect(forward()).toBe('1')
+  })
+
+  it('refuses IPv6 while the host does not forward it', async () => {
+    const { run, calls } = scripted({})
+    const unforwarded = new Unforwarded({ run, tun: 'tun.1', procDir: dir })
+    const changes = async (forwards: string) => {
+      writeFileSync(join(dir, IPV6), forwards)
+      calls.length = 0
+      await unforwarded.settle()
+      return [...calls]
+    }
+    const rule = (verb: string) => `ip -6 rule ${verb} iif tun.1 unreachable`
+    // What a daemon that was killed has left is taken away first.
+    expect(await changes('0\n')).toEqual([rule('delete'), rule('add')])
+    expect(await changes('0\n')).toEqual([])
+    expect(await changes('1\n')).toEqual([rule('delete')])
+    expect(await changes('1\n')).toEqual([])
+    expect(await changes('0\n')).toEqual([rule('add')])
+    calls.length = 0
+    await unforwarded.end()
+    expect(calls).toEqual([rule('delete')])
   })
 })
 
