@@ -125,6 +125,16 @@ describe('eligibility', () => {
     expect(gaps.at(-1)).toBeGreaterThan(300 * SECOND)
   })
 
+  it('ends as soon for a path that still loses when it is tried again', () => {
+    const lossy = path(1, { reported: { expected: 1000, lost: 900 } })
+    watch(2 * SECOND, quick, lossy)
+    while (eligibility.why(1) !== undefined) watch(SAMPLE_US, quick, path(1))
+    watch(750 * MS, quick, lossy)
+    expect(eligibility.why(1)).toBeUndefined()
+    watch(500 * MS, quick, lossy)
+    expect(eligibility.why(1)).toBe('90% of its packets are lost')
+  })
+
   it('does not compare with a path that is left out itself', () => {
     const lossy = path(0, { reported: { expected: 1000, lost: 900 } })
     watch(5 * SECOND, lossy, path(1, { skewUs: 200 * MS }), path(2, { skewUs: 210 * MS }))
