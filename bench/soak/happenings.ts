@@ -107,6 +107,13 @@ const suspendClient: DaemonHappening = async (place, chance) => {
   place.served('the client goes on')
 }
 
+/** A client that starts has the uplinks of its command line. */
+function forgetRemovals(place: Place): void {
+  for (const link of LINKS.filter((link) => place.truthOf(link).state === 'removed')) {
+    place.changed(link, 'is in again', { state: 'up' })
+  }
+}
+
 /** As a power failure: nobody says goodbye, nothing is put away. */
 const kill =
   (...sides: readonly ('client' | 'server')[]): DaemonHappening =>
@@ -115,6 +122,7 @@ const kill =
     place.unserved(`${sides.join(' and ')} are killed`)
     await Promise.all(daemons.map((daemon) => daemon.restart('SIGKILL')))
     await Promise.all(daemons.map((daemon) => daemon.until('a start', () => true)))
+    if (sides.includes('client')) forgetRemovals(place)
     place.served(`${sides.join(' and ')} are started again`)
   }
 

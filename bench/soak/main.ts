@@ -71,10 +71,13 @@ async function main(): Promise<void> {
   const journal = settings.journal === undefined ? undefined : new Journal(settings.journal, place)
   try {
     process.exitCode = (await soak(place, settings)) ? 0 : 1
+  } catch (error) {
+    await place.close().catch(() => undefined) // it cannot be as it was
+    throw error
   } finally {
     journal?.close()
-    await place.close()
   }
+  await place.close()
 }
 
 try {

@@ -1,5 +1,6 @@
 /** Three links between a client and a server, what has happened to them, and what is true of them now. */
 
+import type { Mode } from '#mptun/core/policy.js'
 import type { Daemon } from '../lab/daemon.js'
 import { createLab, type Lab } from '../lab/lab.js'
 import { openTunnel, type Tunnel } from '../lab/tunnel.js'
@@ -43,14 +44,15 @@ export class Place {
     this.#tell('the start')
   }
 
-  static async open(seed: number, mode: string): Promise<Place> {
+  static async open(seed: number, mode: Mode): Promise<Place> {
     const links = LINES.map(({ name, mbit, delayMs, lossPercent, words }) => ({
       name,
       description: `rate=${mbit},delay=${delayMs},loss=${lossPercent},${words}`,
     }))
     const lab = await createLab({ name: 'soak', links, seed })
     try {
-      return new Place(lab, await openTunnel(lab, { clientWords: ['--mode', mode] }))
+      const paths = mode === 'active-backup' ? 1 : links.length
+      return new Place(lab, await openTunnel(lab, { paths, clientWords: ['--mode', mode] }))
     } catch (error) {
       await lab.close()
       throw error
