@@ -104,6 +104,11 @@ describe('a short transfer', () => {
     expect(judge([START, lteStays], slow)).toHaveLength(1)
   })
 
+  it('may take longer where a link that is full, or drops large packets, stays in use', () => {
+    expect(judge([START], short({ tookMs: 4 * S }))).toHaveLength(1)
+    expect(judge([START], short({ tookMs: 4 * S }), 'balance-rr')).toEqual([])
+  })
+
   it('may take longer while a daemon does not run, and until it is due again', () => {
     const slow = short({ tookMs: 4 * S })
     const gone = { ...START, atMs: 12 * S, servedSinceMs: undefined }

@@ -20,7 +20,7 @@ const WELL_MS = 5000
 const SHORT_MOST_MS = 3000
 /** Between two datagrams, and between two answers to a ping. */
 const GAP_MOST_MS = 1000
-/** Of a stream, in the modes that send again or twice. */
+/** Of a stream. */
 const LOST_MOST_SHARE = 0.001
 /** What a new connection may take until it fills all links: BBR needs long where their round trips differ. */
 const SETTLE_MS = { cubic: 10_000, bbr: 20_000 } as const
@@ -28,19 +28,21 @@ const CALM_LEAST_MS = 8000
 /** Of the links' rates: a twentieth is headers. */
 const GOODPUT_LEAST_SHARE = 0.7 * 0.95
 
-/** These spare nothing that is sent. */
-const KEEPING: readonly Mode[] = ['adaptive', 'broadcast']
-
-/** A sentence each, without its full stop. */
+/**
+ * A sentence each, without its full stop. No mode but adaptive knows how much a link has room for, sends again what
+ * was lost, also in one that is full, and leaves out one that passes small packets alone.
+ */
 export function faultsOf(course: Course, round: Round, mode: Mode): string[] {
+  const isAdaptive = mode === 'adaptive'
   return [
     ...bulkFaults(round),
     ...DIRECTIONS.flatMap((direction) => [
-      ...shortFaults(course, direction, round.fetched[direction], round.toMs),
-      ...streamFaults(course, direction, round, mode),
+      ...streamFaults(course, direction, round),
+      ...(isAdaptive ? shortFaults(course, direction, round.fetched[direction], round.toMs) : []),
+      ...(isAdaptive ? lossFaults(course, direction, round) : []),
     ]),
     ...pingFaults(course, round),
-    ...(mode === 'adaptive' ? goodputFaults(course, round) : []),
+    ...(isAdaptive ? goodputFaults(course, round) : []),
   ]
 }
 
@@ -66,19 +68,22 @@ function shortFaults(
   })
 }
 
-function streamFaults(course: Course, direction: Direction, round: Round, mode: Mode): string[] {
-  const { arrivedAtUs, lost, sent, duplicates } = round.streams[direction]
+function streamFaults(course: Course, direction: Direction, { streams }: Round): string[] {
+  const { arrivedAtUs, duplicates } = streams[direction]
   const times = arrivedAtUs.map((us) => us / 1000)
-  const gaps = longGaps(course, times, `the stream ${direction}`)
+  return [
+    ...longGaps(course, times, `the stream ${direction}`),
+    ...(duplicates > 0 ? [`the stream ${direction} had ${duplicates} datagrams twice`] : []),
+  ]
+}
+
+function lossFaults(course: Course, direction: Direction, round: Round): string[] {
+  const { lost, sent } = round.streams[direction]
   const isServed = momentsBetween(course, round.fromMs, round.toMs).every((moment) =>
     isServedAt(moment, round.fromMs),
   )
-  const isLossy = KEEPING.includes(mode) && isServed && lost > sent * LOST_MOST_SHARE
-  return [
-    ...gaps,
-    ...(isLossy ? [`the stream ${direction} lost ${lost} of ${sent} datagrams`] : []),
-    ...(duplicates > 0 ? [`the stream ${direction} had ${duplicates} datagrams twice`] : []),
-  ]
+  if (!isServed || lost <= sent * LOST_MOST_SHARE) return []
+  return [`the stream ${direction} lost ${lost} of ${sent} datagrams`]
 }
 
 function pingFaults(course: Course, { ping }: Round): string[] {
