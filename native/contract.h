@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "537fb720faa7fe24"
+#define MP_CONTRACT_DIGEST "d50cbdf7359d40b1"
 
 /* The wire. */
 
@@ -586,7 +586,7 @@ struct mp_event_path_stats {
   uint8_t suspect; /* 1: no progress; carries nothing until it is heard of */
   uint64_t window_bytes; /* most that may be under way; 0: no window, bytes */
   uint64_t inflight_bytes; /* under way now, bytes */
-  uint64_t delivery_rate; /* what arrives; smoothed while the window is full, and otherwise only rising; 0: not known, bytes/s */
+  uint64_t delivery_bytes_per_s; /* what arrives; smoothed while the window is full, and otherwise only rising; 0: not known, bytes/s */
   uint32_t queue_us; /* standing queue on the uplink, us */
   uint32_t target_us; /* queue aimed at, us */
   uint64_t lost_datagrams; /* of txData: reported missing */
@@ -617,7 +617,7 @@ _Static_assert(offsetof(struct mp_event_path_stats, peer_received) == 120, "mp_e
 _Static_assert(offsetof(struct mp_event_path_stats, suspect) == 128, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, window_bytes) == 136, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, inflight_bytes) == 144, "mp_event_path_stats");
-_Static_assert(offsetof(struct mp_event_path_stats, delivery_rate) == 152, "mp_event_path_stats");
+_Static_assert(offsetof(struct mp_event_path_stats, delivery_bytes_per_s) == 152, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, queue_us) == 160, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, target_us) == 164, "mp_event_path_stats");
 _Static_assert(offsetof(struct mp_event_path_stats, lost_datagrams) == 168, "mp_event_path_stats");

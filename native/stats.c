@@ -31,7 +31,7 @@ static void answer_lane(const struct mp_lane *lane, struct mp_event_path_stats *
   event->suspect = lane->suspect;
   event->window_bytes = mp_window_bytes(&lane->window);
   event->inflight_bytes = lane->flight.inflight_bytes;
-  event->delivery_rate = mp_window_rate(&lane->window);
+  event->delivery_bytes_per_s = mp_window_rate(&lane->window);
   event->queue_us = mp_window_queue_us(&lane->window);
   event->target_us = mp_window_target_us(&lane->window);
   event->lost_datagrams = lane->lost;

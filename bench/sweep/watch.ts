@@ -35,7 +35,7 @@ export function watch(pair: Pair, stream: SimStream, towards: 'client' | 'server
         `window ${kB(path.windowBytes)} under way ${kB(path.inflightBytes)}`,
         `rtt ${ms(path.srttUs)} least ${ms(path.minRttUs)}`,
         `queue ${ms(path.queueUs)} of ${ms(path.targetUs)}`,
-        `${(path.deliveryRate / 125_000).toFixed(1)} Mbit/s`,
+        `${(path.deliveryBytesPerS / 125_000).toFixed(1)} Mbit/s`,
         `lost ${path.lostDatagrams} of ${path.txData} suspicions ${path.suspicions}`,
       ].join(' | '),
     )

@@ -107,7 +107,7 @@ export const EVENT = {
       },
       { name: 'inflightBytes', type: 'u64', unit: 'bytes', doc: 'under way now' },
       {
-        name: 'deliveryRate',
+        name: 'deliveryBytesPerS',
         type: 'u64',
         unit: 'bytes/s',
         doc: 'what arrives; smoothed while the window is full, and otherwise only rising; 0: not known',

@@ -46,7 +46,7 @@ export function candidatesOf(known: readonly Known[]): Candidate[] {
 
 function capacity(of: PathMeasurements, capBytesPerS: number): number {
   if (capBytesPerS > 0 && of.recentTxBytesPerS >= CAP_SHARE * capBytesPerS) return capBytesPerS
-  return of.wasFull ? of.deliveryRate : 0
+  return of.wasFull ? of.deliveryBytesPerS : 0
 }
 
 /** What a peer has to send and what of it goes out. */

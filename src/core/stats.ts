@@ -57,8 +57,8 @@ export interface PathMeasurements {
   readonly windowBytes: number
   readonly inflightBytes: number
   /** Bytes per second that the path is known to deliver; 0: nothing is known. More may be in it that nobody asked for. */
-  readonly deliveryRate: number
-  /** It was full within the last minute: `deliveryRate` is what it can. */
+  readonly deliveryBytesPerS: number
+  /** It was full within the last minute: `deliveryBytesPerS` is what it can. */
   readonly wasFull: boolean
   readonly queueUs: number
   readonly targetUs: number
@@ -210,7 +210,7 @@ export class PathStats {
       suspicionsInWindow: now.suspicions - before.suspicions,
       windowBytes: now.windowBytes,
       inflightBytes: now.inflightBytes,
-      deliveryRate: now.deliveryRate,
+      deliveryBytesPerS: now.deliveryBytesPerS,
       wasFull: this.#sampledUs - this.#fullUs <= FULL_FOR_US,
       queueUs: now.queueUs,
       targetUs: now.targetUs,

@@ -135,7 +135,7 @@ function reportWindow(of: PathMeasurements): WindowReport {
     suspicions: of.suspicions,
     windowBytes: of.windowBytes,
     inflightBytes: of.inflightBytes,
-    canBytesPerS: of.wasFull ? of.deliveryRate : 0,
+    canBytesPerS: of.wasFull ? of.deliveryBytesPerS : 0,
     queueMs: milliseconds(of.queueUs),
     targetMs: milliseconds(of.targetUs),
     lost: ratio(of.reported),

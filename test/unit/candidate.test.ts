@@ -9,7 +9,7 @@ describe('candidates', () => {
   it('have delays above the quickest among them, whoever is quicker elsewhere', () => {
     const measured = (txSkewUs: number) => {
       const stats = new PathStats()
-      stats.handleSample(0, pathSample({ txSkewUs, deliveryRate: 7, suspect: 1, ...FULL }))
+      stats.handleSample(0, pathSample({ txSkewUs, deliveryBytesPerS: 7, suspect: 1, ...FULL }))
       return stats.measurements()
     }
     const known = [30_000, 10_000].map((skewUs, i) => ({
@@ -42,12 +42,12 @@ describe('what a path can', () => {
   }
 
   it('is not known from a sender that has little to say', () => {
-    expect(of(0, { deliveryRate: 7, windowBytes: 10_000, targetUs: 10_000 })).toBe(0)
-    expect(of(0, { deliveryRate: 7, ...FULL })).toBe(7)
+    expect(of(0, { deliveryBytesPerS: 7, windowBytes: 10_000, targetUs: 10_000 })).toBe(0)
+    expect(of(0, { deliveryBytesPerS: 7, ...FULL })).toBe(7)
   })
 
   it('is its cap when that is reached, whatever the window says', () => {
-    const one = { deliveryRate: 900, windowBytes: 10_000, targetUs: 10_000 }
+    const one = { deliveryBytesPerS: 900, windowBytes: 10_000, targetUs: 10_000 }
     expect(of(1000, { txBytes: 0 }, { ...one, txBytes: 900 })).toBe(0)
     expect(of(1000, { txBytes: 0 }, { ...one, txBytes: 960 })).toBe(1000)
   })

@@ -88,7 +88,7 @@ export const pathSample = (changes: Partial<EventOf<'pathStats'>>): EventOf<'pat
   suspect: 0,
   windowBytes: 0,
   inflightBytes: 0,
-  deliveryRate: 0,
+  deliveryBytesPerS: 0,
   queueUs: 0,
   targetUs: 0,
   lostDatagrams: 0,

@@ -152,7 +152,7 @@ describe('the mode adaptive', () => {
     know(0, 1)
     alive(1, 0)
     use()
-    const full = { deliveryRate: 1_000_000, windowBytes: 10_000, inflightBytes: 10_000 }
+    const full = { deliveryBytesPerS: 1_000_000, windowBytes: 10_000, inflightBytes: 10_000 }
     // The smallest tier that there is carries.
     expect(plans()).toEqual([[1], [0]])
     expect(snapshotOf(1)).toMatchObject({

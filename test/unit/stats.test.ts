@@ -112,7 +112,7 @@ describe('measurements of a path', () => {
       txErrors: 9,
       windowBytes: 10,
       inflightBytes: 11,
-      deliveryRate: 12,
+      deliveryBytesPerS: 12,
       queueUs: 13,
       targetUs: 14,
     }

@@ -269,7 +269,7 @@ describe('a report', () => {
       suspicionsInWindow: 1,
       windowBytes: id * 50_000,
       inflightBytes: 20_000,
-      deliveryRate: 2_500_000,
+      deliveryBytesPerS: 2_500_000,
       wasFull: true,
       queueUs: 4_500,
       targetUs: 10_000,
