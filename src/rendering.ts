@@ -51,10 +51,10 @@ function renderPeer(peer: PeerReport, paint: Paint): string[] {
           ),
         ]),
     ...renderPaths(paths, modeInUse, paint),
-    ...(order === undefined || order.txPackets + order.rxPackets === 0
+    ...(order === undefined || order.outPackets + order.inPackets === 0
       ? []
       : [
-          `  packets out ${order.txPackets} in ${order.rxPackets}; order: ${order.heldTotal} waited, ${order.provedLost} proved lost, ${order.deadlinePassed} timed out, ${order.late} late, ${order.duplicates} duplicates`,
+          `  packets out ${order.outPackets} in ${order.inPackets}; order: ${order.heldTotal} waited, ${order.provedLost} proved lost, ${order.deadlinePassed} timed out, ${order.late} late, ${order.duplicates} duplicates`,
         ]),
     ...(repair === undefined ? [] : renderRepair(repair)),
   ]

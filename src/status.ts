@@ -1,4 +1,4 @@
-/** What `mptun status` tells: one object, as programs get it. */
+/** What `mptun status` tells: one object, as programs get it. `out` and `in` are away from and to the side that is asked. */
 
 export interface StatusReport {
   readonly version: string
@@ -61,8 +61,8 @@ export interface RepairReport {
 }
 
 export interface OrderReport {
-  readonly txPackets: number
-  readonly rxPackets: number
+  readonly outPackets: number
+  readonly inPackets: number
   /** Waiting now, and packets that ever had to wait for others. */
   readonly held: number
   readonly heldTotal: number

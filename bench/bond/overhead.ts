@@ -30,4 +30,4 @@ export function overheadOf(direction: Direction, before: Reports, after: Reports
 const outBytes = ({ paths }: PeerReport) =>
   paths.reduce((sum, { measured }) => sum + (measured?.outBytes ?? 0), 0)
 
-const outPackets = ({ order }: PeerReport) => order?.txPackets ?? 0
+const outPackets = ({ order }: PeerReport) => order?.outPackets ?? 0

@@ -53,9 +53,9 @@ export function reportPeer(
 }
 
 function reportOrder(of: PeerMeasurements): OrderReport {
-  const { txPackets, rxPackets, held, heldTotal } = of
+  const { txPackets: outPackets, rxPackets: inPackets, held, heldTotal } = of
   const { provedLost, deadlinePassed, late, duplicates } = of
-  return { txPackets, rxPackets, held, heldTotal, provedLost, deadlinePassed, late, duplicates }
+  return { outPackets, inPackets, held, heldTotal, provedLost, deadlinePassed, late, duplicates }
 }
 
 function reportRepair(of: PeerMeasurements): RepairReport {

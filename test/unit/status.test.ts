@@ -344,7 +344,7 @@ describe('a report', () => {
     const adaptive: PeerSnapshot = { ...peer, mode: 'adaptive', measurements }
     const report = reportPeer(5_500_000, adaptive, [])
     expect(report).toMatchObject({ mode: 'balance-rr', modeInUse: 'adaptive' })
-    expect(report.order).toMatchObject({ txPackets: 1000, duplicates: 7 })
+    expect(report.order).toMatchObject({ outPackets: 1000, inPackets: 2, duplicates: 7 })
     expect(report.order).not.toHaveProperty('resent')
     expect(report.repair).toMatchObject({
       backlogMs: 9,
