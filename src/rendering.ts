@@ -42,6 +42,7 @@ function renderPeer(peer: PeerReport, paint: Paint): string[] {
   return [
     [paint('bold', name), ...addresses, session].join('  '),
     ...(warning === '' ? [] : [paint('red', `  ${warning}`)]),
+    ...(isCutOff(peer) ? [paint('red', '  no path works: nothing gets through')] : []),
     ...(mode === modeInUse
       ? []
       : [
@@ -58,6 +59,11 @@ function renderPeer(peer: PeerReport, paint: Paint): string[] {
         ]),
     ...(repair === undefined ? [] : renderRepair(repair)),
   ]
+}
+
+/** A session outlives its paths, and looks well without them. */
+function isCutOff({ sessionS, paths }: PeerReport): boolean {
+  return sessionS !== undefined && paths.length > 0 && paths.every(({ state }) => state === 'down')
 }
 
 function renderRepair(repair: RepairReport): string[] {

@@ -124,6 +124,17 @@ describe('the text of a status', () => {
     expect(text).toMatch(/wwan0 .* weight 3 tier 1 standby/)
   })
 
+  it('says so when there is a session and no path that works', () => {
+    const down = { ...PATH, state: 'down' as const, inUse: false, why: 'the device eth0 is down' }
+    const shown = (changes: Partial<PeerReport>) =>
+      renderStatus({ ...REPORT, peers: [{ ...REPORT.peers[0]!, ...changes }] }, false)
+    const told = 'balance-rr\n  no path works: nothing gets through\n  path '
+    expect(shown({ paths: [down, down] })).toContain(told)
+    expect(shown({ paths: [down, PATH] })).not.toContain('no path works')
+    expect(shown({ paths: [] })).not.toContain('no path works')
+    expect(shown({ paths: [down], sessionS: undefined })).not.toContain('no path works')
+  })
+
   it('knows no round trip of a path that was never answered', () => {
     const silent = { ...PATH, state: 'down' as const, measured: { ...MEASURED, smoothedRttMs: 0 } }
     const [peer] = REPORT.peers
