@@ -29,7 +29,8 @@ export const REFUSAL = {
   replay:
     'its timestamp is not greater than the last one of this key: its clock is behind, two machines have this key, or somebody repeats what was sent',
   aead: 'no AEAD in common',
-  stranger: 'a key that is neither known nor invited, or an invitation used up or expired',
+  stranger:
+    'a key that is neither known nor invited, or an invitation used up or expired: mptun invite makes another',
   full: 'every place for a client is taken: one is free when a session ends',
   rate: 'too many from one address while under load',
   cookie: 'a cookie reply that does not open: it is forged, or answers an earlier initiation',
