@@ -204,10 +204,10 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   struct mp_agains *agains = &adaptive->again[class];
   if (agains->head == agains->tail)
     return false;
-  struct mp_again *again = mp_agains_first(agains);
+  const uint32_t avoids = 1u << (mp_agains_first(agains)->avoids & 31);
   uint16_t paths = mp_choice_wide(peer);
-  if (paths & ~(1u << (again->avoids & 31)))
-    paths &= (uint16_t)~(1u << (again->avoids & 31));
+  if (paths & ~avoids)
+    paths &= (uint16_t)~avoids;
   const uint16_t able = ready(tunnel, peer, class, paths, THIN_EXTRA_BYTES);
   uint8_t id = mp_choice_quickest_of(tunnel, peer, paths);
   /* A place on a slow path is no use to those that wait behind it, and pacing is over soon. */
@@ -218,17 +218,19 @@ static bool pump_again(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_q
   }
   if (id == MP_CROSSING_NO_PATH)
     return false;
-  again->what.flow |= MP_FLOW_RESENT;
-  const bool is_needed =
-      !again->is_offer || mp_flight_take_copy(&adaptive->lanes[again->avoids].flight, again->serial);
-  if (is_needed && follows_again(tunnel, peer, again->what.load, id))
-    again->what.flow |= MP_FLOW_BRIEF;
-  if (is_needed && mp_fly(tunnel, peer, id, &again->what, 1)) {
-    adaptive->resent++;
-    adaptive->resent_octets += mp_segments_largest(&again->what.load->segments);
-  }
-  mp_load_drop(&tunnel->loads, again->what.load);
+  /* Room for it is made by sending others: what the kernel refuses of them may move the ring. */
+  struct mp_again again = *mp_agains_first(agains);
   agains->head++;
+  again.what.flow |= MP_FLOW_RESENT;
+  const bool is_needed =
+      !again.is_offer || mp_flight_take_copy(&adaptive->lanes[again.avoids].flight, again.serial);
+  if (is_needed && follows_again(tunnel, peer, again.what.load, id))
+    again.what.flow |= MP_FLOW_BRIEF;
+  if (is_needed && mp_fly(tunnel, peer, id, &again.what, 1)) {
+    adaptive->resent++;
+    adaptive->resent_octets += mp_segments_largest(&again.what.load->segments);
+  }
+  mp_load_drop(&tunnel->loads, again.what.load);
   return true;
 }
 

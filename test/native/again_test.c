@@ -1,7 +1,11 @@
 /* Packets that are to be sent again (native/again.c): what they hold, where nothing more fits, and that they
  * go at once. */
 #include "adaptive.h"
+
+#include <errno.h>
+
 #include "adaptive_corridor.h"
+#include "inner.h"
 #include "tunnel_fixture.h"
 
 static struct pair pair;
@@ -9,8 +13,13 @@ static struct pair pair;
 /* A packet that was sent twice in vain; its load is its own. */
 static struct mp_load *lose_one(void)
 {
+  enum { BYTES = 100 };
   struct mp_tunnel *tunnel = pair.client.tunnel;
-  struct mp_load *load = mp_load_take(&tunnel->loads, NULL, 100);
+  struct mp_load *load = mp_load_take(&tunnel->loads, NULL, BYTES);
+  struct mp_inner inner;
+  fixture_packet(load->bytes, 2, 1, 0);
+  CHECK(mp_inner_parse(&inner, load->bytes, BYTES));
+  CHECK(mp_segments_open(&load->segments, &inner, load->bytes, BYTES, &load->offload));
   struct mp_place place = {tunnel, tunnel->peers[0], 0};
   tunnel->now_us = pair.now_us;
   /* As it has sent something. */
@@ -53,6 +62,44 @@ static void what_finds_no_room_is_given_back_once(void)
   pair_close(&pair);
 }
 
+static void refuse_once(void *context, struct mp_outbox *outbox)
+{
+  struct end *end = context;
+  end->error[0] = ENOBUFS;
+  fixture_udp_send(end, outbox);
+  end->error[0] = 0;
+  end->tunnel->ports.udp_send = fixture_udp_send;
+}
+
+/* In a full batch there is no room for it before that is sent, and what is refused of that goes again too. */
+static void what_goes_again_stays_whole_when_others_are_refused_before_it(void)
+{
+  pair_open_carrying(&pair, 1);
+  publish_arrival(&pair, &pair.client, 1);
+  struct mp_tunnel *tunnel = pair.client.tunnel;
+  struct mp_adaptive *adaptive = tunnel->peers[0]->adaptive;
+  uint8_t packet[100];
+  const struct mp_slice slice = {.bytes = packet, .length = sizeof packet};
+  adaptive->lanes[0].window.bytes = 100000;
+  for (uint64_t number = 0; pair.client.outbox.count < MP_OUT_BATCH; number++) {
+    REQUIRE(number < MP_OUT_BATCH);
+    fixture_packet(packet, 2, 1, number);
+    mp_tunnel_on_tun(tunnel, &pair.client.outbox, &slice, 1, pair.now_us);
+  }
+  do {
+    lose_one();
+  } while (waiting()->tail - waiting()->head < waiting()->capacity);
+  const uint32_t capacity = waiting()->capacity;
+  tunnel->ports.udp_send = refuse_once;
+  tunnel->outbox = &pair.client.outbox;
+  mp_pump(tunnel, tunnel->peers[0]);
+  CHECK(waiting()->capacity > capacity);
+  CHECK(adaptive->resent > 0);
+  CHECK_EQ(adaptive->given_up, 0);
+  fixture_settle(&pair.client);
+  pair_close(&pair);
+}
+
 /* It goes when the socket does, not with the next packet or report. */
 static void what_was_under_way_on_a_socket_that_is_closed_goes_at_once(void)
 {
@@ -81,6 +128,7 @@ int main(void)
   fixture_load_openssl();
   RUN(the_last_try_but_one_is_two);
   RUN(what_finds_no_room_is_given_back_once);
+  RUN(what_goes_again_stays_whole_when_others_are_refused_before_it);
   RUN(what_was_under_way_on_a_socket_that_is_closed_goes_at_once);
   return test_end();
 }
