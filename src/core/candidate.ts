@@ -16,7 +16,8 @@ export interface Candidate {
   /** Bytes per second that it has lately been given. */
   readonly carriesBytesPerS: number
   readonly suspect: boolean
-  /** Of the last seconds: how often C put it aside, and the packets that were reported missing. */
+  /** Of the last seconds: bytes per second, how often C put it aside, and the packets that were reported missing. */
+  readonly broughtBytesPerS: number
   readonly suspicions: number
   readonly reported: Loss
 }
@@ -39,6 +40,7 @@ export function candidatesOf(known: readonly Known[]): Candidate[] {
     canBytesPerS: of === undefined ? 0 : capacity(of, capBytesPerS),
     carriesBytesPerS: of?.recentTxBytesPerS ?? 0,
     suspect: of?.suspect ?? false,
+    broughtBytesPerS: of?.txBytesPerS ?? 0,
     suspicions: of?.suspicionsInWindow ?? 0,
     reported: of?.reported ?? { expected: 0, lost: 0 },
   }))

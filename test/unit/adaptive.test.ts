@@ -24,8 +24,8 @@ describe('the mode adaptive', () => {
 
   it('keeps what is unfit away from thin flows as well', () => {
     const adaptive = new Adaptive()
-    const paths = [path(0), path(1, { suspicions: 9 })]
-    course.during(SECOND, () => adaptive.observe(course.nowUs, paths, load(1)))
+    const paths = [path(0, { broughtBytesPerS: MBIT }), path(1, { suspicions: 9 })]
+    course.during(6 * SECOND, () => adaptive.observe(course.nowUs, paths, load(1)))
     expect(adaptive.admit(paths)).toMatchObject({ bulk: [0], thin: [0] })
   })
 
@@ -40,6 +40,7 @@ describe('the mode adaptive', () => {
       skewUs: fc.constantFrom(0, 100 * MS, 130 * MS, 400 * MS),
       canBytesPerS: fc.constantFrom(0, 0.1 * MBIT, 5 * MBIT, 50 * MBIT),
       suspect: fc.boolean(),
+      broughtBytesPerS: fc.constantFrom(0, 0.1 * MBIT, 5 * MBIT),
       suspicions: fc.constantFrom(0, 9),
       reported: fc.constantFrom({ expected: 0, lost: 0 }, { expected: 1000, lost: 600 }),
     })

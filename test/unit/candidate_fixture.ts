@@ -16,6 +16,7 @@ export const path = (id: number, changes: Partial<Candidate> = {}): Candidate =>
   canBytesPerS: 0,
   carriesBytesPerS: 0,
   suspect: false,
+  broughtBytesPerS: 0,
   suspicions: 0,
   reported: { expected: 0, lost: 0 },
   ...changes,

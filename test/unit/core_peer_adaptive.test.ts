@@ -139,7 +139,8 @@ describe('the mode adaptive', () => {
 
   it('takes no path in that stops all the time, and says so', () => {
     useTwo()
-    for (let i = 0; i < 3; i++) sample(0, {}, { suspicions: 4 * i })
+    for (let i = 0; i < 24; i++)
+      sample(0, { txBytes: 500_000 * i }, { suspicions: 4 * Math.min(i, 2) })
     expect(plans().at(-1)).toEqual([0])
     expect(snapshotOf(1)).toMatchObject({
       inPlan: false,

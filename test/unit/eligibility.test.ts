@@ -63,41 +63,46 @@ describe('eligibility', () => {
     expect(eligibility.why(1)).toBeUndefined()
   })
 
-  it('ends for a path that adds next to nothing, when its window has had time to open', () => {
-    const slow = path(1, { canBytesPerS: 0.5 * MBIT, carriesBytesPerS: 0.4 * MBIT })
-    watch(4 * SECOND, quick, slow)
+  it('ends for a path that stops again and again and brings less than that costs, also for thin flows', () => {
+    const steady = path(0, { broughtBytesPerS: 19 * MBIT })
+    const poor = path(1, { broughtBytesPerS: MBIT, suspicions: 5 })
+    watch(60 * SECOND, steady, { ...poor, suspicions: 4 })
+    watch(4 * SECOND, steady, poor)
     expect(eligibility.why(1)).toBeUndefined()
-    watch(4 * SECOND, quick, slow)
-    expect(eligibility.why(1)).toBe('its 0.500 Mbit/s are less than 5% of the sum')
-  })
-
-  it('does not end for a path that is not in use: what it can was found out while its window was small', () => {
-    watch(60 * SECOND, quick, path(1, { canBytesPerS: 0.5 * MBIT, carriesBytesPerS: 0.01 * MBIT }))
-    expect(eligibility.why(1)).toBeUndefined()
-  })
-
-  it('ends for a path that stops again and again, also for thin flows', () => {
-    watch(SECOND, quick, path(1, { suspicions: 4 }))
-    expect(eligibility.why(1)).toBeUndefined()
-    watch(250 * MS, quick, path(1, { suspicions: 5 }))
+    watch(2 * SECOND, steady, poor)
     expect(eligibility.why(1)).toBe('it stopped 5 times in ten seconds')
     expect(eligibility.isUnfit(1)).toBe(true)
   })
 
-  it('goes on where all stop: that is no fault of one', () => {
-    const stops = { suspicions: 9 }
-    watch(60 * SECOND, path(0, stops), path(1, stops))
-    expect([0, 1].map((id) => eligibility.why(id))).toEqual([undefined, undefined])
-    watch(250 * MS, path(0, stops), path(1, { suspicions: 14 }))
-    expect(eligibility.why(1)).toBe('it stopped 14 times in ten seconds')
+  it('goes on for a path that stops as often and brings more', () => {
+    const steady = path(0, { broughtBytesPerS: 17 * MBIT })
+    watch(60 * SECOND, steady, path(1, { broughtBytesPerS: 3 * MBIT, suspicions: 7 }))
+    expect(eligibility.why(1)).toBeUndefined()
+    watch(6 * SECOND, steady, path(1, { broughtBytesPerS: 3 * MBIT, suspicions: 8 }))
+    expect(eligibility.why(1)).toBe('it stopped 8 times in ten seconds')
   })
 
-  it('goes on for a path that stops but carries more than all others', () => {
-    const most = { suspicions: 9, canBytesPerS: 21 * MBIT }
-    watch(60 * SECOND, path(0, { canBytesPerS: 20 * MBIT }), path(1, most))
+  it('goes on for a path that fades and comes back within seconds', () => {
+    const steady = path(0, { broughtBytesPerS: 17 * MBIT })
+    for (let i = 0; i < 20; i++) {
+      watch(4 * SECOND, steady, path(1, { broughtBytesPerS: 0.2 * MBIT, suspicions: 7 }))
+      watch(2 * SECOND, steady, path(1, { broughtBytesPerS: 5 * MBIT, suspicions: 7 }))
+    }
     expect(eligibility.why(1)).toBeUndefined()
-    watch(250 * MS, path(0, { canBytesPerS: 21 * MBIT }), path(1, most))
-    expect(eligibility.why(1)).toBe('it stopped 9 times in ten seconds')
+  })
+
+  it('goes on for a slow path: what waits takes it only where it comes in time', () => {
+    watch(60 * SECOND, quick, path(1, { canBytesPerS: 0.2 * MBIT, carriesBytesPerS: 0.2 * MBIT }))
+    expect(eligibility.why(1)).toBeUndefined()
+  })
+
+  it('goes on where all stop: that is no fault of one', () => {
+    const stops = { suspicions: 9 }
+    const steady = { broughtBytesPerS: 20 * MBIT }
+    watch(60 * SECOND, path(0, { ...steady, ...stops }), path(1, stops))
+    expect([0, 1].map((id) => eligibility.why(id))).toEqual([undefined, undefined])
+    watch(6 * SECOND, path(0, { ...steady, ...stops }), path(1, { suspicions: 14 }))
+    expect(eligibility.why(1)).toBe('it stopped 14 times in ten seconds')
   })
 
   it('ends for a path that loses more than it brings', () => {
