@@ -9,7 +9,8 @@
 
 static const struct leaf *const timed_leaves[] = {
     sealing_leaves, classify_leaves, headers_leaves,  order_leaves, queue_leaves,
-    offload_leaves, corridor_leaves, way_leaves,      clients_leaves, NULL};
+    offload_leaves, corridor_leaves, way_leaves,      clients_leaves,
+    far_leaves,      NULL};
 
 static uint64_t now_ns(void)
 {

@@ -25,6 +25,7 @@ enum {
   /* Of delays that jitter: acknowledgements are let in no sooner than is ordinary (luck.h). */
   ORDINARY_US = 5000,
   SPREAD_US = 5000,
+  OTHERS_BYTES = 64 << 20, /* more than a cache holds */
 };
 
 static struct pair pair;
@@ -34,6 +35,7 @@ static unsigned filled;
 static struct mp_load *room; /* read into, as the engine does */
 static uint32_t sent[DOWNLOADS];
 static unsigned turn; /* whose download is next */
+static uint8_t *others; /* what they use */
 
 static void post_to_client(void *context, struct mp_outbox *outbox)
 {
@@ -136,14 +138,26 @@ static unsigned go(unsigned turns)
   return turns * DOWNLOADS * SEGMENTS;
 }
 
-static unsigned run(void)
+static unsigned run_turns(unsigned turns)
 {
   const uint64_t before = pair.client.tunnel->counters[MP_COUNTER_TUN_WRITTEN_PACKETS];
-  const unsigned packets = go(TURNS);
+  const unsigned packets = go(turns);
   if (pair.client.tunnel->counters[MP_COUNTER_TUN_WRITTEN_PACKETS] - before != packets)
     abort();
   return packets;
 }
+
+static unsigned run(void) { return run_turns(TURNS); }
+
+/* A turn is some milliseconds long, in which others use the machine's caches. */
+static void use_caches(void)
+{
+  for (size_t at = 0; at < OTHERS_BYTES; at += 64)
+    others[at]++;
+}
+
+/* In which each client has its turn once, so that what it touches has been forgotten. */
+static unsigned run_one_turn(void) { return run_turns(1); }
 
 static void open_client(uint16_t client)
 {
@@ -288,5 +302,35 @@ const struct leaf clients_leaves[] = {
      .open = open_hundred_jittering,
      .run = run,
      .close = close_clients},
+    {0},
+};
+
+static bool open_others(void)
+{
+  others = calloc(1, OTHERS_BYTES);
+  return others != NULL;
+}
+
+static bool open_one_far(void) { return open_others() && open_one_adaptive(); }
+
+static bool open_hundred_far(void) { return open_others() && open_hundred_adaptive(); }
+
+static void close_far(void)
+{
+  close_clients();
+  free(others);
+}
+
+const struct leaf far_leaves[] = {
+    {.name = "downloads of one client, adaptive, each turn from far memory",
+     .open = open_one_far,
+     .prepare = use_caches,
+     .run = run_one_turn,
+     .close = close_far},
+    {.name = "downloads of a hundred clients, adaptive, each turn from far memory",
+     .open = open_hundred_far,
+     .prepare = use_caches,
+     .run = run_one_turn,
+     .close = close_far},
     {0},
 };

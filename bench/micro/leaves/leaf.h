@@ -23,7 +23,7 @@ struct leaf {
 
 extern const struct leaf classify_leaves[], headers_leaves[], order_leaves[], queue_leaves[],
     offload_leaves[], corridor_leaves[], way_leaves[], clients_leaves[],
-    sealing_leaves[]; /* each ends with one without a name */
+    far_leaves[], sealing_leaves[]; /* each ends with one without a name */
 
 /* packet.c APIs: */
 
