@@ -139,6 +139,11 @@ struct mp_place {
 /* A packet sent in this place is lost: it goes again unless it is too old. Takes its reference. */
 void mp_again_lost(void *place, const struct mp_flown *what);
 
+static inline struct mp_flight_fate mp_again_fate(struct mp_place *place)
+{
+  return (struct mp_flight_fate){&place->tunnel->loads, mp_again_lost, place};
+}
+
 /* A packet that is under way there, under this serial of its record, goes on another path as well, if
  * it has not come by then. Takes its reference. */
 void mp_again_offer(void *place, uint64_t serial, const struct mp_flown *what);
@@ -259,9 +264,6 @@ bool mp_report_is_mutual(const struct mp_peer *peer);
 bool mp_report_is_hurried(const struct mp_peer *peer);
 
 /* reported.c APIs: */
-
-/* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
-#define MP_REPORTED_DISORDER 3u
 
 /* Takes feedback in. False when its body is malformed. */
 bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer,

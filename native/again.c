@@ -101,5 +101,5 @@ void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
   uint64_t serial;
   if (mp_flight_serial(flight, mp_load16(datagram->bytes + MP_HEADER_RECEIVER),
                        mp_load32(datagram->bytes + MP_HEADER_PATH_SEQ), &serial))
-    mp_flight_refused(flight, serial, take_refused, &place);
+    mp_flight_refused(flight, serial, &(struct mp_flight_fate){&tunnel->loads, take_refused, &place});
 }

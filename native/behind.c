@@ -1,4 +1,4 @@
-/* Packets that were overtaken on their path, but by fewer than make a loss of them (MP_REPORTED_DISORDER):
+/* Packets that were overtaken on their path, but by fewer than make a loss of them (MP_FLIGHT_DISORDER):
  * where nothing follows there, time has to tell, RFC 9002 section 6.1.2. That matters most to the first
  * packets of a flow, where one that is missing holds up all others. Of 50 Mbit/s with 20 ms, twice, where
  * one packet in 50 is lost, CUBIC gets 86 Mbit/s in the worst of twelve seeds, and 60 without this (from the
@@ -28,9 +28,9 @@ static uint64_t tick_lane(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
   const uint64_t wait_us = patience_us(peer, id);
   struct mp_place place = {tunnel, peer, id};
   struct mp_flight_outcome outcome;
-  const uint64_t oldest_us =
-      mp_flight_overtaken(&lane->flight, &tunnel->loads, lane->heard.serial, MP_REPORTED_DISORDER,
-                          tunnel->now_us - wait_us, &outcome, mp_again_lost, &place);
+  const struct mp_flight_fate fate = mp_again_fate(&place);
+  const uint64_t oldest_us = mp_flight_overtaken(&lane->flight, lane->heard.serial,
+                                                 tunnel->now_us - wait_us, &fate, &outcome);
   if (outcome.lost > 0) {
     lane->lost += outcome.lost;
     lane->overtaken_bytes += outcome.lost_bytes;

@@ -105,7 +105,8 @@ void mp_doubt_abandon(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id
    * but acknowledgements goes, what was under way was 40 % of what was sent in ten seconds, and one needless
    * doubt kept the quickest path from use for ten more: of 50 Mbit/s with 20 ms and 50 with 120, two seconds
    * after 3 MB, 100 kB took 442 ms, and take 142 so (simulation). */
-  (void)mp_flight_abandon(&lane->flight, &tunnel->loads, since_us, mp_again_lost, &place);
+  const struct mp_flight_fate fate = mp_again_fate(&place);
+  (void)mp_flight_abandon(&lane->flight, since_us, &fate);
   mp_window_suspect(&lane->window, tunnel->now_us);
   peer->adaptive->wanted = true;
   mp_wake_by(tunnel, peer, tunnel->now_us);

@@ -39,7 +39,7 @@ static void drop(void *loads, const struct mp_flown *what) { mp_load_drop(loads,
 
 void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads)
 {
-  mp_flight_abandon(flight, loads, 0, drop, loads);
+  mp_flight_abandon(flight, 0, &(struct mp_flight_fate){loads, drop, loads});
   free(flight->entries);
   *flight = (struct mp_flight){0};
 }
@@ -107,13 +107,13 @@ bool mp_flight_serial(const struct mp_flight *flight, uint16_t receiver, uint32_
 }
 
 /* The packet of a settled entry will not come. */
-static void lose(struct mp_loads *loads, const struct mp_flight_entry *entry,
-                 const struct mp_flown *what, mp_flight_fate *fate, void *context)
+static void lose(const struct mp_flight_entry *entry, const struct mp_flown *what,
+                 const struct mp_flight_fate *fate)
 {
   if (entry->copied)
-    mp_load_drop(loads, what->load);
+    mp_load_drop(fate->loads, what->load);
   else
-    fate(context, what);
+    fate->lost(fate->context, what);
 }
 
 static struct mp_flown settle(struct mp_flight *flight, struct mp_flight_entry *entry)
@@ -157,8 +157,8 @@ static uint64_t settle_come(struct mp_flight *flight, struct mp_loads *loads, ui
   return serial;
 }
 
-static void settle_missing(struct mp_flight *flight, struct mp_loads *loads, uint64_t serial,
-                           struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context)
+static void settle_missing(struct mp_flight *flight, uint64_t serial, const struct mp_flight_fate *fate,
+                           struct mp_flight_outcome *outcome)
 {
   struct mp_flight_entry *entry = entry_of(flight, serial);
   if (entry->bytes == 0)
@@ -166,41 +166,41 @@ static void settle_missing(struct mp_flight *flight, struct mp_loads *loads, uin
   outcome->lost_bytes += entry->bytes;
   outcome->lost++;
   const struct mp_flown what = settle(flight, entry);
-  lose(loads, entry, &what, fate, context);
+  lose(entry, &what, fate);
 }
 
-void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
-                      const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
-                      struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context)
+void mp_flight_report(struct mp_flight *flight, const struct mp_flight_report *report,
+                      const struct mp_flight_fate *fate, struct mp_flight_outcome *outcome)
 {
   *outcome = (struct mp_flight_outcome){0};
-  const uint64_t end = newest + 1 < flight->next ? newest + 1 : flight->next;
+  const uint64_t newest = report->newest;
+  const uint64_t end = lesser(newest + 1, flight->next);
   uint64_t serial = flight->first;
-  for (unsigned gap = 0; gap < gap_count && serial < end; gap++) {
-    serial = settle_come(flight, loads, serial, lesser(gaps[gap].from, end), newest, outcome);
-    const uint64_t to = lesser(gaps[gap].to, end);
+  for (unsigned i = 0; i < report->gap_count && serial < end; i++) {
+    const struct mp_flight_gap *gap = &report->gaps[i];
+    serial = settle_come(flight, fate->loads, serial, lesser(gap->from, end), newest, outcome);
+    const uint64_t to = lesser(gap->to, end);
     for (; serial < to; serial++)
-      if (newest - serial >= disorder)
-        settle_missing(flight, loads, serial, outcome, fate, context);
+      if (newest - serial >= MP_FLIGHT_DISORDER)
+        settle_missing(flight, serial, fate, outcome);
   }
-  settle_come(flight, loads, serial, end, newest, outcome);
+  settle_come(flight, fate->loads, serial, end, newest, outcome);
   forget_settled(flight);
 }
 
-uint64_t mp_flight_overtaken(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
-                             uint32_t disorder, uint64_t sent_us, struct mp_flight_outcome *outcome,
-                             mp_flight_fate *fate, void *context)
+uint64_t mp_flight_overtaken(struct mp_flight *flight, uint64_t newest, uint64_t sent_us,
+                             const struct mp_flight_fate *fate, struct mp_flight_outcome *outcome)
 {
   *outcome = (struct mp_flight_outcome){0};
   uint64_t oldest_us = UINT64_MAX;
   const uint64_t end = lesser(newest, flight->next);
-  uint64_t serial = end > disorder ? end - disorder : 0;
+  uint64_t serial = end > MP_FLIGHT_DISORDER ? end - MP_FLIGHT_DISORDER : 0;
   for (serial = serial > flight->first ? serial : flight->first; serial < end; serial++) {
     const struct mp_flight_entry *entry = entry_of(flight, serial);
     if (entry->bytes == 0)
       continue;
     if (entry->sent_us <= sent_us)
-      settle_missing(flight, loads, serial, outcome, fate, context);
+      settle_missing(flight, serial, fate, outcome);
     else if (entry->sent_us < oldest_us)
       oldest_us = entry->sent_us;
   }
@@ -236,8 +236,8 @@ bool mp_flight_take_copy(struct mp_flight *flight, uint64_t serial)
   return true;
 }
 
-static uint32_t abandon_since(struct mp_flight *flight, struct mp_loads *loads, uint64_t since_us,
-                              mp_flight_fate *fate, void *context)
+static uint32_t abandon_since(struct mp_flight *flight, uint64_t since_us,
+                              const struct mp_flight_fate *fate)
 {
   uint32_t count = 0;
   for (uint64_t serial = flight->first; serial < flight->next; serial++) {
@@ -245,28 +245,26 @@ static uint32_t abandon_since(struct mp_flight *flight, struct mp_loads *loads, 
     if (entry->bytes == 0 || may_wait(entry, since_us))
       continue;
     const struct mp_flown what = settle(flight, entry);
-    lose(loads, entry, &what, fate, context);
+    lose(entry, &what, fate);
     count++;
   }
   return count;
 }
 
-uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, uint64_t since_us,
-                           mp_flight_fate *fate, void *context)
+uint32_t mp_flight_abandon(struct mp_flight *flight, uint64_t since_us, const struct mp_flight_fate *fate)
 {
-  uint32_t count = abandon_since(flight, loads, since_us, fate, context);
-  count += abandon_since(flight, loads, 0, fate, context);
+  uint32_t count = abandon_since(flight, since_us, fate);
+  count += abandon_since(flight, 0, fate);
   flight->first = flight->next;
   return count;
 }
 
-void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate *fate,
-                       void *context)
+void mp_flight_refused(struct mp_flight *flight, uint64_t serial, const struct mp_flight_fate *fate)
 {
   if (serial < flight->first || serial >= flight->next || entry_of(flight, serial)->bytes == 0)
     return;
   const struct mp_flown what = settle(flight, entry_of(flight, serial));
-  fate(context, &what);
+  fate->lost(fate->context, &what);
   forget_settled(flight);
 }
 

@@ -48,9 +48,16 @@ struct mp_flight {
   uint8_t newest_span;
 };
 
-/* Missing sequences of a report, as serials: [from, to). Oldest first. */
+/* Missing sequences of a report, as serials: [from, to). */
 struct mp_flight_gap {
   uint64_t from, to;
+};
+
+/* All up to `newest` has arrived but for the gaps, oldest first. */
+struct mp_flight_report {
+  uint64_t newest;
+  unsigned gap_count;
+  struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS];
 };
 
 struct mp_flight_outcome {
@@ -60,8 +67,13 @@ struct mp_flight_outcome {
   uint64_t newest_sent_us; /* and was sent then */
 };
 
-/* Takes over the reference that comes with the record. */
-typedef void mp_flight_fate(void *context, const struct mp_flown *what);
+/* What becomes of packets that are under way no more: those that are lost, or believed to be, are handed to
+ * `lost` with their reference; the references of all others go back to the loads. */
+struct mp_flight_fate {
+  struct mp_loads *loads;
+  void (*lost)(void *context, const struct mp_flown *what);
+  void *context;
+};
 
 /* Erased with the drop of every reference. */
 void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads);
@@ -95,11 +107,13 @@ static inline bool mp_flight_is_full(const struct mp_flight *flight)
 bool mp_flight_serial(const struct mp_flight *flight, uint16_t receiver, uint32_t low,
                       uint64_t *serial);
 
-/* Settles what a report says: all up to `newest` has arrived but for the gaps. What is missing, with
- * `disorder` or more sent after it reported, is lost and handed to `fate`. */
-void mp_flight_report(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
-                      const struct mp_flight_gap *gaps, unsigned gap_count, uint32_t disorder,
-                      struct mp_flight_outcome *outcome, mp_flight_fate *fate, void *context);
+/* Packets reported behind a missing one before it is lost: RFC 9002, section 6.1.1. */
+#define MP_FLIGHT_DISORDER 3u
+
+/* Settles what a report says. What is missing, with MP_FLIGHT_DISORDER or more sent after it reported, is
+ * lost. */
+void mp_flight_report(struct mp_flight *flight, const struct mp_flight_report *report,
+                      const struct mp_flight_fate *fate, struct mp_flight_outcome *outcome);
 
 /* Whether something may be open that was sent before this one. */
 static inline bool mp_flight_has_before(const struct mp_flight *flight, uint64_t serial)
@@ -107,12 +121,10 @@ static inline bool mp_flight_has_before(const struct mp_flight *flight, uint64_t
   return flight->first < serial && flight->first < flight->next;
 }
 
-/* What is open though `newest` was sent after it and came, and was sent by sent_us, is lost as well and
- * handed to `fate`. Returns when the oldest of the others was sent, UINT64_MAX: there is none. At most
- * `disorder` steps. */
-uint64_t mp_flight_overtaken(struct mp_flight *flight, struct mp_loads *loads, uint64_t newest,
-                             uint32_t disorder, uint64_t sent_us, struct mp_flight_outcome *outcome,
-                             mp_flight_fate *fate, void *context);
+/* What is open though `newest` was sent after it and came, and was sent by sent_us, is lost as well. Returns
+ * when the oldest of the others was sent, UINT64_MAX: there is none. At most MP_FLIGHT_DISORDER steps. */
+uint64_t mp_flight_overtaken(struct mp_flight *flight, uint64_t newest, uint64_t sent_us,
+                             const struct mp_flight_fate *fate, struct mp_flight_outcome *outcome);
 
 /* What is under way here may go on another path as well. Takes over the reference. */
 typedef void mp_flight_offer(void *context, uint64_t serial, const struct mp_flown *what);
@@ -125,18 +137,16 @@ void mp_flight_copy(struct mp_flight *flight, uint64_t since_us, mp_flight_offer
                     void *context);
 
 /* Call before what was offered goes elsewhere: false when that is not needed any more, because it has
- * come, or was handed to its fate. */
+ * come, or was lost. */
 bool mp_flight_take_copy(struct mp_flight *flight, uint64_t serial);
 
-/* Hands everything that is open to `fate`, but for what was copied: the path is given up for now. First goes
+/* Everything that is open counts as lost, but for what was copied: the path is given up for now. First goes
  * what mp_flight_copy would offer of the same since_us, then the rest, oldest first each time. Returns how
  * many were open. */
-uint32_t mp_flight_abandon(struct mp_flight *flight, struct mp_loads *loads, uint64_t since_us,
-                           mp_flight_fate *fate, void *context);
+uint32_t mp_flight_abandon(struct mp_flight *flight, uint64_t since_us, const struct mp_flight_fate *fate);
 
-/* The kernel refused to send this one: out of the record, to `fate`. */
-void mp_flight_refused(struct mp_flight *flight, uint64_t serial, mp_flight_fate *fate,
-                       void *context);
+/* The kernel refused to send this one: it is lost, even if it was copied. */
+void mp_flight_refused(struct mp_flight *flight, uint64_t serial, const struct mp_flight_fate *fate);
 
 /* The oldest and the newest that are open; NULL when none is. */
 const struct mp_flight_entry *mp_flight_oldest(const struct mp_flight *flight);

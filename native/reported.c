@@ -37,17 +37,18 @@ void mp_reported_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint
                  tunnel->now_us);
 }
 
-/* The gaps as serials, oldest first. */
-static unsigned gaps_of(const struct mp_feedback_path *told, uint64_t newest,
-                        struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS])
+/* In serials. */
+static void name_serials(struct mp_flight_report *report, const struct mp_feedback_path *told,
+                         uint64_t newest)
 {
+  report->newest = newest;
+  report->gap_count = told->gap_count;
   uint64_t above = newest + 1;
   for (unsigned i = 0; i < told->gap_count; i++) {
     const uint64_t to = above - told->gaps[i].received;
-    gaps[told->gap_count - 1 - i] = (struct mp_flight_gap){to - told->gaps[i].missing, to};
     above = to - told->gaps[i].missing;
+    report->gaps[told->gap_count - 1 - i] = (struct mp_flight_gap){above, to};
   }
-  return told->gap_count;
 }
 
 /* How much later than on the quickest path a report on this one came to us, and whether that is the
@@ -108,12 +109,12 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   if (!was_sent(peer, told) ||
       !mp_flight_serial(&lane->flight, told->receiver, told->newest, &newest))
     return;
-  struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS];
-  const unsigned gap_count = gaps_of(told, newest, gaps);
-  struct mp_flight_outcome outcome;
+  struct mp_flight_report settled;
+  name_serials(&settled, told, newest);
   struct mp_place place = {tunnel, peer, told->path};
-  mp_flight_report(&lane->flight, &tunnel->loads, newest, gaps, gap_count, MP_REPORTED_DISORDER, &outcome,
-                   mp_again_lost, &place);
+  const struct mp_flight_fate fate = mp_again_fate(&place);
+  struct mp_flight_outcome outcome;
+  mp_flight_report(&lane->flight, &settled, &fate, &outcome);
   lane->lost += outcome.lost;
   mp_twin_settled(lane, outcome.acked_bytes, outcome.lost_bytes, outcome.lost, tunnel->now_us);
   if (outcome.lost > 0)

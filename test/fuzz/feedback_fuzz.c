@@ -11,7 +11,7 @@
 
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
 
-enum { SENT = 200, RECEIVER = 7, DATAGRAM_BYTES = 100, DISORDER = 3 };
+enum { SENT = 200, RECEIVER = 7, DATAGRAM_BYTES = 100 };
 
 static struct mp_loads loads;
 static struct mp_flight flight;
@@ -40,19 +40,18 @@ static void settle(const struct mp_feedback_path *told)
   uint64_t newest;
   if (!mp_flight_serial(&flight, RECEIVER, told->newest, &newest))
     return;
-  struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS];
+  struct mp_flight_report report = {.newest = newest, .gap_count = told->gap_count};
   uint64_t above = newest + 1;
   for (unsigned i = told->gap_count; i > 0; i--) {
     const unsigned at = told->gap_count - i;
     const uint64_t to = above - told->gaps[at].received;
-    gaps[i - 1] = (struct mp_flight_gap){to - told->gaps[at].missing, to};
+    report.gaps[i - 1] = (struct mp_flight_gap){to - told->gaps[at].missing, to};
     above = to - told->gaps[at].missing;
   }
   unsigned lost = 0;
   const uint64_t before = flight.inflight_bytes;
   struct mp_flight_outcome outcome;
-  mp_flight_report(&flight, &loads, newest, gaps, told->gap_count, DISORDER, &outcome, take_lost,
-                   &lost);
+  mp_flight_report(&flight, &report, &(struct mp_flight_fate){&loads, take_lost, &lost}, &outcome);
   REQUIRE(outcome.lost == lost && outcome.lost_bytes == (uint64_t)lost * DATAGRAM_BYTES);
   REQUIRE(before == flight.inflight_bytes + outcome.lost_bytes + outcome.acked_bytes);
 }

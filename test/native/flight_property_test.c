@@ -21,19 +21,21 @@ static struct mp_loads loads;
 static struct mp_flight flight;
 static struct model_packet packets[MOST]; /* by path sequence, from `began` */
 static uint64_t began, next;
-static struct mp_flown fated[MOST], expected[MOST];
-static uint32_t fated_count, expected_count;
+static struct mp_flown lost[MOST], expected[MOST];
+static uint32_t lost_count, expected_count;
 
 static uint32_t below(uint32_t limit) { return (uint32_t)random_below(limit); }
 
 static bool one_in(uint32_t count) { return below(count) == 0; }
 
-static void take_fate(void *context, const struct mp_flown *what)
+static void take_lost(void *context, const struct mp_flown *what)
 {
   (void)context;
-  fated[fated_count++] = *what;
+  lost[lost_count++] = *what;
   mp_load_drop(&loads, what->load);
 }
+
+static const struct mp_flight_fate fate = {&loads, take_lost, NULL};
 
 static struct model_packet *packet_of(uint64_t path_seq) { return &packets[path_seq - began]; }
 
@@ -120,17 +122,17 @@ static struct mp_flight_outcome report_to_model(const struct report *report)
 static const char *take_report(void)
 {
   const struct report report = any_report();
-  struct mp_flight_gap gaps[GAPS_MOST];
+  struct mp_flight_report told = {.gap_count = report.gap_count};
   uint64_t newest;
   if (!mp_flight_serial(&flight, RECEIVER, (uint32_t)report.newest, &newest))
     return "serial";
+  told.newest = newest;
   for (unsigned i = 0; i < report.gap_count; i++)
-    gaps[i] = (struct mp_flight_gap){newest - (report.newest - report.from[i]),
-                                     newest - (report.newest - report.to[i])};
+    told.gaps[i] = (struct mp_flight_gap){newest - (report.newest - report.from[i]),
+                                          newest - (report.newest - report.to[i])};
   const struct mp_flight_outcome wanted = report_to_model(&report);
   struct mp_flight_outcome outcome;
-  mp_flight_report(&flight, &loads, newest, gaps, report.gap_count, DISORDER, &outcome, take_fate,
-                   NULL);
+  mp_flight_report(&flight, &told, &fate, &outcome);
   return outcome.acked_bytes != wanted.acked_bytes || outcome.lost_bytes != wanted.lost_bytes ||
                  outcome.lost != wanted.lost || outcome.newest_acked != wanted.newest_acked ||
                  outcome.newest_sent_us != wanted.newest_sent_us
@@ -146,12 +148,12 @@ static void refuse_one(void)
     return;
   if (packet_of(path_seq)->state == OPEN)
     settle(packet_of(path_seq), false);
-  mp_flight_refused(&flight, serial, take_fate, NULL);
+  mp_flight_refused(&flight, serial, &fate);
 }
 
 static void abandon(void)
 {
-  mp_flight_abandon(&flight, &loads, 0, take_fate, NULL);
+  mp_flight_abandon(&flight, 0, &fate);
   for (uint64_t path_seq = began; path_seq < next; path_seq++)
     if (packet_of(path_seq)->state == OPEN)
       settle(packet_of(path_seq), false);
@@ -175,13 +177,13 @@ static const char *compare(void)
   if (!first != !oldest || (first && (first->what.flow_seq != oldest->flow_seq ||
                                       last->what.flow_seq != newest->flow_seq)))
     return "ends";
-  if (fated_count != expected_count)
+  if (lost_count != expected_count)
     return "fates";
-  for (uint32_t i = 0; i < fated_count; i++)
-    if (fated[i].load != expected[i].load || fated[i].flow_seq != expected[i].flow_seq ||
-        fated[i].index != expected[i].index)
+  for (uint32_t i = 0; i < lost_count; i++)
+    if (lost[i].load != expected[i].load || lost[i].flow_seq != expected[i].flow_seq ||
+        lost[i].index != expected[i].index)
       return "order of fates";
-  fated_count = expected_count = 0;
+  lost_count = expected_count = 0;
   return NULL;
 }
 
@@ -209,7 +211,7 @@ static void a_flight_is_what_its_packets_are(void)
     flight = (struct mp_flight){0};
     memset(packets, 0, sizeof packets);
     began = next = 100 + below(1000);
-    fated_count = expected_count = 0;
+    lost_count = expected_count = 0;
     const char *difference = NULL;
     for (uint64_t i = 0; i < CALLS && !difference; i++)
       difference = call(1000 + i);

@@ -6,20 +6,22 @@ enum { RECEIVER = 7, BYTES = 1000 };
 
 static struct mp_loads loads;
 static struct mp_flight flight;
-static uint32_t fated[4096], fated_count;
+static uint32_t lost[4096], lost_count;
 
-static void take_fate(void *context, const struct mp_flown *what)
+static void take_lost(void *context, const struct mp_flown *what)
 {
   (void)context;
-  fated[fated_count++ % 4096] = what->flow_seq;
+  lost[lost_count++ % 4096] = what->flow_seq;
   mp_load_drop(&loads, what->load);
 }
+
+static const struct mp_flight_fate fate = {&loads, take_lost, NULL};
 
 static void start(void)
 {
   mp_loads_open(&loads, 64 << 20);
   flight = (struct mp_flight){0};
-  fated_count = 0;
+  lost_count = 0;
 }
 
 static void finish(void)
@@ -37,12 +39,14 @@ static void send_as(uint16_t receiver, uint64_t path_seq, uint32_t flow_seq)
 }
 
 static struct mp_flight_outcome take_report(uint16_t receiver, uint32_t newest,
-                                            const struct mp_flight_gap *gaps, unsigned count)
+                                            const struct mp_flight_gap *gap)
 {
   struct mp_flight_outcome outcome = {0};
-  uint64_t serial;
-  if (mp_flight_serial(&flight, receiver, newest, &serial))
-    mp_flight_report(&flight, &loads, serial, gaps, count, 3, &outcome, take_fate, NULL);
+  struct mp_flight_report report = {.gap_count = gap != NULL};
+  if (gap)
+    report.gaps[0] = *gap;
+  if (mp_flight_serial(&flight, receiver, newest, &report.newest))
+    mp_flight_report(&flight, &report, &fate, &outcome);
   return outcome;
 }
 
@@ -52,14 +56,14 @@ static void a_report_settles_what_it_covers(void)
   for (uint32_t i = 0; i < 10; i++)
     send_as(RECEIVER, i, i);
   CHECK_EQ(flight.inflight_bytes, 10 * BYTES);
-  const struct mp_flight_outcome outcome = take_report(RECEIVER, 6, NULL, 0);
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 6, NULL);
   CHECK_EQ(outcome.acked_bytes, 7 * BYTES);
   CHECK(outcome.newest_acked);
   CHECK_EQ(outcome.newest_sent_us, 60);
   CHECK_EQ(flight.inflight_bytes, 3 * BYTES);
   CHECK_EQ(mp_flight_oldest(&flight)->what.flow_seq, 7);
   CHECK_EQ(mp_flight_newest(&flight)->what.flow_seq, 9);
-  CHECK(!take_report(RECEIVER, 6, NULL, 0).newest_acked);
+  CHECK(!take_report(RECEIVER, 6, NULL).newest_acked);
   finish();
 }
 
@@ -71,11 +75,11 @@ static void a_gap_is_lost_when_three_came_behind_it(void)
   uint64_t serial;
   REQUIRE(mp_flight_serial(&flight, RECEIVER, 4, &serial));
   const struct mp_flight_gap gap = {serial, serial + 1};
-  CHECK_EQ(take_report(RECEIVER, 6, &gap, 1).lost, 0);
+  CHECK_EQ(take_report(RECEIVER, 6, &gap).lost, 0);
   CHECK_EQ(mp_flight_oldest(&flight)->what.flow_seq, 4);
-  CHECK_EQ(take_report(RECEIVER, 7, &gap, 1).lost, 1);
-  CHECK_EQ(fated_count, 1);
-  CHECK_EQ(fated[0], 4);
+  CHECK_EQ(take_report(RECEIVER, 7, &gap).lost, 1);
+  CHECK_EQ(lost_count, 1);
+  CHECK_EQ(lost[0], 4);
   finish();
 }
 
@@ -88,19 +92,18 @@ static void what_was_overtaken_is_lost_in_time(void)
   REQUIRE(mp_flight_serial(&flight, RECEIVER, 6, &newest));
   const struct mp_flight_gap gap = {newest - 2, newest};
   struct mp_flight_outcome outcome;
-  mp_flight_report(&flight, &loads, newest, &gap, 1, 3, &outcome, take_fate, NULL);
+  CHECK_EQ(take_report(RECEIVER, 6, &gap).lost, 0);
+  CHECK_EQ(mp_flight_overtaken(&flight, newest, 39, &fate, &outcome), 40);
   CHECK_EQ(outcome.lost, 0);
-  CHECK_EQ(mp_flight_overtaken(&flight, &loads, newest, 3, 39, &outcome, take_fate, NULL), 40);
-  CHECK_EQ(outcome.lost, 0);
-  CHECK_EQ(mp_flight_overtaken(&flight, &loads, newest, 3, 40, &outcome, take_fate, NULL), 50);
+  CHECK_EQ(mp_flight_overtaken(&flight, newest, 40, &fate, &outcome), 50);
   CHECK_EQ(outcome.lost, 1);
   CHECK_EQ(outcome.lost_bytes, BYTES);
   /* Of what is newer nobody knows. */
-  CHECK_EQ(mp_flight_overtaken(&flight, &loads, newest, 3, 1000, &outcome, take_fate, NULL),
+  CHECK_EQ(mp_flight_overtaken(&flight, newest, 1000, &fate, &outcome),
            UINT64_MAX);
-  CHECK_EQ(fated_count, 2);
+  CHECK_EQ(lost_count, 2);
   CHECK_EQ(flight.inflight_bytes, 3 * BYTES);
-  CHECK_EQ(mp_flight_overtaken(&flight, &loads, 0, 3, 1000, &outcome, take_fate, NULL), UINT64_MAX);
+  CHECK_EQ(mp_flight_overtaken(&flight, 0, 1000, &fate, &outcome), UINT64_MAX);
   finish();
 }
 
@@ -109,7 +112,7 @@ static void sequences_without_a_record_count_for_nothing(void)
   start();
   send_as(RECEIVER, 5, 0); /* in mid-epoch, after probes */
   send_as(RECEIVER, 90, 1);
-  const struct mp_flight_outcome outcome = take_report(RECEIVER, 95, NULL, 0);
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 95, NULL);
   CHECK_EQ(outcome.acked_bytes, 2 * BYTES);
   CHECK(!outcome.newest_acked);
   CHECK_EQ(flight.inflight_bytes, 0);
@@ -122,13 +125,13 @@ static void a_report_may_tell_of_what_was_before_all_records(void)
   start();
   for (uint32_t i = 10; i < 15; i++)
     send_as(RECEIVER, i, i);
-  CHECK_EQ(take_report(RECEIVER, 7, NULL, 0).acked_bytes, 0);
+  CHECK_EQ(take_report(RECEIVER, 7, NULL).acked_bytes, 0);
   uint64_t serial;
   REQUIRE(mp_flight_serial(&flight, RECEIVER, 12, &serial));
   const struct mp_flight_gap gap = {serial - 5, serial - 1};
-  const struct mp_flight_outcome outcome = take_report(RECEIVER, 13, &gap, 1);
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 13, &gap);
   CHECK_EQ(outcome.lost, 1);
-  CHECK_EQ(fated[0], 10);
+  CHECK_EQ(lost[0], 10);
   CHECK_EQ(outcome.acked_bytes, 3 * BYTES);
   finish();
 }
@@ -140,10 +143,10 @@ static void epochs_follow_each_other(void)
     send_as(RECEIVER, i, i);
   for (uint32_t i = 0; i < 5; i++)
     send_as(RECEIVER + 1, i, 10 + i);
-  CHECK_EQ(take_report(RECEIVER, 4, NULL, 0).acked_bytes, 5 * BYTES);
+  CHECK_EQ(take_report(RECEIVER, 4, NULL).acked_bytes, 5 * BYTES);
   CHECK_EQ(mp_flight_oldest(&flight)->what.flow_seq, 10);
-  CHECK_EQ(take_report(RECEIVER + 1, 2, NULL, 0).acked_bytes, 3 * BYTES);
-  CHECK_EQ(take_report(RECEIVER + 2, 2, NULL, 0).acked_bytes, 0);
+  CHECK_EQ(take_report(RECEIVER + 1, 2, NULL).acked_bytes, 3 * BYTES);
+  CHECK_EQ(take_report(RECEIVER + 2, 2, NULL).acked_bytes, 0);
   finish();
 }
 
@@ -152,14 +155,14 @@ static void what_is_given_up_comes_back_oldest_first(void)
   start();
   for (uint32_t i = 0; i < 200; i++)
     send_as(RECEIVER, i, i);
-  (void)take_report(RECEIVER, 49, NULL, 0);
+  (void)take_report(RECEIVER, 49, NULL);
   uint64_t serial;
   REQUIRE(mp_flight_serial(&flight, RECEIVER, 60, &serial));
-  mp_flight_refused(&flight, serial, take_fate, NULL);
-  CHECK_EQ(fated[0], 60);
-  CHECK_EQ(mp_flight_abandon(&flight, &loads, 0, take_fate, NULL), 149);
-  CHECK_EQ(fated[1], 50);
-  CHECK_EQ(fated[149], 199);
+  mp_flight_refused(&flight, serial, &fate);
+  CHECK_EQ(lost[0], 60);
+  CHECK_EQ(mp_flight_abandon(&flight, 0, &fate), 149);
+  CHECK_EQ(lost[1], 50);
+  CHECK_EQ(lost[149], 199);
   CHECK_EQ(flight.inflight_bytes, 0);
   CHECK(!mp_flight_oldest(&flight) && !mp_flight_newest(&flight));
   finish();
@@ -173,10 +176,10 @@ static void what_cannot_have_come_comes_back_before_the_rest(void)
   const struct mp_flown unordered = {
       .load = mp_load_take(&loads, NULL, 100), .flow_seq = 6, .flow = MP_FLOW_UNORDERED, .tries = 1};
   REQUIRE(unordered.load && mp_flight_add(&flight, RECEIVER, 6, &unordered, 1, BYTES, 35));
-  CHECK_EQ(mp_flight_abandon(&flight, &loads, 40, take_fate, NULL), 7);
+  CHECK_EQ(mp_flight_abandon(&flight, 40, &fate), 7);
   static const uint32_t order[] = {4, 5, 6, 0, 1, 2, 3};
   for (uint32_t i = 0; i < 7; i++)
-    CHECK_EQ(fated[i], order[i]);
+    CHECK_EQ(lost[i], order[i]);
   CHECK(!mp_flight_oldest(&flight));
   finish();
 }
@@ -184,7 +187,7 @@ static void what_cannot_have_come_comes_back_before_the_rest(void)
 static void take_offer(void *context, uint64_t serial, const struct mp_flown *what)
 {
   *(uint64_t *)context = serial;
-  take_fate(NULL, what);
+  take_lost(NULL, what);
 }
 
 static void what_is_offered_is_lost_only_while_nothing_else_carries_it(void)
@@ -193,14 +196,14 @@ static void what_is_offered_is_lost_only_while_nothing_else_carries_it(void)
   uint64_t offered = 0;
   for (uint32_t i = 0; i < 6; i++)
     send_as(RECEIVER, i, i);
-  take_report(RECEIVER, 1, NULL, 0);
+  take_report(RECEIVER, 1, NULL);
   mp_flight_copy(&flight, 40, take_offer, &offered);
-  CHECK_EQ(fated_count, 2);
-  CHECK_EQ(fated[0], 4);
-  CHECK_EQ(fated[1], 5);
+  CHECK_EQ(lost_count, 2);
+  CHECK_EQ(lost[0], 4);
+  CHECK_EQ(lost[1], 5);
   mp_flight_copy(&flight, 0, take_offer, &offered);
-  CHECK_EQ(fated_count, 4);
-  CHECK_EQ(fated[2], 2);
+  CHECK_EQ(lost_count, 4);
+  CHECK_EQ(lost[2], 2);
   CHECK_EQ(flight.inflight_bytes, 4 * BYTES);
 
   /* Of 3 and 4 a copy goes; then 5 comes after all, so 2 to 4 are lost but for the copies. */
@@ -209,14 +212,14 @@ static void what_is_offered_is_lost_only_while_nothing_else_carries_it(void)
   for (uint32_t i = 6; i < 10; i++)
     send_as(RECEIVER, i, i);
   const struct mp_flight_gap gap = {offered - 1, offered + 2};
-  const struct mp_flight_outcome outcome = take_report(RECEIVER, 7, &gap, 1);
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 7, &gap);
   CHECK_EQ(outcome.lost, 3);
-  CHECK_EQ(fated_count, 5);
-  CHECK_EQ(fated[4], 2);
+  CHECK_EQ(lost_count, 5);
+  CHECK_EQ(lost[4], 2);
   CHECK(!mp_flight_take_copy(&flight, offered - 1));
   CHECK(!mp_flight_take_copy(&flight, offered + 2));
-  CHECK_EQ(mp_flight_abandon(&flight, &loads, 0, take_fate, NULL), 2);
-  CHECK_EQ(fated_count, 7);
+  CHECK_EQ(mp_flight_abandon(&flight, 0, &fate), 2);
+  CHECK_EQ(lost_count, 7);
   finish();
 }
 
@@ -229,7 +232,7 @@ static void those_after_another_are_those_that_are_open(void)
   REQUIRE(mp_flight_serial(&flight, RECEIVER, 2, &serial));
   CHECK_EQ(mp_flight_after(&flight, serial, 1)->what.flow_seq, 2);
   CHECK_EQ(mp_flight_after(&flight, serial, 3)->what.flow_seq, 4);
-  take_report(RECEIVER, 6, NULL, 0);
+  take_report(RECEIVER, 6, NULL);
   CHECK_EQ(mp_flight_after(&flight, serial, 1)->what.flow_seq, 4);
   CHECK(!mp_flight_after(&flight, serial, 3));
   finish();
@@ -268,14 +271,14 @@ static void what_is_unordered_is_offered_in_its_order(void)
     REQUIRE(mp_flight_add(&flight, RECEIVER, i, &what, 1, BYTES, 10 * i));
   }
   mp_flight_copy(&flight, 40, take_offer, &offered);
-  CHECK_EQ(fated_count, 4);
+  CHECK_EQ(lost_count, 4);
   for (uint32_t i = 0; i < 4; i++)
-    CHECK_EQ(fated[i], order[i]);
+    CHECK_EQ(lost[i], order[i]);
   mp_flight_copy(&flight, 0, take_offer, &offered);
-  CHECK_EQ(fated_count, 6);
-  CHECK_EQ(fated[4], 0);
-  CHECK_EQ(fated[5], 2);
-  CHECK_EQ(mp_flight_abandon(&flight, &loads, 0, take_fate, NULL), 6);
+  CHECK_EQ(lost_count, 6);
+  CHECK_EQ(lost[4], 0);
+  CHECK_EQ(lost[5], 2);
+  CHECK_EQ(mp_flight_abandon(&flight, 0, &fate), 6);
   finish();
 }
 

@@ -80,8 +80,8 @@ static void report_all(void)
 {
   struct mp_flight *flight = &pair.client.tunnel->peers[0]->adaptive->lanes[0].flight;
   struct mp_flight_outcome outcome;
-  mp_flight_report(flight, &pair.client.tunnel->loads, flight->next - 1, NULL, 0, 0, &outcome, NULL,
-                   NULL);
+  mp_flight_report(flight, &(struct mp_flight_report){.newest = flight->next - 1},
+                   &(struct mp_flight_fate){.loads = &pair.client.tunnel->loads}, &outcome);
   if (flight->inflight_bytes > 0 || outcome.acked_bytes < PACKETS * LEAF_PACKET_BYTES)
     abort();
 }
