@@ -89,26 +89,71 @@ static void a_flow_that_fills_the_path_is_held_back_by_its_round_trip(void)
   CHECK_EQ(held_us(&world, 8), 0);
 }
 
+/* Whether a flow that fills the quickest path for so long is left alone all the while. */
+static bool is_left_alone(struct world world, uint64_t for_us)
+{
+  for (const uint64_t end_us = world.now_us + for_us; world.now_us < end_us;) {
+    step(&world);
+    if (world.stretch.step != MP_STRETCH_NONE)
+      return false;
+  }
+  return true;
+}
+
 static void others_are_not(void)
 {
-  struct world idle = world_of(60 * MS);
-  idle.sight.recent_octets = RATE / 2;
-  go(&idle, 60 * S);
-  CHECK_EQ_INT(idle.stretch.step, MP_STRETCH_NONE);
+  struct world world = world_of(60 * MS);
+  CHECK(!is_left_alone(world, 3 * S));
+  world.sight.recent_octets = RATE / 4 * 3;
+  CHECK(is_left_alone(world, 10 * S));
 
-  struct world alone = world_of(0);
-  go(&alone, 60 * S);
-  CHECK_EQ_INT(alone.stretch.step, MP_STRETCH_NONE);
+  world = world_of(0);
+  CHECK(is_left_alone(world, 10 * S));
 
-  struct world backlogged = world_of(60 * MS);
-  backlogged.sight.is_backlogged = true;
-  go(&backlogged, 60 * S);
-  CHECK_EQ_INT(backlogged.stretch.step, MP_STRETCH_NONE);
+  world = world_of(60 * MS);
+  world.sight.is_backlogged = true;
+  CHECK(is_left_alone(world, 10 * S));
 
-  struct world unmeasured = world_of(60 * MS);
-  unmeasured.sight.is_full = false;
-  go(&unmeasured, 60 * S);
-  CHECK_EQ_INT(unmeasured.stretch.step, MP_STRETCH_NONE);
+  world = world_of(60 * MS);
+  world.sight.rate = 0;
+  CHECK(is_left_alone(world, 10 * S));
+
+  world = world_of(60 * MS);
+  world.sight.is_full = false;
+  CHECK(is_left_alone(world, 10 * S));
+}
+
+static void it_fills_the_path_for_two_seconds_on_end(void)
+{
+  struct world world = world_of(60 * MS);
+  go(&world, 1900 * MS);
+  world.sight.recent_octets = RATE / 2;
+  step(&world);
+  world.sight.recent_octets = RATE;
+  CHECK(is_left_alone(world, 1900 * MS));
+  CHECK(!is_left_alone(world, 2100 * MS));
+}
+
+static void what_another_flow_does_not_fill_is_nothing_to_it(void)
+{
+  struct world world = world_of(60 * MS);
+  go(&world, 1900 * MS);
+  world.sight.bucket = 8;
+  world.sight.recent_octets = RATE / 2;
+  step(&world);
+  world.sight.bucket = 7;
+  world.sight.recent_octets = RATE;
+  CHECK(!is_left_alone(world, 200 * MS));
+}
+
+static void each_flow_fills_the_path_by_itself(void)
+{
+  struct world world = world_of(60 * MS);
+  for (unsigned second = 0; second < 4; second++) {
+    world.sight.bucket = 7 + second % 2;
+    go(&world, S);
+    CHECK_EQ_INT(world.stretch.step, MP_STRETCH_NONE);
+  }
 }
 
 static void a_queue_that_comes_and_goes_shows_a_full_path(void)
@@ -246,6 +291,58 @@ static void none_passes_another(void)
   free(second);
 }
 
+static void no_more_is_held_back_than_four_megabytes(void)
+{
+  struct world world = world_of(60 * MS);
+  go(&world, 3 * S);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
+  uint64_t held = 0;
+  while (mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7) && held < 16u << 20) {
+    struct mp_load *load = packet_of(7);
+    load->length = 65536;
+    held += load->length;
+    CHECK(mp_stretch_hold(&world.stretch, load, 0, world.now_us));
+  }
+  CHECK(held > 4u << 20 && held <= (4u << 20) + 2 * 65536);
+  for (struct mp_load *load; (load = mp_stretch_release(&world.stretch, world.now_us + S));)
+    free(load);
+  CHECK_EQ(held_us(&world, 7), 0);
+}
+
+static void what_is_held_back_no_more_does_not_count(void)
+{
+  struct world world = world_of(60 * MS);
+  go(&world, 3 * S);
+  for (unsigned i = 0; i < (16u << 20) / 65536; i++) {
+    struct mp_load *load = packet_of(7);
+    load->length = 65536;
+    CHECK(mp_stretch_hold(&world.stretch, load, 0, world.now_us));
+    free(mp_stretch_release(&world.stretch, mp_stretch_due(&world.stretch)));
+  }
+  CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
+}
+
+static void a_flow_that_left_fills_the_path_anew(void)
+{
+  struct world world = world_of(60 * MS);
+  go(&world, 3 * S);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
+  mp_stretch_leave(&world.stretch);
+  CHECK_EQ(held_us(&world, 7), 0);
+  CHECK(is_left_alone(world, 1900 * MS));
+  CHECK(!is_left_alone(world, 2100 * MS));
+}
+
+static void one_that_is_stretched_is_not_told_to_measure_later(void)
+{
+  struct world world = world_of(60 * MS);
+  go(&world, 13 * S);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  mp_stretch_reach(&world.stretch, 7, RATE, 100 * MS, world.now_us + 5 * S, world.now_us);
+  CHECK_EQ(held_us(&world, 7), world.stretch.later_us);
+  CHECK(world.stretch.later_us > 0);
+}
+
 static void it_ends_when_less_goes_through(void)
 {
   struct world world = world_of(60 * MS);
@@ -328,6 +425,9 @@ int main(void)
 {
   RUN(a_flow_that_fills_the_path_is_held_back_by_its_round_trip);
   RUN(others_are_not);
+  RUN(it_fills_the_path_for_two_seconds_on_end);
+  RUN(what_another_flow_does_not_fill_is_nothing_to_it);
+  RUN(each_flow_fills_the_path_by_itself);
   RUN(a_queue_that_comes_and_goes_shows_a_full_path);
   RUN(it_reaches_when_the_flow_has_measured);
   RUN(the_pause_in_which_it_measures_shows);
@@ -339,6 +439,10 @@ int main(void)
   RUN(nothing_is_held_back_before_the_flow_measures);
   RUN(what_queues_is_late_by_that);
   RUN(none_passes_another);
+  RUN(no_more_is_held_back_than_four_megabytes);
+  RUN(what_is_held_back_no_more_does_not_count);
+  RUN(a_flow_that_left_fills_the_path_anew);
+  RUN(one_that_is_stretched_is_not_told_to_measure_later);
   RUN(it_ends_when_less_goes_through);
   RUN(what_others_send_counts_as_well);
   RUN(it_ends_when_the_far_path_carries_nothing);
