@@ -264,12 +264,9 @@ bool mp_stretch_hold(struct mp_stretch *s, struct mp_load *load, uint64_t queued
     return false;
   if (s->held_bytes > MOST_HELD_BYTES)
     give_up(s, now_us);
-  uint64_t due_us = now_us + wait_us(s, queued_us, now_us);
-  if (due_us == now_us && !s->oldest)
+  load->since_us = now_us + wait_us(s, queued_us, now_us);
+  if (load->since_us == now_us && !s->oldest)
     return false;
-  if (s->oldest && due_us < s->due_us)
-    due_us = s->due_us;
-  s->due_us = load->since_us = due_us;
   load->next = NULL;
   *(s->oldest ? &s->youngest->next : &s->oldest) = load;
   s->youngest = load;
@@ -291,7 +288,6 @@ void mp_stretch_end(struct mp_stretch *s, uint64_t now_us)
 {
   for (struct mp_load *load = s->oldest; load; load = load->next)
     load->since_us = now_us;
-  s->due_us = now_us;
   s->step = MP_STRETCH_NONE;
   s->pressing_us = 0;
 }

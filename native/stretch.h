@@ -54,7 +54,6 @@ struct mp_stretch {
   uint8_t poor_seconds; /* in a row in which less was sent than before */
   uint64_t spilled_us;  /* when something last went to the far path for the sake of that */
   uint64_t measures_us; /* reaches: when the flow may at the soonest; nothing is held back before */
-  uint64_t due_us;      /* of the last that waits */
   uint64_t held_bytes;
   struct mp_load *youngest;
   enum mp_stretch_step step;
