@@ -18,7 +18,8 @@
  * They stand on leaves, which know of one path or one queue and of nothing else:
  *
  * stretch.c   what waits so that a flow's round trip fits a far path
- * queue.c     what waits, by codel.c dropped or marked when it waits for too long; load.c keeps it
+ * queue.c     what waits, by codel.c dropped or marked when it waits for too long; load.c keeps it, turns.h
+ *             knows whose turn it is
  * flight.c    what is under way on one path
  * feedback.c  what a report says of it
  * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c and

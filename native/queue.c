@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sparse.h"
+#include "turns.h"
 
 /* Octets of a turn: an Ethernet frame, so that a large packet costs as much as several small ones
  * (RFC 8290 section 5.2.4). Nobody feels turns of a super-packet where they are over in 100 us, and
@@ -48,18 +49,9 @@ struct lane {
   uint64_t bytes;
 };
 
-/* Neighbours in a ring of turns. One member of a ring is no bucket: it is before the first and
- * after the last. */
-struct turn {
-  uint16_t next, previous;
-};
-
-#define RINGS_BEGIN ((uint16_t)MP_LIMIT_BUCKETS)
-#define RINGS_END ((uint16_t)(RINGS_BEGIN + 2 * MP_QUEUE_CLASSES))
-
 /* What every packet touches stands together, between the two tables: the rings and the first slab too. */
 struct mp_queue {
-  _Alignas(64) struct turn turns[RINGS_END]; /* of the buckets that are not idle, and then the rings */
+  _Alignas(64) struct mp_turns turns; /* of the buckets that are not idle, be they empty or not */
   struct lane lanes[MP_QUEUE_CLASSES];
   struct mp_loads *loads;
   uint64_t limit_bytes;
@@ -74,15 +66,11 @@ static struct bucket *bucket_of(const struct mp_queue *queue, uint16_t at)
   return mp_sparse_find(&queue->buckets, at, sizeof(struct bucket));
 }
 
-/* Every bucket that is not idle, be it empty or not. */
-#define FOR_EACH_TURN(queue, at)                                                                   \
-  for (uint16_t ring_ = RINGS_BEGIN; ring_ < RINGS_END; ring_++)                                   \
-    for (uint16_t at = (queue)->turns[ring_].next; at != ring_; at = (queue)->turns[at].next)
-
 static uint16_t ring_of(unsigned class, enum age age)
 {
-  return (uint16_t)(RINGS_BEGIN + 2 * class + (age == OLD));
+  return (uint16_t)(MP_TURNS_BEGIN + 2 * class + (age == OLD));
 }
+_Static_assert(MP_TURNS_RINGS == 2 * MP_QUEUE_CLASSES, "a ring of new and one of old buckets each");
 
 struct mp_queue *mp_queue_open(struct mp_loads *loads)
 {
@@ -95,29 +83,23 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
   queue->quantum_bytes = (int32_t)QUANTUM_BYTES;
   queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000}; /* RFC 8290 section 5.2 */
   queue->lanes[MP_QUEUE_WIDE].law = (struct mp_queue_law){20000, 300000};
-  for (uint16_t ring = RINGS_BEGIN; ring < RINGS_END; ring++)
-    queue->turns[ring] = (struct turn){ring, ring};
+  mp_turns_open(&queue->turns);
   return queue;
 }
 
 /* Takes the turn away. */
 static void rest(struct mp_queue *queue, struct bucket *bucket, uint16_t at)
 {
-  const struct turn turn = queue->turns[at];
-  queue->turns[turn.previous].next = turn.next;
-  queue->turns[turn.next].previous = turn.previous;
+  mp_turns_remove(&queue->turns, at);
   bucket->age = IDLE;
 }
 
 /* Last in the ring of its class and this age, wherever it was. */
 static void line_up(struct mp_queue *queue, struct bucket *bucket, uint16_t at, enum age age)
 {
-  const uint16_t ring = ring_of(bucket->class, age);
   if (bucket->age != IDLE)
     rest(queue, bucket, at);
-  const uint16_t last = queue->turns[ring].previous;
-  queue->turns[at] = (struct turn){ring, last};
-  queue->turns[last].next = queue->turns[ring].previous = at;
+  mp_turns_append(&queue->turns, ring_of(bucket->class, age), at);
   bucket->age = (uint8_t)age;
 }
 
@@ -129,7 +111,7 @@ static void settle(struct mp_queue *queue, unsigned class)
     return;
   for (enum age age = NEW; age <= OLD; age++) {
     const uint16_t ring = ring_of(class, age);
-    for (uint16_t at; (at = queue->turns[ring].next) != ring;)
+    for (uint16_t at; (at = mp_turns_first(&queue->turns, ring)) != ring;)
       rest(queue, bucket_of(queue, at), at);
   }
 }
@@ -185,7 +167,7 @@ void mp_queue_close(struct mp_queue *queue)
 uint32_t mp_queue_shed(struct mp_queue *queue)
 {
   struct bucket *fattest = NULL;
-  FOR_EACH_TURN(queue, at) {
+  MP_FOR_EACH_TURN(&queue->turns, at) {
     struct bucket *bucket = bucket_of(queue, at);
     if (!fattest || bucket->bytes > fattest->bytes)
       fattest = bucket;
@@ -300,8 +282,8 @@ static inline uint16_t turn_of(struct mp_queue *queue, enum mp_queue_class class
 {
   const uint16_t new = ring_of(class, NEW), old = ring_of(class, OLD);
   for (;;) {
-    const bool is_new = queue->turns[new].next != new;
-    const uint16_t at = queue->turns[is_new ? new : old].next;
+    const bool is_new = mp_turns_first(&queue->turns, new) != new;
+    const uint16_t at = mp_turns_first(&queue->turns, is_new ? new : old);
     struct bucket *bucket = bucket_of(queue, at);
     if (bucket->deficit <= 0) {
       bucket->deficit += queue->quantum_bytes;
@@ -415,7 +397,7 @@ uint64_t mp_queue_bytes(const struct mp_queue *queue)
 uint64_t mp_queue_oldest_us(const struct mp_queue *queue)
 {
   uint64_t oldest_us = UINT64_MAX;
-  FOR_EACH_TURN(queue, at) {
+  MP_FOR_EACH_TURN(&queue->turns, at) {
     const struct mp_load *head = bucket_of(queue, at)->head;
     if (head && head->since_us < oldest_us)
       oldest_us = head->since_us;
