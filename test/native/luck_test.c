@@ -122,6 +122,23 @@ static void those_that_wait_come_when_they_are_due(void)
   mp_pool_close(&pool);
 }
 
+static void some_hundred_wait_and_no_more(void)
+{
+  enum { PACKETS = 1024 };
+  struct mp_luck luck = {0};
+  struct mp_pool pool;
+  mp_pool_open(&pool, PACKETS);
+  struct mp_packet *packet = mp_pool_take(&pool);
+  unsigned count = 0;
+  while (mp_luck_put(&luck, &pool, packet, 10 * MS) && ++count < PACKETS - 1)
+    packet = mp_pool_take(&pool);
+  CHECK(count > 100 && count < PACKETS / 2);
+  struct mp_packet *first = mp_luck_take(&luck, 10 * MS);
+  CHECK(mp_luck_put(&luck, &pool, packet, 20 * MS));
+  CHECK(!mp_luck_put(&luck, &pool, first, 20 * MS));
+  mp_pool_close(&pool);
+}
+
 int main(void)
 {
   RUN(it_knows_when_what_was_sent);
@@ -134,5 +151,6 @@ int main(void)
   RUN(another_connection_begins_anew);
   RUN(a_handshake_is_one_octet_of_its_own_connection);
   RUN(those_that_wait_come_when_they_are_due);
+  RUN(some_hundred_wait_and_no_more);
   return test_end();
 }
