@@ -91,6 +91,7 @@ struct mp_lane {
     uint64_t serial;
     int64_t delay_us;         /* its own, on the clock difference */
     uint64_t reach_us;        /* when it was sent, and what the peer held the report for */
+    uint64_t known_from;      /* serial; of those before it no delay is known, see reported.c */
     uint32_t late_us;         /* of the next one, as the last report without it shows */
     struct mp_lowest latest;  /* the greatest of those that came in the end, negated */
   } heard;

@@ -34,24 +34,9 @@ static int64_t resting_us(const struct mp_standing *s)
   return mp_rest_stream_us(&s->rest, s->floor_us);
 }
 
-/* Delays are told modulo 2^24 us: one of 8.4 to 16.8 s looks like less than nothing. So late is what a
- * machine finds in its sockets that has stood still, such as a laptop whose lid was closed, and then what
- * comes is in time again; a way that has become shorter stays so. Of 12 Mbit/s with 5 ms and 10 with 35
- * CUBIC carries 5 for half a minute after 12 s without this, and 21 so (simulation). */
-#define FALL_US 250000
-#define CONFIRM_US 300000u
-
-static bool is_believable(struct mp_standing *s, int64_t delay_us, int64_t floor_us, uint64_t now_us)
+static bool is_believable(int64_t delay_us)
 {
-  if (delay_us > MOST_DELAY_US || delay_us < -MOST_DELAY_US)
-    return false;
-  if (floor_us == INT64_MAX || delay_us >= floor_us - FALL_US) {
-    s->doubtful_us = 0;
-    return true;
-  }
-  if (s->doubtful_us == 0)
-    s->doubtful_us = now_us;
-  return now_us - s->doubtful_us >= CONFIRM_US;
+  return delay_us <= MOST_DELAY_US && delay_us >= -MOST_DELAY_US;
 }
 
 static void note_floor(struct mp_standing *s, int64_t delay_us, uint64_t now_us)
@@ -76,10 +61,9 @@ static void note_step(struct mp_standing *s, uint32_t newest_us, uint64_t now_us
 
 void mp_standing_note(struct mp_standing *s, int64_t delay_us, uint64_t window_us, uint64_t now_us)
 {
-  const int64_t floor_us = mp_lowest_of(&s->floors, FLOOR_WINDOW_US, now_us);
-  if (!is_believable(s, delay_us, floor_us, now_us))
+  if (!is_believable(delay_us))
     return;
-  const bool stale = floor_us == INT64_MAX;
+  const bool stale = mp_lowest_of(&s->floors, FLOOR_WINDOW_US, now_us) == INT64_MAX;
   note_floor(s, delay_us, now_us);
   mp_lowest_note(&s->recent, delay_us, window_us, now_us);
   const int64_t standing_us = mp_lowest_of(&s->recent, window_us, now_us);
@@ -98,7 +82,7 @@ void mp_standing_note(struct mp_standing *s, int64_t delay_us, uint64_t window_u
 
 void mp_standing_rest(struct mp_standing *s, int64_t delay_us, uint64_t asked_us, uint64_t now_us)
 {
-  if (!is_believable(s, delay_us, mp_lowest_of(&s->floors, FLOOR_WINDOW_US, now_us), now_us))
+  if (!is_believable(delay_us))
     return;
   note_floor(s, delay_us, now_us);
   const int64_t known_us = resting_us(s);

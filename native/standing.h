@@ -24,7 +24,6 @@ struct mp_standing {
   uint32_t noise_us;         /* mean difference of one to the next */
   int64_t floor_us, base_us; /* the base is never below the floor and what rest tells */
   bool falls;                /* the newest is less than the one before by a quarter of the time between */
-  uint64_t doubtful_us;      /* since when all delays are far below the floor; 0: not */
   uint64_t at_us;
   uint64_t floor_at_us;      /* when a delay was last next to the floor */
   struct mp_rest rest;

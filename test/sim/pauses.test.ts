@@ -49,8 +49,9 @@ describe('machines that pause', () => {
     ['client', 9],
     ['client', 12],
     ['server', 16],
+    ['client', 16.6],
   ] as const)(
-    'as long as a lid is closed carry on where they were: the %s, %i s',
+    'as long as a lid is closed carry on where they were: the %s, %f s',
     async (which, seconds) => {
       const pair = await openPair({
         seed: 1,
