@@ -13,6 +13,10 @@
 /* Of slow growth after heavy losses. */
 #define HOLD_US (2 * US_PER_S)
 
+/* For so long after such, lumps are taken to overflow a path whose jitter makes them. */
+#define SPILLS_US (10 * US_PER_S)
+#define LUMPY_US 3000u
+
 /* Growth aims at 7/8 of the target, a cut at 3/4: between them nothing changes. */
 #define aim_of(target_us) ((target_us)*7 / 8)
 #define cut_aim_of(target_us) ((target_us)*3 / 4)
@@ -156,6 +160,8 @@ static void judge_losses(struct mp_window *w, uint64_t now_us)
   case MP_LOSSES_HEAVY:
     mp_window_give_up_trial(w, now_us);
     w->lossless_bytes = w->bytes;
+    if (mp_rest_jitter_us(&w->standing.rest) >= LUMPY_US)
+      w->spills_us = now_us + SPILLS_US;
     yield_to_losses(w, now_us);
     w->startup = false;
   }

@@ -87,6 +87,7 @@ struct mp_window {
   uint64_t half_us;              /* of startup: since when more than half of it has */
   uint64_t started_us;           /* when startup ended */
   uint64_t hold_us;              /* until when growth is slow */
+  uint64_t spills_us;            /* until when lumps are taken to overflow the path */
 
   struct { /* the running round trip */
     uint64_t since_us, acked_bytes, lost_bytes;
