@@ -83,6 +83,7 @@ struct mp_lane {
   bool limited;           /* something has waited for its window since the last report */
   bool late;              /* so is what is under way: it goes on others too, and nothing new here */
   bool counted;           /* a suspect one: among the suspicions, because it stayed so */
+  uint64_t rests_us;      /* until then nothing goes, for the kernel has refused some */
   struct mp_flight flight;
   struct mp_window window;
   uint64_t progress_us;   /* when something newer was last reported */

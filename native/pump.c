@@ -155,14 +155,16 @@ bool mp_pump_thin(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_load
 
 /* ---- The pump ---- */
 
-/* When pacing lets a lane go on. Once it was held back that is when enough may go together: a packet
- * each time would wake a thread for each, and share neither a system call nor a buffer. On a path of
- * 3.5 Gbit/s six of seven turns of the pump sent three packets at most, of 1 Gbit/s nearly all; so it is
- * one in ten, and none (simulation). */
+/* When the kernel's refusal is over, and pacing lets a lane go on. Once it was held back that is when enough
+ * may go together: a packet each time would wake a thread for each, and share neither a system call nor a
+ * buffer. On a path of 3.5 Gbit/s six of seven turns of the pump sent three packets at most, of 1 Gbit/s
+ * nearly all; so it is one in ten, and none (simulation). */
 static uint64_t resume_us(const struct mp_tunnel *tunnel, struct mp_lane *lane)
 {
   const struct mp_window *window = &lane->window;
   const uint64_t now_us = tunnel->now_us;
+  if (now_us < lane->rests_us)
+    return lane->rests_us;
   if (!lane->paused && mp_window_due(window, MP_WINDOW_PACKET_BYTES, now_us) <= now_us)
     return now_us;
   const uint64_t at_us = mp_window_due(window, mp_window_pause_bytes(window), now_us);

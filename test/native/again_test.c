@@ -100,6 +100,29 @@ static void what_goes_again_stays_whole_when_others_are_refused_before_it(void)
   pair_close(&pair);
 }
 
+/* Tried again within the turn, it would be refused again, and the turn have no end. */
+static void what_the_kernel_refuses_is_tried_again_a_little_later(void)
+{
+  enum { LATER_US = 2000 };
+  pair_open_carrying(&pair, 1);
+  publish_arrival(&pair, &pair.client, 1);
+  struct mp_adaptive *adaptive = pair.client.tunnel->peers[0]->adaptive;
+  adaptive->lanes[0].window.bytes = 100000;
+  while (waiting()->tail - waiting()->head < 2 * MP_OUT_BATCH)
+    lose_one();
+  pair.client.error[0] = ENOBUFS;
+  pair.client.tunnel->outbox = &pair.client.outbox;
+  mp_pump(pair.client.tunnel, pair.client.tunnel->peers[0]);
+  fixture_settle(&pair.client);
+  CHECK(waiting()->tail - waiting()->head > MP_OUT_BATCH);
+  CHECK(adaptive->resent <= 2 * MP_OUT_BATCH);
+  pair.client.error[0] = 0;
+  run_until(&pair, pair.now_us + LATER_US);
+  CHECK_EQ(waiting()->tail - waiting()->head, 0);
+  CHECK_EQ(adaptive->given_up, 0);
+  pair_close(&pair);
+}
+
 /* It goes when the socket does, not with the next packet or report. */
 static void what_was_under_way_on_a_socket_that_is_closed_goes_at_once(void)
 {
@@ -129,6 +152,7 @@ int main(void)
   RUN(the_last_try_but_one_is_two);
   RUN(what_finds_no_room_is_given_back_once);
   RUN(what_goes_again_stays_whole_when_others_are_refused_before_it);
+  RUN(what_the_kernel_refuses_is_tried_again_a_little_later);
   RUN(what_was_under_way_on_a_socket_that_is_closed_goes_at_once);
   return test_end();
 }
