@@ -13,8 +13,8 @@
 /* What is older than this is of no use to its flow, which has sent it again by itself. At least so
  * long, or a cut would lose packets: twice the time after which a path is doubted. */
 #define AGAIN_LEAST_US 400000u
-/* What the kernel refused it refuses again at once, and a turn has no end. A millisecond empties an eighth of
- * a megabyte from a full buffer at 1 Gbit/s. */
+/* Tried again within the turn, what the kernel refused would be refused again, and the turn would have no
+ * end. A millisecond empties an eighth of a megabyte from a full buffer at 1 Gbit/s. */
 #define REST_US 1000u
 
 /* Makes room for one more. */

@@ -16,7 +16,7 @@ export interface Candidate {
   /** Bytes per second that it has lately been given. */
   readonly carriesBytesPerS: number
   readonly suspect: boolean
-  /** Of the last seconds: bytes per second, how often C put it aside, and the packets that were reported missing. */
+  /** Of the last ten seconds: the mean of what it was given, how often C put it aside, and the packets that were reported missing. */
   readonly broughtBytesPerS: number
   readonly suspicions: number
   readonly reported: Loss
