@@ -29,8 +29,9 @@ const EVENTS = {
   },
   'pool.moved': {
     level: 'warning',
-    doc: 'a peer got new addresses: its old ones are outside of the pool',
+    doc: 'a peer got new addresses: its old ones are outside of the pool, or of another peer',
   },
+  'pool.exhausted': { level: 'error', doc: 'a peer stays outside: there is no address for it' },
   'state.unreadable': { level: 'error', doc: 'a file of the state directory cannot be understood' },
   'state.unwritten': {
     level: 'error',

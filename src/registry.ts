@@ -3,7 +3,7 @@
 import type { Invite, RegisteredPeer, Registry } from './core/clients.js'
 import type { InnerAddresses } from './core/facts.js'
 import { MptunError } from './errors.js'
-import { addressAt, type Cidr, contains, sizeOf } from './net/address.js'
+import { addressAt, type Cidr, contains, formatCidr, sizeOf } from './net/address.js'
 import type { PeerRecord, Store } from './store.js'
 
 export interface Pools {
@@ -28,6 +28,8 @@ export interface RegistryOptions {
   readonly nowS: () => number
   /** A file of the store cannot be read or written: whoever it is about stays outside, the others come in. */
   readonly onFault: (fault: MptunError, deed: 'read' | 'write') => void
+  /** There is no address for whoever has this name, and why: a sentence. */
+  readonly onShortage: (name: string, why: string) => void
 }
 
 export class StoreRegistry implements Registry {
@@ -36,17 +38,21 @@ export class StoreRegistry implements Registry {
   readonly #pools: Pools
   readonly #nowS: () => number
   readonly #onFault: RegistryOptions['onFault']
+  readonly #onShortage: RegistryOptions['onShortage']
   #stamp: string | undefined
   /** By public key; a copy of the store as of #stamp. */
   #peers: ReadonlyMap<string, Entry> = new Map()
+  /** Names whose files could not be read then: nobody knows which addresses they have. */
+  #unread: readonly string[] = []
   /** Addresses promised to invitations in use, by id. */
   readonly #promised = new Map<string, bigint>()
 
-  constructor({ store, pools, nowS, onFault }: RegistryOptions) {
+  constructor({ store, pools, nowS, onFault, onShortage }: RegistryOptions) {
     this.#store = store
     this.#pools = pools
     this.#nowS = nowS
     this.#onFault = onFault
+    this.#onShortage = onShortage
     this.server = {
       ipv4: addressAt(pools.ipv4, SERVER_INDEX),
       ipv4Prefix: pools.ipv4.prefix,
@@ -55,19 +61,29 @@ export class StoreRegistry implements Registry {
     }
   }
 
-  /** Gives new addresses to peers whose old ones lie outside of the pools; their names. */
+  /**
+   * Gives new addresses to peers whose old ones lie outside of the pools, are not for peers there, or are those of a peer
+   * that has been here for longer; their names.
+   */
   settle(): string[] {
-    const moved: string[] = []
-    for (const entry of this.#load().values()) {
-      const { name, ipv4, ipv6, publicKey, created } = entry
-      if (contains(this.#pools.ipv4, ipv4) && contains(this.#pools.ipv6, ipv6)) continue
-      const index = this.#freeIndex()
-      if (index === undefined) continue
+    const { ipv4, ipv6 } = this.#pools
+    const taken = new Set([...reserved(ipv4), ...reserved(ipv6)].map(hex))
+    const misplaced = [...this.#load().values()]
+      .sort((a, b) => a.created - b.created)
+      .filter((entry) => {
+        const fits = contains(ipv4, entry.ipv4) && contains(ipv6, entry.ipv6)
+        const texts = [hex(entry.ipv4), hex(entry.ipv6)]
+        if (!fits || texts.some((text) => taken.has(text))) return true
+        for (const text of texts) taken.add(text)
+        return false
+      })
+    return misplaced.flatMap(({ name, publicKey, created }) => {
+      const index = this.#freeIndex(name)
+      if (index === undefined) return []
       this.#store.writePeer(name, { publicKey, created, ...this.#addresses(index) })
       this.refresh()
-      moved.push(name)
-    }
-    return moved
+      return [name]
+    })
   }
 
   /** Forgets what was read: somebody else may have changed the store. */
@@ -79,12 +95,12 @@ export class StoreRegistry implements Registry {
     return [...this.#load().values()].map(({ name }) => name).sort()
   }
 
-  /** Names that may come in: of peers, and of invitations, expired ones included. */
+  /** Names that may come in: of peers, also where a file is damaged, and of invitations, expired ones included. */
   welcome(): Set<string> {
     const invited = this.#store
       .inviteIds()
       .flatMap((id) => this.#readable(() => this.#store.readInvite(id))?.name ?? [])
-    return new Set([...this.names(), ...invited])
+    return new Set([...this.names(), ...this.#unread, ...invited])
   }
 
   /** Undefined when no peer has this name. */
@@ -142,7 +158,7 @@ export class StoreRegistry implements Registry {
   #addressesFor(id: string, name: string): InnerPair | undefined {
     const known = this.addressesOf(name)
     if (known !== undefined) return known
-    const index = this.#promised.get(id) ?? this.#freeIndex()
+    const index = this.#promised.get(id) ?? this.#freeIndex(name)
     if (index === undefined) return undefined
     this.#promised.set(id, index)
     return this.#addresses(index)
@@ -152,34 +168,63 @@ export class StoreRegistry implements Registry {
     return { ipv4: addressAt(this.#pools.ipv4, index), ipv6: addressAt(this.#pools.ipv6, index) }
   }
 
-  /** The lowest place in both pools that nobody has. The last of IPv4 is the broadcast address. */
-  #freeIndex(): bigint | undefined {
+  /** The lowest place in both pools that nobody has, for whoever has this name. */
+  #freeIndex(name: string): bigint | undefined {
+    const peers = [...this.#load().values()]
+    const damaged = this.#unread.filter((each) => each !== name)
+    if (damaged.length > 0) {
+      // It may have any address that looks free, and its file may yet be mended.
+      const which = damaged.join(', ')
+      const why = `which addresses ${which} has is not known: mend or remove its file, or run mptun revoke`
+      this.#onShortage(name, why)
+      return undefined
+    }
+    const { ipv4, ipv6 } = this.#pools
     const taken = new Set(
-      [...this.#load().values()].flatMap(({ ipv4, ipv6 }) => [hex(ipv4), hex(ipv6)]),
+      [...reserved(ipv4), ...peers.flatMap((peer) => [peer.ipv4, peer.ipv6])].map(hex),
     )
     const promised = new Set(this.#promised.values())
-    const { ipv4, ipv6 } = this.#pools
-    for (let i = SERVER_INDEX + 1n; i < sizeOf(ipv4) - 1n && i < sizeOf(ipv6); i++) {
+    for (let i = SERVER_INDEX + 1n; i < sizeOf(ipv4) && i < sizeOf(ipv6); i++) {
       if (promised.has(i)) continue
       if (!taken.has(hex(addressAt(ipv4, i))) && !taken.has(hex(addressAt(ipv6, i)))) return i
     }
+    const pools = [ipv4, ipv6].map(formatCidr).join(' and ')
+    const why = `${pools} have no address left: run mptun revoke for whoever is gone, or give the server a larger --pool`
+    this.#onShortage(name, why)
     return undefined
   }
 
   #load(): ReadonlyMap<string, Entry> {
     const stamp = this.#readable(() => this.#store.peersStamp())
     // Without the directory those that were known are still welcome.
-    if (stamp === undefined || stamp === this.#stamp) return this.#peers
+    if (stamp === undefined) return this.#peers
+    // What is mended in its place leaves the directory as it was.
+    if (stamp === this.#stamp && !this.#unread.some((name) => this.#isSound(name))) {
+      return this.#peers
+    }
     const names = this.#readable(() => this.#store.peerNames())
     if (names === undefined) return this.#peers
     const peers = new Map<string, Entry>()
+    const unread: string[] = []
     for (const name of names) {
       const record = this.#readable(() => this.#store.readPeer(name))
-      if (record !== undefined) peers.set(hex(record.publicKey), { name, ...record })
+      if (record === undefined) unread.push(name)
+      else peers.set(hex(record.publicKey), { name, ...record })
     }
     this.#peers = peers
+    this.#unread = unread
     this.#stamp = stamp
     return peers
+  }
+
+  /** Without telling once more when it is not. */
+  #isSound(name: string): boolean {
+    try {
+      return this.#store.readPeer(name) !== undefined
+    } catch (error) {
+      if (error instanceof MptunError) return false
+      throw error
+    }
   }
 
   #readable<T>(read: () => T | undefined): T | undefined {
@@ -200,6 +245,12 @@ export class StoreRegistry implements Registry {
       return undefined
     }
   }
+}
+
+/** Addresses that no peer may have: the network's own, the server's, and of IPv4 the broadcast address. */
+function reserved(network: Cidr): Uint8Array[] {
+  const last = network.family === 4 ? [sizeOf(network) - 1n] : []
+  return [0n, SERVER_INDEX, ...last].map((index) => addressAt(network, index))
 }
 
 function hex(bytes: Uint8Array): string {

@@ -56,6 +56,7 @@ export class ServerRole implements Role {
       nowS: () => machine.clock.wallUs() / 1e6,
       onFault: ({ message }, deed) =>
         log.write(deed === 'read' ? 'state.unreadable' : 'state.unwritten', { why: message }),
+      onShortage: (peer, why) => log.write('pool.exhausted', { peer, why }),
     })
     this.core = new Server({
       ...around.core,

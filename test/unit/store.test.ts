@@ -195,18 +195,21 @@ describe('the registry', () => {
   const hexId = 'ab'.repeat(16)
   let nowS = 1_000
   let faults: string[]
+  let shortages: string[]
   const registryOf = (pool = '10.77.0.0/24') =>
     new StoreRegistry({
       store,
       pools: { ipv4: parseCidr(pool)!, ipv6: parseCidr('fd00::/64')! },
       nowS: () => nowS,
       onFault: (fault) => faults.push(fault.message),
+      onShortage: (name, why) => shortages.push(`${name}: ${why}`),
     })
   const invite = (name: string, octet = 0xab) =>
     store.writeInvite(octet.toString(16).repeat(16), { name, secret: filled(7), expires: 2_000 })
   beforeEach(() => {
     nowS = 1_000
     faults = []
+    shortages = []
   })
 
   it('has the first addresses itself', () => {
@@ -280,10 +283,42 @@ describe('the registry', () => {
     expect(registry.findPeer(filled(9))).toBeUndefined()
   })
 
-  it('is full when the pool is', () => {
+  it('is full when the pool is, and says so', () => {
     store.writePeer('first', peer(2))
     invite('barge')
     expect(registryOf('10.77.0.0/30').findInvite(id)).toBeUndefined()
+    expect(shortages).toEqual([
+      expect.stringMatching(
+        /^barge: 10\.77\.0\.0\/30 and fd00::\/64 have no address left: .*--pool$/,
+      ),
+    ])
+  })
+
+  it('gives nobody an address that may be of a peer whose file is damaged', () => {
+    store.writePeer('van', peer(2))
+    const file = join(dir, 'peers', 'van.json')
+    const whole = readFileSync(file)
+    writeFileSync(file, '{')
+    invite('barge')
+    const registry = registryOf()
+    expect(registry.findInvite(id)).toBeUndefined()
+    expect(shortages).toEqual([
+      expect.stringMatching(/^barge: which addresses van has is not known: mend .* mptun revoke$/),
+    ])
+    expect(registry.welcome()).toEqual(new Set(['van', 'barge']))
+    writeFileSync(file, whole)
+    expect(formatAddress(registry.findInvite(id)!.ipv4)).toBe('10.77.0.3')
+    expect(formatAddress(registry.findPeer(filled(2))!.ipv4)).toBe('10.77.0.2')
+  })
+
+  it('lets a peer whose file is damaged come by a new invitation', () => {
+    store.writePeer('first', peer(2))
+    writeFileSync(join(dir, 'peers', 'barge.json'), '{')
+    invite('barge')
+    const registry = registryOf()
+    expect(registry.enrol(id, filled(5))).toMatchObject({ name: 'barge', ipv4: peer(3).ipv4 })
+    expect(registry.findPeer(filled(5))?.name).toBe('barge')
+    expect(shortages).toEqual([])
   })
 
   it('moves peers into a new pool', () => {
@@ -292,6 +327,24 @@ describe('the registry', () => {
     expect(registry.settle()).toEqual(['barge'])
     expect(formatAddress(registry.findPeer(filled(9))!.ipv4)).toBe('10.9.0.2')
     expect(registry.settle()).toEqual([])
+  })
+
+  it("moves peers that would have the server's address in a smaller pool, or its broadcast address", () => {
+    const addressIn = (name: string) => formatAddress(registryOf().addressesOf(name)!.ipv4)
+    store.writePeer('van', peer(9))
+    store.writePeer('bus', peer(15))
+    store.writePeer('car', peer(10))
+    expect(registryOf('10.77.0.8/29').settle()).toEqual(['bus', 'van'])
+    expect(['car', 'bus', 'van'].map(addressIn)).toEqual(['10.77.0.10', '10.77.0.11', '10.77.0.12'])
+  })
+
+  it('parts peers that have one address: the older keeps it', () => {
+    store.writePeer('copy', { ...peer(5), ipv4: peer(2).ipv4, created: 1_700_000_001 })
+    store.writePeer('van', peer(2))
+    const registry = registryOf()
+    expect(registry.settle()).toEqual(['copy'])
+    expect(registry.findPeer(filled(2))?.ipv4).toEqual(peer(2).ipv4)
+    expect(registry.findPeer(filled(5))?.ipv4).toEqual(peer(3).ipv4)
   })
 
   it('keeps an invitation whose use cannot be kept, and says so', () => {
