@@ -323,7 +323,7 @@ const REMEDY = {
   server: 'restore it from a backup, or remove it and ask for a new invitation',
   usage: 'restore it from a backup, or remove it: uplinks begin with the whole of their budgets',
   timestamp: 'the next handshake writes it anew',
-  peer: 'restore it from a backup, or remove it and invite this client again',
+  peer: 'restore it from a backup, invite this client again, or run mptun revoke',
   invite: 'remove it and invite again',
 } as const
 

@@ -23,7 +23,7 @@ import {
   withDaemon,
   withState,
 } from './options.js'
-import { askIfRunning, openStore, ownKey, readEach, warn } from './state.js'
+import { askIfRunning, openStore, ownKey, readEach, readSound, warn } from './state.js'
 
 interface InviteOptions extends StateOptions, DaemonOptions {
   readonly endpoint?: readonly HostPort[]
@@ -66,29 +66,37 @@ export function inviteCommand(): Command {
       const nowS = Math.floor(systemClock.wallUs() / 1e6)
       const expires = nowS + (options.expires ?? lifetime(DEFAULT_LIFETIME)) / 1_000_000
       const line = formatInvite({ endpoints, name, serverPublicKey: publicKey, secret, expires })
-      tidy(store, name, nowS)
+      const id = Buffer.from(inviteId(secret)).toString('hex')
+      store.writeInvite(id, { name, secret, expires })
+      tidy(store, { id, name }, nowS)
       warnOfClient(store)
-      store.writeInvite(Buffer.from(inviteId(secret)).toString('hex'), { name, secret, expires })
       process.stdout.write(`${line}\n`)
     })
 }
 
 /** Whoever is invited anew gets one line that works; those that expired are nobody's. */
-function tidy(store: Store, name: string, nowS: number): void {
-  for (const { id, record } of readEach(store.inviteIds(), (id) => store.readInvite(id), warn)) {
+function tidy(
+  store: Store,
+  fresh: { readonly id: string; readonly name: string },
+  nowS: number,
+): void {
+  const { name } = fresh
+  const others = store.inviteIds().filter((id) => id !== fresh.id)
+  for (const { id, record } of readEach(others, (each) => store.readInvite(each), warn)) {
     if (record.name !== name && record.expires > nowS) continue
     store.removeInvite(id)
     if (record.name === name) warn(`the earlier invitation for ${name} is void`)
   }
-  if (store.readPeer(name) !== undefined) {
+  if (readSound(() => store.readPeer(name), warn) !== undefined) {
     warn(`${name} is enrolled; whoever uses this line takes its place`)
   }
 }
 
 /** A machine may be both ends; whoever runs this on the wrong one would wonder why nobody can come in. */
 function warnOfClient(store: Store): void {
-  const server = store.readServer()
-  if (server === undefined || store.peerNames().length > 0) return
+  if (store.peerNames().length > 0) return
+  const server = readSound(() => store.readServer(), warn)
+  if (server === undefined) return
   const { host, port } = server.endpoints[0]!
   warn(
     `this machine is a client of ${formatEndpoint(host, port)}: to let others in there, run mptun invite on that server`,
@@ -98,10 +106,7 @@ function warnOfClient(store: Store): void {
 /** Where a daemon listens, or would by default, on addresses that are reached from everywhere. */
 async function ownEndpoints(options: DaemonOptions): Promise<readonly HostPort[]> {
   const report = (await askIfRunning(options, { verb: 'status' })) as StatusReport | undefined
-  const listening: readonly Listen[] =
-    report?.role === 'server'
-      ? report.endpoints.map(listen)
-      : [4, 16].map((octets) => ({ address: new Uint8Array(octets), port: DEFAULT_PORT }))
+  const listening = report?.role === 'server' ? report.endpoints.map(listen) : defaults(options)
   const endpoints = listening.flatMap(({ address, port }) =>
     (isUnspecified(address) ? globalAddresses(address.length) : [address])
       .filter(isGlobal)
@@ -113,6 +118,14 @@ async function ownEndpoints(options: DaemonOptions): Promise<readonly HostPort[]
     'this machine has no address that is reached from everywhere; say where clients reach it: --endpoint HOST:PORT',
     'endpoint',
   )
+}
+
+/** A server that has just been started may not answer yet: its port is not to be guessed in silence. */
+function defaults({ tun }: DaemonOptions): Listen[] {
+  warn(
+    `no server runs for ${tun}: the port is taken to be ${DEFAULT_PORT}; if it listens at another, invite again while it runs, or with --endpoint HOST:PORT`,
+  )
+  return [4, 16].map((octets) => ({ address: new Uint8Array(octets), port: DEFAULT_PORT }))
 }
 
 function isUnspecified(address: Uint8Array): boolean {

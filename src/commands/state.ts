@@ -25,21 +25,29 @@ export async function ownKey(store: Store): Promise<KeyPair> {
   return keyPairOf(secretKey)
 }
 
-/** What `read` finds of each; a file that is damaged costs what it is about and nothing else: `onFault` gets its sentence. */
+/** What `read` finds; of a file that is damaged nothing, and `onFault` gets its sentence. */
+export function readSound<T>(
+  read: () => T | undefined,
+  onFault: (why: string) => void,
+): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof MptunError)) throw error
+    onFault(error.message)
+    return undefined
+  }
+}
+
+/** What `read` finds of each; a file that is damaged costs what it is about and nothing else. */
 export function readEach<T>(
   ids: readonly string[],
   read: (id: string) => T | undefined,
   onFault: (why: string) => void,
 ): { readonly id: string; readonly record: T }[] {
   return ids.flatMap((id) => {
-    try {
-      const record = read(id)
-      return record === undefined ? [] : [{ id, record }]
-    } catch (error) {
-      if (!(error instanceof MptunError)) throw error
-      onFault(error.message)
-      return []
-    }
+    const record = readSound(() => read(id), onFault)
+    return record === undefined ? [] : [{ id, record }]
   })
 }
 

@@ -190,6 +190,13 @@ describe('enrolment', () => {
     expect(invited.stderr).toContain('this machine is a client of vps.example.org:5000')
   })
 
+  it('says which port it takes where no server runs that would know', async () => {
+    const places = ['--state-dir', join(dir, 'early'), '--run-dir', join(dir, 'nobody')]
+    // Whether this machine has an address to be reached at or not.
+    const { stderr } = await mptun(['invite', 'van', ...places])
+    expect(stderr).toMatch(/^no server runs for mptun0: the port is taken to be 5000; .*--endpoint/)
+  })
+
   it('voids an earlier line for the same name', async () => {
     const again = await server(
       'invite',
@@ -260,6 +267,22 @@ describe('enrolment', () => {
     }
     expect(readdirSync(join(state, 'peers'))).toEqual([])
     expect(readdirSync(join(state, 'invites'))).toEqual(['ab.json'])
+  })
+
+  it('begins anew for a client whose file is damaged, whatever else is', async () => {
+    const state = join(dir, 'torn')
+    const invite = (name: string) =>
+      mptun(['invite', name, '--endpoint', '192.0.2.1:5000', '--state-dir', state])
+    await invite('van')
+    writeFileSync(join(state, 'server.json'), '{')
+    const first = await invite('van')
+    expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('/van?') })
+    expect(first.stderr).toContain('server.json cannot be understood')
+    writeFileSync(join(state, 'peers', 'van.json'), '{')
+    const second = await invite('van')
+    expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining('/van?') })
+    expect(second.stderr).toContain('van.json cannot be understood: not JSON; restore it')
+    expect(readdirSync(join(state, 'invites'))).toHaveLength(1)
   })
 
   it('ends with revoke', async () => {
