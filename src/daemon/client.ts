@@ -127,7 +127,7 @@ export class ClientRole implements Role {
         this.#resolver.search(nowUs)
         return
       case 'stats':
-        this.#loop?.planOnce('usage', nowUs + KEEP_USAGE_US, () => this.#keepUsage())
+        this.#loop?.planBy('usage', nowUs + KEEP_USAGE_US, () => this.#keepUsage())
         return
       case 'budget':
         this.#keepUsage()
@@ -355,7 +355,7 @@ export class ClientRole implements Role {
 
   /** An uplink may have come into one of the tunnel's networks, or have gone elsewhere. */
   #lookAgain(atUs: number): void {
-    this.#loop?.planOnce('clashes', atUs, () => {
+    this.#loop?.planBy('clashes', atUs, () => {
       this.#jobs.add(async () => {
         if (this.#inner === undefined) return
         const before = this.#cutFamilies

@@ -49,9 +49,10 @@ export class Loop {
     if (!this.#isAwake) this.#arm()
   }
 
-  /** As plan, but keeps what is planned already. */
-  planOnce(name: string, atUs: number, act: (nowUs: number) => void): void {
-    if (!this.#deeds.has(name)) this.plan(name, atUs, act)
+  /** As plan, but keeps what is planned already for no later. */
+  planBy(name: string, atUs: number, act: (nowUs: number) => void): void {
+    const planned = this.#deeds.get(name)
+    if (planned === undefined || atUs < planned.atUs) this.plan(name, atUs, act)
   }
 
   callOff(name: string): void {

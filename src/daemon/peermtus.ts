@@ -44,7 +44,7 @@ export class PeerMtus {
   /** Call when the device has another MTU, or peers other addresses. */
   settleSoon(nowUs: number): void {
     const atUs = Math.max(nowUs, this.#settledUs + PAUSE_US)
-    this.#loop?.planOnce('peer-mtus', atUs, (settledUs) => this.#settle(settledUs))
+    this.#loop?.planBy('peer-mtus', atUs, (settledUs) => this.#settle(settledUs))
   }
 
   idle(): Promise<void> {

@@ -63,7 +63,7 @@ export class Resolver {
   search(nowUs: number): void {
     if (this.#options.names().every(({ host }) => isIP(host) !== 0)) return
     this.#isSearching = true
-    this.#loop?.planOnce('resolve', nowUs + this.#retryUs, () => this.resolve())
+    this.#loop?.planBy('resolve', nowUs + this.#retryUs, () => this.resolve())
   }
 
   /** The server answers. */

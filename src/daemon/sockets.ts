@@ -72,7 +72,7 @@ export class Sockets {
   }
 
   #plan(atUs: number): void {
-    this.#loop?.planOnce('look', atUs, () => {
+    this.#loop?.planBy('look', atUs, () => {
       this.#jobs.add(async () => {
         await this.look()
         this.#loop?.wake()

@@ -234,6 +234,16 @@ describe('a client', () => {
     await eventually(() => expect(machine.sockets).toEqual(['4 eth0']))
   })
 
+  it('sees at once what changes while it waits to try a socket again', async () => {
+    joined()
+    const eth0 = listed('eth0', 2, '192.0.2.5')
+    machine.devices = [eth0]
+    machine.refusing.add('eth0')
+    await start(await client('eth0', 'wwan0'))
+    await change(eth0, listed('wwan0', 3, '192.0.2.6'))
+    await eventually(() => expect(machine.sockets).toEqual(['4 wwan0']))
+  })
+
   it('asks again for a name that has no address', async () => {
     joined()
     let answers: string[] = []

@@ -105,12 +105,13 @@ describe('the loop', () => {
     const done: string[] = []
     loop.plan('a', clock.timeUs + 10, () => done.push('first'))
     loop.plan('a', clock.timeUs + 20, () => done.push('second'))
-    loop.planOnce('a', clock.timeUs + 5, () => done.push('third'))
+    loop.planBy('a', clock.timeUs + 20, () => done.push('third'))
     loop.plan('b', clock.timeUs + 15, () => done.push('b'))
+    loop.planBy('b', clock.timeUs + 12, () => done.push('sooner'))
     loop.plan('c', clock.timeUs + 15, () => done.push('c'))
     loop.callOff('c')
     clock.advance(100)
-    expect(done).toEqual(['b', 'second'])
+    expect(done).toEqual(['sooner', 'second'])
   })
 
   it('keeps a command that finds the ring full, and its order', () => {
