@@ -46,16 +46,19 @@ export class Resolver {
 
   /** Names and the addresses that were found for them, without repetition. */
   texts(): string[] {
-    const names = this.#options.names().map(({ host, port }) => formatEndpoint(host, port))
-    return [...new Set([...names, ...textsOf(this.endpoints)])]
+    return [...new Set([...this.#namesAsTexts(), ...textsOf(this.endpoints)])]
   }
 
   /** A name server may take seconds to answer: returns at once. */
   resolve(): void {
     const { machine, log } = this.#options.around
     const ask = this.#isSearching ? this.#lookupEverywhere : machine.lookup
+    const asked = this.#namesAsTexts().join()
     resolveEndpoints(this.#options.names(), ask)
-      .then(({ endpoints, faults }) => this.#handleAnswer(endpoints, faults))
+      .then(({ endpoints, faults }) => {
+        // A reload may have named another server meanwhile, which is asked for since.
+        if (asked === this.#namesAsTexts().join()) this.#handleAnswer(endpoints, faults)
+      })
       .catch((error: unknown) => log.write('server.unresolved', { why: messageOf(error) }))
   }
 
@@ -84,6 +87,10 @@ export class Resolver {
     own.catch(() => undefined)
     const found = await lookupOver(machine, this.#options.ways(), host)
     return found.length === 0 ? own : [...known, ...found]
+  }
+
+  #namesAsTexts(): string[] {
+    return this.#options.names().map(({ host, port }) => formatEndpoint(host, port))
   }
 
   #handleAnswer(endpoints: readonly ServerEndpoint[], faults: readonly string[]): void {

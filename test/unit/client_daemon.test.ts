@@ -264,6 +264,27 @@ describe('a client', () => {
     expect(await warning()).toBe('')
   })
 
+  it('does not go to the server of before when a slow answer tells where it is', async () => {
+    joined()
+    let answer: (addresses: string[]) => void = () => undefined
+    const lookup = (host: string) =>
+      host === 'vps.example.org'
+        ? new Promise<string[]>((resolve) => {
+            answer = resolve
+          })
+        : Promise.resolve(['198.51.100.2'])
+    replaceMachine({ ...machine, lookup })
+    await start(await client('eth0'), () =>
+      configOf('client', { uplink: ['eth0'], server: 'other.example.org:7' }),
+    )
+    await askControl(socket(), { verb: 'reload' })
+    const endpoints = async () => (await status()).endpoints
+    await eventually(async () => expect(await endpoints()).toContain('198.51.100.2:7'))
+    answer(['198.51.100.1'])
+    expect(await endpoints()).toEqual(['other.example.org:7', '198.51.100.2:7'])
+    expect(lines.join('')).not.toContain('198.51.100.1')
+  })
+
   it('asks for the name of a server that does not answer again and again, over its uplinks too', async () => {
     joined()
     machine.devices = [listed('eth0', 2, '192.0.2.5'), listed('wwan0', 3, '192.0.2.6')]
