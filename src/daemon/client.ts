@@ -7,6 +7,7 @@ import type { HostPort } from '../config/values.js'
 import { Client } from '../core/client.js'
 import type { Fact, InnerAddresses } from '../core/facts.js'
 import { inviteId } from '../core/invite.js'
+import { equalInConstantTime } from '../core/keys.js'
 import { DEFAULT_POLICY } from '../core/policy.js'
 import { configError, messageOf } from '../errors.js'
 import { type Cidr, formatCidr } from '../net/address.js'
@@ -43,7 +44,7 @@ export class ClientRole implements Role {
   readonly #sockets: Sockets
   readonly #resolver: Resolver
   #config: ClientConfig
-  #server: ServerRecord
+  readonly #server: ServerRecord
   #loop: Loop | undefined
   #inner: InnerAddresses | undefined
   /** What the device has and lacks, as it was told last. */
@@ -243,9 +244,12 @@ export class ClientRole implements Role {
   /** Where that cannot be kept, the next start shows the server an invitation that is used, which it does not mind. */
   #forgetSecret(): void {
     const { store, log } = this.#around
-    this.#server = { ...this.#server, secret: undefined }
+    const { secret } = this.#server
     try {
-      store.writeServer(this.#server)
+      const kept = store.readServer()
+      // Since our start another invitation may have been taken, which is for the next one.
+      const isOurs = secret && kept?.secret && equalInConstantTime(secret, kept.secret)
+      if (isOurs) store.writeServer({ ...kept, secret: undefined })
     } catch (error) {
       log.write('state.unwritten', { why: messageOf(error) })
     }

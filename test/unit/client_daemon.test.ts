@@ -381,18 +381,11 @@ describe('a client', () => {
     expect(lines.join('')).not.toMatch(/AwMDAw/)
   })
 
-  it('goes on when it cannot keep that the server knows it', async () => {
-    const store = joined()
-    const fault = systemError('STATE', 'cannot write server.json: ENOSPC')
-    const told: unknown[] = []
-    const role = new ClientRole(
+  const enrolledClient = async (store: Store, told: unknown[] = []) =>
+    new ClientRole(
       {
         machine,
-        store: Object.assign(store, {
-          writeServer: () => {
-            throw fault
-          },
-        }),
+        store,
         log: { write: (...line: unknown[]) => told.push(line) } as unknown as Log,
         tun: 'mptun0',
         core: coreOptions('client'),
@@ -400,6 +393,28 @@ describe('a client', () => {
       },
       (await client('eth0')) as ClientConfig,
     )
+
+  it('forgets its invitation when the server knows it, and none that was taken since', async () => {
+    const store = joined()
+    const role = await enrolledClient(store)
+    const other = { ...store.readServer()!, name: 'van', secret: new Uint8Array(32).fill(4) }
+    store.writeServer(other)
+    role.handleFact(0, { kind: 'peer-enrolled', peer: 'server' })
+    expect(store.readServer()).toEqual(other)
+    joined()
+    role.handleFact(0, { kind: 'peer-enrolled', peer: 'server' })
+    expect(store.readServer()).toMatchObject({ name: 'barge', secret: undefined })
+  })
+
+  it('goes on when it cannot keep that the server knows it', async () => {
+    const fault = systemError('STATE', 'cannot write server.json: ENOSPC')
+    const store = Object.assign(joined(), {
+      writeServer: () => {
+        throw fault
+      },
+    })
+    const told: unknown[] = []
+    const role = await enrolledClient(store, told)
     role.handleFact(0, { kind: 'peer-enrolled', peer: 'server' })
     expect(told).toEqual([['state.unwritten', { why: fault.message }]])
   })
