@@ -1,20 +1,19 @@
-/** The client's daemon: what is wanted of its uplinks, and the device's addresses and routes. */
+/** The client's daemon: what is wanted of its uplinks, and what is kept and told of it all. */
 
 import type { Setting } from '../config/setting.js'
 import type { ClientConfig, TunnelConfig } from '../config/tunnel.js'
 import type { UplinkConfig } from '../config/uplink.js'
 import type { HostPort } from '../config/values.js'
 import { Client } from '../core/client.js'
-import type { Fact, InnerAddresses } from '../core/facts.js'
+import type { Fact } from '../core/facts.js'
 import { inviteId } from '../core/invite.js'
 import { equalInConstantTime } from '../core/keys.js'
 import { DEFAULT_POLICY } from '../core/policy.js'
 import { configError, messageOf } from '../errors.js'
-import { type Cidr, formatCidr } from '../net/address.js'
-import { type Clash, findCutOffs, findOverlaps } from '../net/clashes.js'
-import { listDevices, listGateways } from '../net/devices.js'
-import { addressTun, dropRoutes, innerCidrs, raiseTun } from '../net/tundevice.js'
+import { formatCidr } from '../net/address.js'
+import { dropRoutes, raiseTun } from '../net/tundevice.js'
 import type { ServerRecord } from '../store.js'
+import { Addressing } from './addressing.js'
 import { silence } from './facts.js'
 import type { Loop } from './loop.js'
 import { Masquerading } from './masquerading.js'
@@ -30,11 +29,6 @@ const KEEP_USAGE_US = 60_000_000
 /** A lease comes in several changes of a device, and later than its carrier. */
 const LOOK_AGAIN_US = 1_000_000
 
-interface Clashes {
-  readonly overlaps: readonly Clash[]
-  readonly cutOffs: readonly Clash[]
-}
-
 export class ClientRole implements Role {
   readonly core: Client
   readonly #around: Surroundings
@@ -43,18 +37,12 @@ export class ClientRole implements Role {
   readonly #masquerading: Masquerading
   readonly #sockets: Sockets
   readonly #resolver: Resolver
+  readonly #addressing: Addressing
   #config: ClientConfig
   readonly #server: ServerRecord
   #loop: Loop | undefined
-  #inner: InnerAddresses | undefined
-  /** What the device has and lacks, as it was told last. */
-  #addressed = ''
-  /** What the device was to have and could not be given: sentences. */
-  #faults: readonly string[] = []
   /** What is wrong with the server that does not answer; else empty. */
   #silence = ''
-  /** Of the inner networks, as they were looked at last. */
-  #clashes: Clashes = { overlaps: [], cutOffs: [] }
   /** As it was kept last. */
   #usage: string
 
@@ -84,6 +72,12 @@ export class ClientRole implements Role {
     this.#jobs = new Jobs((error) =>
       around.log.write('addresses.failed', { why: messageOf(error) }),
     )
+    this.#addressing = new Addressing({
+      around,
+      jobs: this.#jobs,
+      uplinks: () => new Set(this.#wanted.keys()),
+      routes: () => this.#config.routes,
+    })
     this.#masquerading = new Masquerading(around, config.nat)
     this.#sockets = new Sockets(around, this.core, this.#jobs)
     this.#resolver = new Resolver({
@@ -97,6 +91,7 @@ export class ClientRole implements Role {
   async start(loop: Loop): Promise<void> {
     this.#loop = loop
     this.#sockets.start(loop)
+    this.#addressing.start(loop)
     await raiseTun(this.#around.machine.run, this.#around.tun, this.core.mtuBytes)
     for (const uplink of this.#config.uplinks) this.#add(uplink)
     this.#applyPolicy()
@@ -110,11 +105,10 @@ export class ClientRole implements Role {
     switch (fact.kind) {
       case 'links-changed':
         this.#sockets.lookSoon(nowUs)
-        this.#lookAgain(nowUs + LOOK_AGAIN_US)
+        this.#addressing.lookAgain(nowUs + LOOK_AGAIN_US)
         return
       case 'addresses':
-        this.#inner = fact.own
-        this.#address()
+        this.#addressing.handleTold(fact.own)
         return
       case 'mtu': {
         const { machine, tun } = this.#around
@@ -173,7 +167,7 @@ export class ClientRole implements Role {
         this.#add(setting.uplink)
         this.#applyPolicy()
         this.#sockets.lookNow(nowUs)
-        this.#lookAgain(nowUs)
+        this.#addressing.lookAgain(nowUs)
         break
       case 'remove-uplink':
         this.#expectUplink(setting.name)
@@ -184,7 +178,7 @@ export class ClientRole implements Role {
           )
         }
         this.#remove(setting.name)
-        this.#lookAgain(nowUs)
+        this.#addressing.lookAgain(nowUs)
         break
     }
     this.#loop?.wake()
@@ -209,7 +203,7 @@ export class ClientRole implements Role {
     this.core.setMtu(machine.clock.nowUs(), config.mtuBytes)
     await raiseTun(machine.run, tun, this.core.mtuBytes)
     await dropRoutes(machine.run, tun, dropped)
-    if (this.#inner !== undefined) this.#address()
+    this.#addressing.apply()
     await this.#sockets.look()
     this.#loop?.wake()
   }
@@ -217,7 +211,7 @@ export class ClientRole implements Role {
   async report(nowUs: number): Promise<RoleReport> {
     const { machine } = this.#around
     const { peers } = this.core.snapshot()
-    const faults = [this.#resolver.fault, this.#silence, this.#warning]
+    const faults = [this.#resolver.fault, this.#silence, this.#addressing.warning]
     const warning = faults.filter((each) => each !== '').join('; ')
     const told = peers.map((peer) => reportPeer(nowUs, peer, [], warning))
     // What cannot be found out is not told; the rest is.
@@ -227,9 +221,7 @@ export class ClientRole implements Role {
     }).catch(() => told)
     return {
       mtuBytes: this.core.mtuBytes,
-      addresses: this.#fitting(this.#inner === undefined ? [] : innerCidrs(this.#inner)).map(
-        formatCidr,
-      ),
+      addresses: this.#addressing.addresses.map(formatCidr),
       endpoints: this.#resolver.texts(),
       peers: await looked,
     }
@@ -318,72 +310,4 @@ export class ClientRole implements Role {
   #names(): readonly HostPort[] {
     return this.#config.server === undefined ? this.#server.endpoints : [this.#config.server]
   }
-
-  #address(): void {
-    const inner = this.#inner
-    if (inner === undefined) return
-    this.#jobs.add(async () => {
-      const { machine, log, tun } = this.#around
-      await this.#findClashes(innerCidrs(inner))
-      const addresses = this.#fitting(innerCidrs(inner))
-      const routes = this.#fitting(this.#config.routes)
-      const state = await addressTun(machine.run, { name: tun, addresses, routes })
-      const misfits = this.#config.routes.filter((route) => !routes.includes(route))
-      await dropRoutes(machine.run, tun, misfits)
-      this.#faults = state.faults
-      const set = { addresses: texts(addresses), routes: texts(state.routes) || undefined }
-      // Every new session tells the same addresses again.
-      const addressed = JSON.stringify([set, state.faults])
-      if (addressed === this.#addressed) return
-      this.#addressed = addressed
-      for (const why of state.faults) log.write('addresses.failed', { why })
-      log.write('addresses.set', { device: tun, ...set })
-    })
-  }
-
-  /** Tells what was not so before. */
-  async #findClashes(inner: readonly Cidr[]): Promise<void> {
-    const { machine, log, tun } = this.#around
-    const around = { tun, devices: await listDevices(machine.run) }
-    const gateways = await listGateways(machine.run)
-    const cutOffs = findCutOffs(inner, around, new Set(this.#wanted.keys()), gateways)
-    const overlaps = findOverlaps(inner, around).filter(({ family }) =>
-      cutOffs.every((cutOff) => cutOff.family !== family),
-    )
-    const before = this.#warning
-    this.#clashes = { overlaps, cutOffs }
-    if (this.#warning === before) return
-    for (const { why } of cutOffs) log.write('addresses.failed', { why })
-    for (const { why } of overlaps) log.write('addresses.overlap', { why })
-  }
-
-  /** An uplink may have come into one of the tunnel's networks, or have gone elsewhere. */
-  #lookAgain(atUs: number): void {
-    this.#loop?.planBy('clashes', atUs, () => {
-      this.#jobs.add(async () => {
-        if (this.#inner === undefined) return
-        const before = this.#cutFamilies
-        await this.#findClashes(innerCidrs(this.#inner))
-        // Not otherwise: what is set on the device comes back as a change of links.
-        if (this.#cutFamilies !== before) this.#address()
-      })
-    })
-  }
-
-  get #cutFamilies(): string {
-    return [...new Set(this.#clashes.cutOffs.map(({ family }) => family))].sort().join()
-  }
-
-  #fitting(cidrs: readonly Cidr[]): Cidr[] {
-    return cidrs.filter(({ family }) => this.#clashes.cutOffs.every((c) => c.family !== family))
-  }
-
-  get #warning(): string {
-    const { overlaps, cutOffs } = this.#clashes
-    return [...[...cutOffs, ...overlaps].map(({ why }) => why), ...this.#faults].join('; ')
-  }
-}
-
-function texts(cidrs: readonly Cidr[]): string {
-  return cidrs.map(formatCidr).join(',')
 }
