@@ -28,6 +28,8 @@ export class Addressing {
   #inner: InnerAddresses | undefined
   /** What the device has and lacks, as it was told last. */
   #addressed = ''
+  /** Those that it may have. */
+  #routes: readonly Cidr[] = []
   /** What the device was to have and could not be given: sentences. */
   #faults: readonly string[] = []
   /** Of the inner networks, as they were looked at last. */
@@ -67,11 +69,16 @@ export class Addressing {
       await this.#findClashes(innerCidrs(inner))
       const addresses = this.#fitting(innerCidrs(inner))
       const routes = this.#fitting(this.#options.routes())
+      const dropped = this.#routes.filter((route) => !texts(routes).includes(formatCidr(route)))
+      // Noted before they are there: whatever fails, they can be taken away.
+      this.#routes = routes
+      await dropRoutes(machine.run, tun, dropped)
       const state = await addressTun(machine.run, { name: tun, addresses, routes })
-      const misfits = this.#options.routes().filter((route) => !routes.includes(route))
-      await dropRoutes(machine.run, tun, misfits)
       this.#faults = state.faults
-      const set = { addresses: texts(addresses), routes: texts(state.routes) || undefined }
+      const set = {
+        addresses: texts(addresses).join(),
+        routes: texts(state.routes).join() || undefined,
+      }
       // Every new session tells the same addresses again.
       const addressed = JSON.stringify([set, state.faults])
       if (addressed === this.#addressed) return
@@ -119,6 +126,6 @@ export class Addressing {
   }
 }
 
-function texts(cidrs: readonly Cidr[]): string {
-  return cidrs.map(formatCidr).join(',')
+function texts(cidrs: readonly Cidr[]): string[] {
+  return cidrs.map(formatCidr)
 }

@@ -11,7 +11,7 @@ import { equalInConstantTime } from '../core/keys.js'
 import { DEFAULT_POLICY } from '../core/policy.js'
 import { configError, messageOf } from '../errors.js'
 import { formatCidr } from '../net/address.js'
-import { dropRoutes, raiseTun } from '../net/tundevice.js'
+import { raiseTun } from '../net/tundevice.js'
 import type { ServerRecord } from '../store.js'
 import { Addressing } from './addressing.js'
 import { silence } from './facts.js'
@@ -110,11 +110,9 @@ export class ClientRole implements Role {
       case 'addresses':
         this.#addressing.handleTold(fact.own)
         return
-      case 'mtu': {
-        const { machine, tun } = this.#around
-        this.#jobs.add(() => raiseTun(machine.run, tun, this.core.mtuBytes))
+      case 'mtu':
+        this.#raise()
         return
-      }
       case 'peer-enrolled':
         this.#forgetSecret()
         return
@@ -189,9 +187,6 @@ export class ClientRole implements Role {
 
   async reload(config: TunnelConfig): Promise<void> {
     if (config.role !== 'client') return
-    const dropped = this.#config.routes.filter(
-      (route) => !config.routes.some((other) => formatCidr(other) === formatCidr(route)),
-    )
     this.#config = config
     for (const name of [...this.#wanted.keys()]) {
       if (!config.uplinks.some((uplink) => uplink.name === name)) this.#remove(name)
@@ -199,13 +194,13 @@ export class ClientRole implements Role {
     for (const uplink of config.uplinks) this.#add(uplink)
     this.#applyPolicy()
     this.#resolver.resolve()
-    const { machine, tun } = this.#around
-    this.core.setMtu(machine.clock.nowUs(), config.mtuBytes)
-    await raiseTun(machine.run, tun, this.core.mtuBytes)
-    await dropRoutes(machine.run, tun, dropped)
+    const nowUs = this.#around.machine.clock.nowUs()
+    this.core.setMtu(nowUs, config.mtuBytes)
+    this.#raise()
     this.#addressing.apply()
-    await this.#sockets.look()
+    this.#sockets.lookNow(nowUs)
     this.#loop?.wake()
+    await this.#jobs.idle()
   }
 
   async report(nowUs: number): Promise<RoleReport> {
@@ -231,6 +226,11 @@ export class ClientRole implements Role {
     this.#keepUsage()
     await this.#jobs.idle()
     await this.#masquerading.stop()
+  }
+
+  #raise(): void {
+    const { machine, tun } = this.#around
+    this.#jobs.add(() => raiseTun(machine.run, tun, this.core.mtuBytes))
   }
 
   /** Where that cannot be kept, the next start shows the server an invitation that is used, which it does not mind. */

@@ -1,6 +1,6 @@
-import { join } from 'node:path'
-/** A client whose uplinks come into the tunnel's networks and leave them while it runs. */
+/** What a client gives its device while uplinks come into the tunnel's networks and leave them, and routes change. */
 
+import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import sodium from 'libsodium-wrappers'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -132,5 +132,34 @@ describe("an uplink in the tunnel's network", () => {
     role.handleFact(machine.clock.nowUs(), { kind: 'links-changed' })
     await settle()
     expect(given()).toEqual([IPV4, IPV6])
+  })
+})
+
+describe('a route', () => {
+  it('that is wanted no more is taken away, whatever is under way', async () => {
+    const { run } = machine
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    Object.assign(machine, {
+      run: async (program: string, args: readonly string[]) => {
+        if (args.includes('exact')) await held
+        return run(program, args)
+      },
+    })
+    const reloaded = async (...route: string[]) =>
+      role.reload(await resolveConfig('client', fromCommandLine({ uplink: ['eth0'], route })))
+    const reloads = [reloaded('192.0.2.0/24')]
+    await settle()
+    reloads.push(reloaded())
+    await settle()
+    release()
+    await Promise.all(reloads)
+    await settle()
+    expect(machine.calls.filter((call) => / route (replace|delete) /.test(call))).toEqual([
+      'ip -4 route replace 192.0.2.0/24 dev mptun0',
+      'ip -4 route delete 192.0.2.0/24 dev mptun0',
+    ])
   })
 })
