@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -57,10 +58,13 @@ export function writeDurably(path: string, content: string, how: 'replace' | 'ke
   syncDirectory(dirname(path))
 }
 
-/** False when there was none. */
+/** False when there was none: of several that remove the same one, one has done so. */
 export function removeDurably(path: string): boolean {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return false
-  rmSync(path, { force: true })
+  const isRemoved = ifExists(() => {
+    unlinkSync(path)
+    return true
+  })
+  if (isRemoved !== true) return false
   syncDirectory(dirname(path))
   return true
 }
