@@ -103,12 +103,17 @@ export const peerName: Reader<string> = (text) => {
   return refuse(text, '1 to 32 of A-Z a-z 0-9 . _ - that do not begin with . or -')
 }
 
+/** IFNAMSIZ without the zero at the end. */
+const MOST_NAME_BYTES = 15
+
 /** The name of a network device: what dev_valid_name of the kernel takes, without the characters of our own syntax. */
 export const deviceName: Reader<string> = (text) => {
-  if (/^[^\s/:,=%"'\\]{1,15}$/.test(text) && text !== '.' && text !== '..' && !/^[-[]/.test(text)) {
-    return text
-  }
-  return refuse(text, 'the name of a network device: 1 to 15 characters, as `ip link` shows it')
+  const isName = /^[^\s\p{Cc}/:,=%"'\\]+$/u.test(text) && !/^(\.{1,2}$|[-[])/.test(text)
+  if (isName && Buffer.byteLength(text) <= MOST_NAME_BYTES) return text
+  return refuse(
+    text,
+    `the name of a network device: 1 to ${MOST_NAME_BYTES} octets, as \`ip link\` shows it`,
+  )
 }
 
 /** A directory or a file. */

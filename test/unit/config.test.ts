@@ -272,6 +272,11 @@ describe('a refusal', () => {
     ],
     [{ pool6: 'fe80::/64' }, '--pool6: found "fe80::/64", accepted is an IPv6 network of unicast'],
     [{ tun: 'a/b' }, '--tun: found "a/b", accepted is the name of a network device'],
+    [
+      { tun: 'üüüüüüüü' },
+      '--tun: found "üüüüüüüü", accepted is the name of a network device: 1 to 15 octets',
+    ],
+    [{ tun: 'a\u001b' }, '--tun: found "a\\u001b", accepted is the name of a network device'],
     [{ updelay: '1.5' }, 'a whole number of milliseconds'],
   ])('of %j names the option', async (line, part) => {
     expect(await refusal(server('', line))).toContain(part)
