@@ -23,9 +23,10 @@ export interface NatOptions {
 
 const TABLE_PREFIX = 'mptun_'
 
-/** nftables takes letters, digits, and _ / \ . - in names. */
+/** Of each device another one. nftables takes letters, digits, and _ / \ . - in names; no device has a slash in its own. */
 function tableName(tun: string): string {
-  return TABLE_PREFIX + tun.replace(/[^A-Za-z0-9_]/g, '_')
+  const octets = (text: string) => Buffer.from(text).toString('hex').replace(/../g, '/$&')
+  return TABLE_PREFIX + tun.replace(/[^A-Za-z0-9_.-]+/g, octets)
 }
 
 export class Nat {

@@ -37,14 +37,26 @@ describe('masquerading', () => {
     const nat = natOf(run)
     expect(await nat.install()).toEqual([expect.stringContaining('IPv6 is not forwarded')])
     expect(calls[0]).toMatch(
-      /^nft add table inet mptun_tun_1\ndelete table inet mptun_tun_1\ntable/,
+      /^nft add table inet mptun_tun\.1\ndelete table inet mptun_tun\.1\ntable/,
     )
     expect(calls[0]).toContain('ip saddr 10.77.0.0/24 oifname != "tun.1" masquerade')
     expect(calls[0]).toContain('ip6 saddr fd00::/64 oifname != "tun.1" masquerade')
     expect(forward()).toBe('1')
     await nat.remove()
-    expect(calls).toContain('nft delete table inet mptun_tun_1')
+    expect(calls).toContain('nft delete table inet mptun_tun.1')
     expect(forward()).toBe('0')
+  })
+
+  it.each([
+    ['tun.1', 'mptun_tun.1'],
+    ['tun_1', 'mptun_tun_1'],
+    ['tun-1', 'mptun_tun-1'],
+    ['tun+1', 'mptun_tun/2b1'],
+    ['tün', 'mptun_t/c3/bcn'],
+  ])('of %s has a table of its own, which nftables can name', async (tun, table) => {
+    const { run, calls } = scripted({})
+    await new Nat({ run, tun, memoPath: join(dir, 'memo'), procDir: dir }).remove()
+    expect(calls[0]).toBe(`nft delete table inet ${table}`)
   })
 
   it('masquerades on a client whatever goes into the tunnel', async () => {
@@ -78,7 +90,7 @@ describe('masquerading', () => {
 
   describe('beside a firewall', () => {
     const chains = (family: string, policy: string, hook = 'forward') =>
-      `table inet mptun_tun_1 {\n\tchain forward {\n\t\ttype filter hook forward priority mangle; policy accept;\n\t}\n}\ntable ${family} filter {\n\tchain FORWARD {\n\t\ttype filter hook ${hook} priority filter; policy ${policy};\n\t}\n}\ntable bridge other {\n\tchain all {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n`
+      `table inet mptun_tun.1 {\n\tchain forward {\n\t\ttype filter hook forward priority mangle; policy accept;\n\t}\n}\ntable ${family} filter {\n\tchain FORWARD {\n\t\ttype filter hook ${hook} priority filter; policy ${policy};\n\t}\n}\ntable bridge other {\n\tchain all {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n`
     const told = async (listing: string, rules = '') => {
       writeFileSync(join(dir, IPV6), '1\n')
       const { run } = scripted({
