@@ -142,19 +142,24 @@ export class Log {
     const prefix = isJournal ? `<${LEVEL[level]}>` : ''
     const time = new Date(Math.floor(wallUs() / 1000)).toISOString()
     if (format === 'json') {
-      return `${prefix}${JSON.stringify({ time, level, event, ...fields })}\n`
+      return `${prefix}${escapeControls(JSON.stringify({ time, level, event, ...fields }))}\n`
     }
     const words = Object.entries(fields)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => `${name}=${quoted(String(value))}`)
     const head = isJournal ? [event] : [time, level, event]
-    return `${prefix}${[...head, ...words].join(' ')}\n`
+    return `${prefix}${escapeControls([...head, ...words].join(' '))}\n`
   }
 }
 
 /** Values may come from strangers: no line can be forged, no terminal controlled. */
 function quoted(value: string): string {
   return /^[\w.:,/+@%[\]-]+$/.test(value) ? value : JSON.stringify(value)
+}
+
+/** Those that JSON leaves as they are, within its quotes: DEL, and C1 (ECMA-48), of which one begins what terminals obey. */
+function escapeControls(text: string): string {
+  return text.replace(/[\u007f-\u009f]/g, (each) => `\\u00${each.charCodeAt(0).toString(16)}`)
 }
 
 /** Whether stderr goes to journald: systemd.exec(5), JOURNAL_STREAM. */

@@ -55,6 +55,11 @@ describe('a log line', () => {
     const { log, lines } = logOf({ isJournal: true })
     log.write('session.up', { peer: 'x\n<0>forged \u001b[31m' })
     expect(lines).toEqual(['<5>session.up peer="x\\n<0>forged \\u001b[31m"\n'])
+    for (const format of ['text', 'json'] as const) {
+      const other = logOf({ format })
+      other.log.write('session.up', { peer: '\u009b31m\u007f' })
+      expect(other.lines[0]).toMatch(/"\\u009b31m\\u007f"/)
+    }
   })
 })
 
