@@ -5,13 +5,14 @@
 
 import { join } from 'node:path'
 import sodium from 'libsodium-wrappers'
+import { needsRestart } from '../config/fixed.js'
 import { readSetting } from '../config/setting.js'
 import type { TunnelConfig } from '../config/tunnel.js'
 import { type ControlRequest, type ControlServer, controlPath, serveControl } from '../control.js'
 import type { CoreOptions } from '../core/context.js'
 import type { Fact } from '../core/facts.js'
 import { KEY_BYTES, keyPairOf } from '../core/keys.js'
-import { configError, MptunError, messageOf, systemError } from '../errors.js'
+import { MptunError, messageOf, systemError } from '../errors.js'
 import { isJournalStream, Log } from '../log.js'
 import { clearTun } from '../net/tundevice.js'
 import type { StatusReport } from '../status.js'
@@ -272,34 +273,4 @@ export class Daemon {
       }
     }
   }
-}
-
-/** Words that a running daemon cannot change. */
-const FIXED = [
-  'tun',
-  'aead',
-  'offload',
-  'stateDir',
-  'runDir',
-  'logFormat',
-  'probeIntervalUs',
-  'keepaliveUs',
-  'nat',
-] as const
-const FIXED_SERVER = ['listen', 'pool', 'pool6'] as const
-const WORD: Readonly<Record<string, string>> = {
-  stateDir: 'state-dir',
-  runDir: 'run-dir',
-  logFormat: 'log-format',
-  probeIntervalUs: 'probe-interval',
-  keepaliveUs: 'keepalive',
-}
-
-/** Words that differ and take effect at the next start. */
-function needsRestart(before: TunnelConfig, after: TunnelConfig): string[] {
-  if (before.role !== after.role) throw configError('ROLE', 'a daemon keeps its role')
-  const keys: readonly string[] = before.role === 'server' ? [...FIXED, ...FIXED_SERVER] : FIXED
-  const text = (config: TunnelConfig, key: string) =>
-    JSON.stringify((config as unknown as Record<string, unknown>)[key])
-  return keys.filter((key) => text(before, key) !== text(after, key)).map((key) => WORD[key] ?? key)
 }
