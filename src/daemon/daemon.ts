@@ -44,7 +44,8 @@ export class Daemon {
   readonly #machine: Machine
   readonly #log: Log
   readonly #startedUs: number
-  #config: TunnelConfig
+  /** As it was at the start: what cannot be changed holds until the end. */
+  readonly #config: TunnelConfig
   #control: ControlServer | undefined
   readonly #releases: Release[] = []
   #engine: ClosableEngine | undefined
@@ -112,7 +113,6 @@ export class Daemon {
       const config = await this.#options.readConfig()
       await this.#role?.reload(config)
       const restart = needsRestart(this.#config, config)
-      this.#config = config
       this.#log.write('daemon.reloaded', { restart: restart.join(',') || undefined })
       return { restart }
     } catch (error) {

@@ -215,6 +215,17 @@ describe('a server', () => {
     expect(machine.calls).toContain('ip link set dev mptun0 mtu 1400 up')
   })
 
+  it('says at each reload what differs from how it was started', async () => {
+    const config = await configOf('server')
+    let listen = ['0.0.0.0:7']
+    await start(config, () => configOf('server', listen.length > 0 ? { listen } : {}))
+    const reload = () => askControl(socket(), { verb: 'reload' })
+    expect(await reload()).toEqual({ restart: ['listen'] })
+    expect(await reload()).toEqual({ restart: ['listen'] })
+    listen = []
+    expect(await reload()).toEqual({ restart: [] })
+  })
+
   it('ends with the error of an engine that fails', async () => {
     const { ended } = await start(await configOf('server'))
     const name = new Uint8Array(16)
