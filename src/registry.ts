@@ -4,7 +4,8 @@ import type { Invite, RegisteredPeer, Registry } from './core/clients.js'
 import type { InnerAddresses } from './core/facts.js'
 import { MptunError } from './errors.js'
 import { addressAt, type Cidr, contains, formatCidr, sizeOf } from './net/address.js'
-import type { PeerRecord, Store } from './store.js'
+import type { PeerRecord } from './records.js'
+import type { Store } from './store.js'
 
 export interface Pools {
   readonly ipv4: Cidr
