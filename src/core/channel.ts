@@ -32,7 +32,8 @@ export class ControlChannel {
   readonly #context: Context
   readonly #peer: number
   #nextId = 1
-  #newestTaken = NONE_TAKEN
+  /** By kind: one that is repeated may come behind what was sent after it. */
+  readonly #newestTaken = new Map<ControlKind, number>()
   /** At most one of a kind: a newer policy supersedes the one before it. */
   #pending: Pending[] = []
 
@@ -70,8 +71,8 @@ export class ControlChannel {
       return isAwaited ? { kind, body } : undefined
     }
     this.#write(id, 'ack', new Uint8Array(), path)
-    if (kind === undefined || id <= this.#newestTaken) return undefined
-    this.#newestTaken = id
+    if (kind === undefined || id <= (this.#newestTaken.get(kind) ?? NONE_TAKEN)) return undefined
+    this.#newestTaken.set(kind, id)
     return { kind, body }
   }
 
@@ -86,7 +87,7 @@ export class ControlChannel {
 
   /** The session began anew, and with it the count of the other side; ours goes on. */
   restart(): void {
-    this.#newestTaken = NONE_TAKEN
+    this.#newestTaken.clear()
     this.#pending = []
   }
 

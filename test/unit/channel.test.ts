@@ -8,7 +8,7 @@ import { MS, newContext, only, SECOND, takeCommands } from './core_fixture.js'
 
 const PEER = 5
 const BODY = Uint8Array.of(9, 8, 7)
-const { ack, policy, close } = CONTROL_KIND
+const { ack, policy, close, mtu } = CONTROL_KIND
 
 let context: Context
 let channel: ControlChannel
@@ -32,6 +32,10 @@ function sent(): Sent[] {
     const body = [...bytes.subarray(5)]
     return { path: fields.path, id: bytes.readUInt32LE(0), kind: bytes.readUInt8(4), body }
   })
+}
+
+function takePayloads(): Uint8Array[] {
+  return only(takeCommands(context), 'controlSend').map(({ payload }) => payload!)
 }
 
 function message(id: number, kind: number, body: Uint8Array = new Uint8Array()): Uint8Array {
@@ -136,11 +140,24 @@ describe('a message that comes', () => {
     expect(sent()).toHaveLength(2)
   })
 
-  it('is not taken behind a newer one', () => {
+  it('is not taken behind a newer one of its kind', () => {
     expect(channel.handle(message(2, policy.value), 0)).toBeDefined()
     expect(channel.handle(message(1, policy.value), 0)).toBeUndefined()
     expect(channel.handle(message(3, close.value), 0)).toBeDefined()
     expect(sent()).toHaveLength(3)
+  })
+
+  it('is taken behind one of another kind that was sent after it', () => {
+    channel.send(0, 'mtu', Uint8Array.of(0, 5))
+    channel.send(0, 'policy', BODY)
+    const [lost, policyBytes] = takePayloads()
+    const other = new ControlChannel(context, PEER)
+    expect(other.handle(policyBytes!, 0)).toMatchObject({ kind: 'policy' })
+    channel.handleTimeout(250 * MS)
+    const [repeated] = takePayloads().filter((bytes) => bytes[4] === mtu.value)
+    expect(repeated).toEqual(lost)
+    expect(other.handle(repeated!, 0)).toMatchObject({ kind: 'mtu' })
+    expect(other.handle(repeated!, 0)).toBeUndefined()
   })
 
   it('is acknowledged and no more when its kind is unknown, and hides nothing that follows', () => {
