@@ -109,7 +109,7 @@ export interface LogOptions {
 /** At most one line per event and subject in so long. */
 const QUIET_US = 1_000_000
 /** Fields that make a subject: what repeats about one of these says nothing new. */
-const SUBJECT = ['peer', 'uplink', 'path', 'to', 'why', 'at', 'setting'] as const
+const SUBJECT = ['peer', 'to', 'why', 'at', 'setting'] as const
 /** Subjects that are remembered; strangers cannot make more. */
 const MOST_SUBJECTS = 4096
 
@@ -124,7 +124,9 @@ export class Log {
   /** Writes one line, or counts it as suppressed for the next one of its event and subject. */
   write(event: LogEvent, fields: LogFields = {}): void {
     const nowUs = this.#options.nowUs()
-    const subject = [event, ...SUBJECT.map((name) => fields[name])].join(' ')
+    // A path is itself whatever it is called: on a server that is up to a client.
+    const place = fields['path'] ?? fields['uplink']
+    const subject = [event, place, ...SUBJECT.map((name) => fields[name])].join(' ')
     const recent = this.#recent.get(subject)
     if (recent !== undefined && nowUs < recent.untilUs) {
       recent.suppressed++

@@ -79,11 +79,14 @@ describe('the rate', () => {
     ])
   })
 
-  it('is the same however often the other side of a path moves', () => {
+  it.each([
+    ['the other side of a path moves', () => 'path 0'],
+    ['its client calls a path otherwise meanwhile', (time: number) => `wwan${time}`],
+  ])('is the same however often %s', (_, labelAt) => {
     const { log, lines } = logOf()
     for (let remotePort = 1; remotePort <= 100; remotePort++) {
       const endpoint = { port: 0, family: 4, remotePort, remote: new Uint8Array(16), scope: 0 }
-      const moved = { kind: 'path-moved', peer: 'a', path: 0, label: 'path 0' } as const
+      const moved = { kind: 'path-moved', peer: 'a', path: 0, label: labelAt(remotePort) } as const
       log.write(...lineOf({ ...moved, endpoint: { ...endpoint, local: new Uint8Array(16) } })!)
     }
     expect(lines).toHaveLength(1)
@@ -95,7 +98,9 @@ describe('the rate', () => {
     log.write('path.state', { peer: 'a', path: 1, to: 'down', why: '' })
     log.write('path.state', { peer: 'a', path: 0, to: 'probing', why: '' })
     log.write('path.state', { peer: 'a', path: 0, to: 'up', why: '' })
-    expect(lines).toHaveLength(4)
+    log.write('uplink.opened', { uplink: 'dsl', to: '192.0.2.1' })
+    log.write('uplink.opened', { uplink: 'lte', to: '192.0.2.1' })
+    expect(lines).toHaveLength(6)
   })
 })
 
