@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "d50cbdf7359d40b1"
+#define MP_CONTRACT_DIGEST "7652e8df6b7b071a"
 
 /* The wire. */
 
@@ -139,6 +139,7 @@ enum {
   MP_LIMIT_FEEDBACK_GAPS = 32, /* most FEEDBACK_GAP of one path */
   MP_LIMIT_FEEDBACK_BYTES = 1200, /* largest body of a feedback message */
   MP_LIMIT_CONTROL_BYTES = 256, /* largest control body, CONTROL included */
+  MP_LIMIT_NAME_BYTES = 15, /* longest name of a path */
 };
 
 /* The boundary. */

@@ -74,7 +74,7 @@ export interface OrderReport {
 
 export interface PathReport {
   readonly path: number | undefined
-  /** Name of the uplink on a client. */
+  /** Name of the uplink; on a server as the client tells it, or the number where it does not. */
   readonly label: string
   readonly endpoint: string | undefined
   readonly state: string

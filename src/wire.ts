@@ -57,6 +57,7 @@ export const LIMIT = {
   feedbackGaps: { value: 32, doc: 'most FEEDBACK_GAP of one path' },
   feedbackBytes: { value: 1200, doc: 'largest body of a feedback message' },
   controlBytes: { value: 256, doc: 'largest control body, CONTROL included' },
+  nameBytes: { value: 15, doc: 'longest name of a path' },
 } as const
 
 export const TIMER = {

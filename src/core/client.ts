@@ -1,6 +1,7 @@
 /** The client: uplinks become paths to one server. */
 import type { EngineEvent, EventOf } from '../boundary.js'
 import { Codec } from '../layout.js'
+import { sameOctets } from '../octets.js'
 import { CLOSE, CLOSE_REASON, MTU } from '../wire.js'
 import type { Usage } from './budget.js'
 import type { ControlMessage } from './channel.js'
@@ -8,6 +9,7 @@ import { Dialer, type DialerOptions } from './dialer.js'
 import { aeadName } from './epochs.js'
 import { BASE_MTU_BYTES, InnerMtu } from './innermtu.js'
 import { Meters } from './meters.js'
+import { encodeNames } from './names.js'
 import type { Family } from './pathmtu.js'
 import { Peer } from './peer.js'
 import { DEFAULT_POLICY, encodePolicy, type Policy } from './policy.js'
@@ -40,6 +42,7 @@ export class Client extends Tunnel {
   #wantedMtuBytes: number | undefined
   /** As the server and the outside were told last. */
   #toldMtuBytes: number | undefined
+  #toldNames: Uint8Array | undefined
   #policy: Policy = DEFAULT_POLICY
   /** Name of an uplink that need not exist yet. */
   #primary: string | undefined
@@ -212,7 +215,7 @@ export class Client extends Tunnel {
       uplink.handleDead(nowUs)
       uplink.restartCount()
     }
-    this.#toldMtuBytes = undefined
+    this.#toldMtuBytes = this.#toldNames = undefined
     this.#tellMtu(nowUs)
     const aead = aeadName(payload.aead)
     this.context.fact({ kind: 'session-up', peer: peer.name, aead })
@@ -330,6 +333,14 @@ export class Client extends Tunnel {
     if (this.#server.epochs.aead === undefined) return
     const told = { ...this.#policy, paths: policies.map(({ servers }) => servers) }
     this.#server.channel.send(nowUs, 'policy', encodePolicy(told))
+    this.#tellNames(nowUs)
+  }
+
+  #tellNames(nowUs: number): void {
+    const names = encodeNames(this.#roster.all)
+    if (this.#toldNames !== undefined && sameOctets(names, this.#toldNames)) return
+    this.#toldNames = names
+    this.#server.channel.send(nowUs, 'names', names)
   }
 
   /** Makes room for an uplink at the cost of those that leave. */

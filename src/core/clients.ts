@@ -6,6 +6,7 @@ import { CLOSE, CLOSE_REASON } from '../wire.js'
 import type { Context } from './context.js'
 import type { InnerAddresses } from './facts.js'
 import { formatKey } from './keys.js'
+import { NO_NAMES } from './names.js'
 import { Peer } from './peer.js'
 import { DEFAULT_POLICY, type Policy } from './policy.js'
 import type { Responder } from './responder.js'
@@ -45,6 +46,8 @@ export interface Client {
   aead: number
   /** What it wishes itself. */
   policy: Policy
+  /** What its paths are called, by their ids. */
+  labels: readonly string[]
   /** When its wish was last adopted, and when the next one will be. */
   adoptedUs: number
   adoptAtUs: number
@@ -113,6 +116,7 @@ export class Clients {
       rivals: new Rivals(),
       aead: 0,
       policy: DEFAULT_POLICY,
+      labels: NO_NAMES,
       adoptedUs: Number.NEGATIVE_INFINITY,
       adoptAtUs: Number.POSITIVE_INFINITY,
       pruneAtUs: Number.POSITIVE_INFINITY,

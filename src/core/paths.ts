@@ -64,6 +64,11 @@ export class Paths {
     this.#paths.set(path, { ...known, label, endpoint: endpoint && endpointOf(endpoint) })
   }
 
+  setLabel(path: number, label: string): void {
+    const known = this.#paths.get(path)
+    if (known !== undefined) known.label = label
+  }
+
   /** False when it is not known. */
   remove(path: number): boolean {
     return this.#paths.delete(path)

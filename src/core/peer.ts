@@ -164,6 +164,10 @@ export class Peer {
     this.#paths.set(nowUs, path, label, endpoint)
   }
 
+  setLabel(path: number, label: string): void {
+    this.#paths.setLabel(path, label)
+  }
+
   removePath(path: number): void {
     if (!this.#paths.remove(path)) return
     if (this.#paths.isAlone) this.#planner.restart()

@@ -12,6 +12,7 @@ import { type CoreOptions, FEATURES, offerOf } from './context.js'
 import { endpointOf } from './endpoint.js'
 import { aeadName } from './epochs.js'
 import { INSTANCE_BYTES, NO_INVITE, NO_PSK } from './handshake.js'
+import { decodeNames, NO_NAMES } from './names.js'
 import type { Peer } from './peer.js'
 import { DEFAULT_POLICY, decodePolicy, type Policy } from './policy.js'
 import { type Initiation, Responder } from './responder.js'
@@ -114,6 +115,7 @@ export class Server extends Tunnel {
     const client = this.#clients.of(peer)
     if (client === undefined || !this.#clients.enrol(client)) return
     if (isNew) {
+      this.#label(client, NO_NAMES)
       const aead = aeadName(client.aead)
       this.context.fact({ kind: 'session-up', peer: peer.name, aead })
     } else {
@@ -129,6 +131,7 @@ export class Server extends Tunnel {
       return
     }
     if (kind === 'mtu') this.#handleMtu(peer, body)
+    if (kind === 'names') this.#label(client, decodeNames(body))
     if (kind !== 'policy') return
     const policy = decodePolicy(body)
     if (policy === undefined) return
@@ -144,10 +147,16 @@ export class Server extends Tunnel {
     this.context.fact({ kind: 'peer-mtu', peer: peer.name, bytes })
   }
 
+  #label(client: Client, labels: readonly string[]): void {
+    client.labels = labels
+    for (const path of client.peer.pathIds) client.peer.setLabel(path, labels[path]!)
+  }
+
   protected override handlePathSeen(nowUs: number, peer: Peer, event: EventOf<'pathSeen'>): void {
-    peer.setPath(nowUs, event.path, `path ${event.path}`, event)
     const client = this.#clients.of(peer)
-    if (client !== undefined) client.pruneAtUs = nowUs + UNNAMED_US
+    if (client === undefined) return
+    peer.setPath(nowUs, event.path, client.labels[event.path]!, event)
+    client.pruneAtUs = nowUs + UNNAMED_US
   }
 
   protected handlePeerChanged(_nowUs: number, _peer: Peer, _event: EngineEvent): void {}

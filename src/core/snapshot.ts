@@ -6,7 +6,7 @@ import type { PathMeasurements, PeerMeasurements } from './stats.js'
 
 export interface PathSnapshot {
   readonly path: number
-  /** Name of the uplink on the client, of the remote address on the server. */
+  /** Name of the uplink; on the server as the client tells it, or the number where it does not. */
   readonly label: string
   readonly endpoint: Endpoint | undefined
   readonly state: PathState

@@ -18,6 +18,7 @@ export const CONTROL_KIND = {
   },
   close: { value: 3, doc: 'CLOSE: the sender ends the session' },
   mtu: { value: 4, doc: 'MTU: the largest inner packet that the sender is to be sent' },
+  names: { value: 5, doc: 'text: what the sender calls its paths, for people' },
 } as const
 
 export const POLICY = [

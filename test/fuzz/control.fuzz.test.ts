@@ -21,14 +21,18 @@ import { hostileOctets, readCorpus } from './octets_fixture.js'
 
 const corpus = readCorpus('control-message')
 const handshakes = readCorpus('handshake')
-/** Messages of any kind, and policies that are right as messages and wrong within. */
+/** Messages of any kind, and policies and names that are right as messages and wrong within. */
 const anyMessage = fc.oneof(
   hostileOctets(corpus),
-  hostileOctets(readCorpus('policy')).map((body) =>
-    Uint8Array.of(0, 0, 0, 0, CONTROL_KIND.policy.value, ...body),
+  ...(['policy', 'names'] as const).map((kind) =>
+    hostileOctets(readCorpus(kind)).map((body) =>
+      Uint8Array.of(0, 0, 0, 0, CONTROL_KIND[kind].value, ...body),
+    ),
   ),
 )
 const SEED = 1_729
+/** What a path may be called on a terminal. */
+const LABEL = /^(path \d+|[\w.?-]{1,15}( \(path \d+\))?)$/
 
 describe('the control channel', () => {
   it('acknowledges what is well-formed with less than it got, and takes each number of a kind once', () => {
@@ -96,6 +100,7 @@ describe('a peer of another mind', () => {
   it.each(['client', 'server'] as const)('does no harm to a %s', (role) => {
     const { core } = role === 'client' ? client : server
     const policies = new Set<string>()
+    const labels = new Set<string>()
     let { nowUs } = world
     let id = 100
     // Counted on, because a number that was taken hides all that are not greater.
@@ -110,12 +115,16 @@ describe('a peer of another mind', () => {
         if (body[4] === CONTROL_KIND.close.value) return
         nowUs += 10_000
         say(core, nowUs, path, count(body))
-        policies.add(JSON.stringify(core.snapshot().peers[0]!.policy))
+        const { policy, paths } = core.snapshot().peers[0]!
+        policies.add(JSON.stringify(policy))
+        for (const { label } of paths) labels.add(label)
       }),
       { seed: SEED, numRuns: 2000 },
     )
     expect(core.snapshot().peers[0]!.aead).toBeDefined()
     expect(policies.size > 10).toBe(role === 'server')
+    expect(labels.size > 10).toBe(role === 'server')
+    for (const label of labels) expect(label).toMatch(LABEL)
     for (const body of corpus.values()) say(core, nowUs, 0, count(body))
     expect(core.snapshot().peers[0]?.aead).toBeUndefined()
   })

@@ -132,6 +132,13 @@ describe.each([
     const third = await client.ask(['send', 0, echoRequest(2), 5], answers(2))
     expect(third['path']).toBe(1)
 
+    // The paths have the names that it tells, as far as these can be shown.
+    await client.ask(['names', ['dsl\x1b', 'wwan0']], ({ done }) => done === 'names')
+    const labels = ['"label":"dsl?"', '"label":"wwan0"']
+    await server.ask('', ({ kind, peers }) => {
+      return kind === 'stats' && labels.every((label) => JSON.stringify(peers).includes(label))
+    })
+
     // A replay and a packet in somebody else's name come to nothing.
     await client.ask(['again'], ({ done }) => done === 'again')
     await client.ask(['send', 1, echoRequest(3, [10, 71, 0, 77]), 5], ({ done }) => done === 'send')

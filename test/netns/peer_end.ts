@@ -2,8 +2,8 @@
 //
 //   node peer_end.js '{"secret":"hex","serverPublic":"hex","server":{"address":"...","port":5000},"uplinks":["..."]}'
 //
-// Takes one JSON array a line on standard input, ["probe",1], ["policy",3], ["send",0,"hex",bucket,flags], ["again"] (the last
-// datagram once more), ["body",path,type,octets] (of zeros), ["lose",path] (a sequence), ["deaf"] (to the
+// Takes one JSON array a line on standard input, ["probe",1], ["policy",3], ["names",["dsl"]], ["send",0,"hex",bucket,flags],
+// ["again"] (the last datagram once more), ["body",path,type,octets] (of zeros), ["lose",path] (a sequence), ["deaf"] (to the
 // next packet), ["rekey"], and answers each with {"done":...}. Tells packets, reports and control messages as they come.
 
 import { createInterface } from 'node:readline'
@@ -37,6 +37,7 @@ say({
 const DEEDS: Record<string, (...args: never[]) => unknown> = {
   probe: (path: number) => peer.probe(path),
   policy: (mode: number, primary?: number) => peer.policy(mode, primary),
+  names: (names: string[]) => peer.names(names),
   send: (path: number, packet: string, bucket: number, flags?: number) =>
     peer.sendPacket(path, octets(packet), bucket, flags),
   body: (path: number, type: number, count: number) =>

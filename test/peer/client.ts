@@ -191,6 +191,11 @@ export class PeerClient {
     return this.#control.policy(mode, primary)
   }
 
+  /** What the paths are called, from path 0 on. */
+  names(names: readonly string[]): Promise<void> {
+    return this.#control.names(names)
+  }
+
   /** Says close on every path, and closes the sockets when it was sent. */
   async close(): Promise<void> {
     await this.#control.close()

@@ -1,6 +1,6 @@
 /** Section 10 of PROTOCOL.md: control messages, each repeated until it is acknowledged. */
 
-const KIND = { ack: 1, policy: 2, close: 3 } as const
+const KIND = { ack: 1, policy: 2, close: 3, names: 5 } as const
 const HEAD = 5
 const AGAIN_MS = 250
 const MOST_TRIES = 8
@@ -28,6 +28,11 @@ export class Control {
     // Behind the weight: no flags, no cap, no target.
     const paths = this.#all.map((path) => Buffer.of(path, 0, 0, 1, 0, ...Buffer.alloc(8)))
     return this.#agree('policy', Buffer.concat([head, ...paths]))
+  }
+
+  /** What the paths are called, from path 0 on. */
+  names(names: readonly string[]): Promise<void> {
+    return this.#agree('names', Buffer.from(names.join(' '), 'latin1'))
   }
 
   /** Says on every path, once, that this side stops. */
