@@ -53,6 +53,12 @@ export class Adaptive {
     return { bulk: idsOf(bulk), thin: idsOf(thin), left: new Map(left) }
   }
 
+  /** The path is gone, and its number another's from here on. */
+  forget(path: number): void {
+    this.#eligibility.forget(path)
+    this.#guard.forget(path)
+  }
+
   #isEligible(path: number): boolean {
     return this.#eligibility.why(path) === undefined
   }

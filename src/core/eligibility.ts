@@ -124,6 +124,11 @@ export class Eligibility {
     return this.#states.get(path)?.out?.rule.isUnfit ?? false
   }
 
+  /** The path is gone, and its number another's from here on. */
+  forget(path: number): void {
+    this.#states.delete(path)
+  }
+
   #stateOf(nowUs: number, path: number): State {
     const known = this.#states.get(path)
     if (known !== undefined) return known

@@ -88,6 +88,12 @@ export class Guard {
     this.#trial = { path: doubted, members: namesOf(members), phase: 0, sinceUs: nowUs, rates }
   }
 
+  /** The path is gone, and its number another's from here on. */
+  forget(path: number): void {
+    this.#histories.delete(path)
+    if (this.#trial?.path === path) this.#trial = undefined
+  }
+
   /** The path without which more might go through, the slowest first; never the one that carries most. */
   #doubted(nowUs: number, members: readonly Candidate[], load: Load): number | undefined {
     if (members.length < 2 || load.sentBytesPerS < LEAST_RATE) return undefined

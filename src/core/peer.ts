@@ -171,6 +171,7 @@ export class Peer {
   removePath(path: number): void {
     if (!this.#paths.remove(path)) return
     if (this.#paths.isAlone) this.#planner.restart()
+    else this.#planner.forget(path)
     this.#replan()
     this.#context.command({ kind: 'pathRemove', fields: { peer: this.id, path } })
   }

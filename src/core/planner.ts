@@ -44,6 +44,11 @@ export class Planner {
     this.#adaptive = new Adaptive()
   }
 
+  /** The path is gone, and its number another's from here on. */
+  forget(path: number): void {
+    this.#adaptive.forget(path)
+  }
+
   /** Whether anything may be on this path. */
   carries(path: number): boolean {
     return this.#carriers.includes(path) || (this.#admission?.thin.includes(path) ?? false)

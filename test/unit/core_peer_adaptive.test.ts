@@ -137,6 +137,19 @@ describe('the mode adaptive', () => {
     expect(plans().at(-1)).toEqual([0, 1])
   })
 
+  it('knows nothing of a path that has the number of one that was removed', () => {
+    policy({ mode: 'adaptive' }, {}, {}, {})
+    know(0, 1, 2)
+    alive(0, 1, 2)
+    use()
+    for (let i = 0; i < 6; i++) sample(0, {}, { txSkewUs: 300 * MS }, {})
+    expect(plans().at(-1)).toEqual([0, 2])
+    peer.removePath(1)
+    know(1)
+    alive(1)
+    expect(plans().at(-1)).toEqual([0, 1, 2])
+  })
+
   it('takes no path in that stops all the time, and says so', () => {
     useTwo()
     for (let i = 0; i < 24; i++)

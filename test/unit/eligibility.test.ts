@@ -140,6 +140,15 @@ describe('eligibility', () => {
     expect(eligibility.why(1)).toBe('90% of its packets are lost')
   })
 
+  it('of a path that was removed says nothing of the next one of its number', () => {
+    watch(2 * SECOND, quick, late)
+    eligibility.forget(1)
+    expect(eligibility.why(1)).toBeUndefined()
+    watch(60 * SECOND, quick, path(1))
+    watch(SECOND, quick, late)
+    expect(eligibility.why(1)).toBeUndefined()
+  })
+
   it('does not compare with a path that is left out itself', () => {
     const lossy = path(0, { reported: { expected: 1000, lost: 900 } })
     watch(5 * SECOND, lossy, path(1, { skewUs: 200 * MS }), path(2, { skewUs: 210 * MS }))

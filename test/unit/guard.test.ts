@@ -40,6 +40,13 @@ describe('the guard', () => {
     expect(isOut()).toBe(true)
   })
 
+  it('knows nothing of a path that has the number of one that was removed', () => {
+    watch(30 * SECOND, 6.2, 9.8)
+    expect(isOut()).toBe(true)
+    guard.forget(1)
+    expect(isOut()).toBe(false)
+  })
+
   it('lets a path in whose absence changes nothing: there is no more to send', () => {
     expect(watch(60 * SECOND, 8, 8)).toEqual([undefined, TRIED])
     expect(isOut()).toBe(false)
