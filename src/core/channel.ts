@@ -76,12 +76,12 @@ export class ControlChannel {
     return { kind, body }
   }
 
-  /** A path works again: what was given up while there was none is tried anew. */
-  handleAlive(nowUs: number): void {
+  /** There may be another way: what was given up is sent again, and what still waits is tried as often as at first. */
+  retry(nowUs: number): void {
     for (const pending of this.#pending) {
-      if (pending.tries < MOST_TRIES) continue
+      const isGivenUp = pending.tries === MOST_TRIES
       pending.tries = 0
-      this.#transmit(nowUs, pending)
+      if (isGivenUp) this.#transmit(nowUs, pending)
     }
   }
 

@@ -207,8 +207,6 @@ export class Client extends Tunnel {
     if (payload === undefined) return
     if (!isNew) {
       this.context.fact({ kind: 'session-rekeyed', peer: peer.name })
-      // What it answers to was given up.
-      if (peer.isHeld) this.#publishPolicy(nowUs)
       return
     }
     for (const uplink of this.#roster.present) {

@@ -142,8 +142,9 @@ export class Peer {
   }
 
   /** Keys came into use: the other side may have other features than before. */
-  handleSession(): void {
+  handleKeys(nowUs: number): void {
     this.#adjust()
+    this.channel.retry(nowUs)
   }
 
   #adjust(): void {
@@ -189,6 +190,7 @@ export class Peer {
         this.#paths.handleLost(nowUs, event, this.#policy.updelayUs, mostHoldUs)
         this.#replan()
         this.#raiseAll(nowUs)
+        this.channel.retry(nowUs)
         return undefined
       }
       case 'pathAlive':
@@ -263,7 +265,7 @@ export class Peer {
     this.#paths.handleAlive(nowUs, path, this.#policy.updelayUs)
     if (this.#willing().length === 0) this.#paths.release()
     this.#raise(nowUs, path)
-    this.channel.handleAlive(nowUs)
+    this.channel.retry(nowUs)
   }
 
   #raiseAll(nowUs: number): void {

@@ -143,7 +143,7 @@ export abstract class Tunnel {
       const confirmed = peer.epochs.handleConfirmed(event.localIndex)
       if (confirmed === undefined) return
       if (confirmed.fresh) peer.restart(nowUs)
-      peer.handleSession()
+      peer.handleKeys(nowUs)
       this.handleConfirmed(nowUs, peer, isFirst || confirmed.fresh)
       return
     }

@@ -71,14 +71,22 @@ describe('a message that is sent', () => {
     expect(timesOfSending(SECOND)).toEqual(expected)
   })
 
-  it('is tried anew when a path comes alive after it was given up, and not before', () => {
+  it('is tried anew after it was given up when there is another way', () => {
     channel.send(0, 'policy', BODY)
-    channel.handleAlive(10)
-    expect(sent()).toHaveLength(1)
     timesOfSending(0)
-    channel.handleAlive(60 * SECOND)
+    channel.retry(60 * SECOND)
     expect(sent()).toMatchObject([{ id: 1, body: [...BODY] }])
     expect(timesOfSending(60 * SECOND)).toHaveLength(7)
+  })
+
+  it('that still waits goes on in its time, and as often as if it had just been sent', () => {
+    channel.send(0, 'policy', BODY)
+    sent()
+    for (let i = 1; i < 7; i++) channel.handleTimeout(i * 250 * MS)
+    expect(sent()).toHaveLength(6)
+    channel.retry(1510 * MS)
+    expect(sent()).toEqual([])
+    expect(timesOfSending(0)).toEqual(Array.from({ length: 8 }, (_, i) => (7 + i) * 250 * MS))
   })
 
   it('is not repeated once it is acknowledged, which is told once', () => {
@@ -91,7 +99,7 @@ describe('a message that is sent', () => {
       body: new Uint8Array(),
     })
     expect(channel.handle(message(1, ack.value), 0)).toBeUndefined()
-    channel.handleAlive(SECOND)
+    channel.retry(SECOND)
     expect(timesOfSending(SECOND)).toEqual([])
   })
 
@@ -193,7 +201,7 @@ describe('a session that begins anew', () => {
     channel.restart()
     sent()
     expect(channel.nextTimeout()).toBe(Number.POSITIVE_INFINITY)
-    channel.handleAlive(1)
+    channel.retry(1)
     expect(sent()).toEqual([])
     channel.send(2, 'policy', BODY)
     expect(channel.handle(message(1, ack.value), 0)).toBeUndefined()

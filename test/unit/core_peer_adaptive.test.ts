@@ -25,7 +25,7 @@ describe('the mode adaptive', () => {
     const epoch = { localIndex: context.takeIndex(), remoteIndex: 1, aead: 1, keys }
     peer.epochs.install(nowUs, { ...epoch, features, fresh: false, confirmed: true })
     peer.epochs.handleConfirmed(epoch.localIndex)
-    peer.handleSession()
+    peer.handleKeys(nowUs)
   }
 
   it('gives a path up after three seconds of silence, or later', () => {

@@ -97,6 +97,17 @@ describe('a session', () => {
     expect(server.carrier.strangers + van.carrier.strangers).toBe(0)
   })
 
+  it('is told with its next keys what never arrived, though its paths went on', () => {
+    world.runFor(SECOND)
+    world.pass = (datagram) => datagram instanceof Uint8Array || datagram.type !== 'control'
+    van.core.setUplink(world.nowUs, 'wan1', { weight: 9 })
+    world.runFor(3 * SECOND)
+    world.pass = () => true
+    world.runFor(TIMER.rekeyAfterUs.value)
+    expect(van.factsOf('path-state').filter(({ to }) => to === 'down')).toEqual([])
+    expect(server.core.snapshot().peers[0]!.policy.paths[1]).toMatchObject({ weight: 9 })
+  })
+
   it('is rekeyed although answers are lost at first', () => {
     world.runFor(SECOND)
     let lost = 0
@@ -245,6 +256,15 @@ describe('when all paths are lost', () => {
 })
 
 describe('when one path is lost', () => {
+  it('what was said on it is said again on another', () => {
+    world.runFor(SECOND)
+    world.cut.add(world.addressOf(van, 0))
+    van.core.setUplink(world.nowUs, 'wan1', { weight: 9 })
+    world.runFor(5 * SECOND)
+    expect([van.up(), server.up()]).toEqual([[1], [1]])
+    expect(server.core.snapshot().peers[0]!.policy.paths[1]).toMatchObject({ weight: 9 })
+  })
+
   it('both sides carry on with the other, and take it back', () => {
     world.runFor(20 * SECOND)
     van.carrier.sendData(world.nowUs, 0)
