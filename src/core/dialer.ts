@@ -41,7 +41,6 @@ export class Dialer {
   #pendingIndex: number | undefined
   #established: Established | undefined
   #rekeyAtUs = Number.POSITIVE_INFINITY
-  #startAtUs = Number.POSITIVE_INFINITY
   #firstPathByUs = Number.POSITIVE_INFINITY
   /** When the first try of those without an answer was made, and when the next complaint is due. */
   #callingSinceUs: number | undefined
@@ -96,23 +95,21 @@ export class Dialer {
     this.#firstPathByUs = Number.POSITIVE_INFINITY
   }
 
-  /** The server has ended the session, and is not asked again soon when it has revoked us. */
+  /** The session is over. A server that has revoked us is not asked again soon. */
   handleClosed(nowUs: number, isRevoked: boolean, why: string): void {
     this.#rekeyAtUs = Number.POSITIVE_INFINITY
-    if (isRevoked) {
-      this.#initiator.stop()
-      this.#startAtUs = nowUs + REVOKED_RETRY_US
-    } else {
+    if (!isRevoked) {
       this.#start(nowUs, why)
+      return
     }
+    this.#initiator.start(nowUs + REVOKED_RETRY_US, REVOKED_RETRY_US)
   }
 
-  /** Shakes hands unless there is a path that works, or a handshake is under way or waits for its time. */
+  /** Shakes hands unless there is a path that works, or it does so already or waits for the time to. */
   startIfLost(nowUs: number, why: string): void {
     const isUnderWay = this.#initiator.nextTimeout() !== undefined
     if (isUnderWay || !this.#roster.canSend) return
     if (this.#server.epochs.aead !== undefined && this.#server.hasPathUp) return
-    if (Number.isFinite(this.#startAtUs)) return
     this.#start(nowUs, why)
   }
 
@@ -122,7 +119,6 @@ export class Dialer {
       this.#rekeyAtUs = Number.POSITIVE_INFINITY
       this.#initiator.start(nowUs)
     }
-    if (nowUs >= this.#startAtUs) this.#start(nowUs, 'trying again')
     if (nowUs >= this.#firstPathByUs) {
       this.#firstPathByUs = Number.POSITIVE_INFINITY
       this.startIfLost(nowUs, 'no path to the server came alive')
@@ -138,14 +134,12 @@ export class Dialer {
   nextTimeout(): number {
     return Math.min(
       this.#rekeyAtUs,
-      this.#startAtUs,
       this.#firstPathByUs,
       this.#initiator.nextTimeout() ?? Number.POSITIVE_INFINITY,
     )
   }
 
   #start(nowUs: number, why: string): void {
-    this.#startAtUs = Number.POSITIVE_INFINITY
     this.#initiator.start(nowUs)
     this.#context.fact({ kind: 'handshake-started', why })
   }

@@ -17,7 +17,7 @@ import {
 import { KEY_BYTES, type KeyPair, type RandomBytes } from './keys.js'
 import type { Timestamps } from './timestamp.js'
 
-/** Doubles from try to try. */
+/** Unless it is told otherwise. Doubles from try to try. */
 const FIRST_RETRY_US = 250_000
 /** A restarted server is found within 3 s, chance included; the slowest round trips (2 s) still match the latest try. */
 const LONGEST_RETRY_US = 2_000_000
@@ -66,11 +66,11 @@ export class Initiator {
     return this.#dueUs
   }
 
-  /** Wants a handshake from now on; the first try is due at once. */
-  start(nowUs: number): void {
+  /** Wants a handshake: the first try is due at `atUs`, and the next one so long after it. */
+  start(atUs: number, retryUs = FIRST_RETRY_US): void {
     this.#drop()
-    this.#dueUs = nowUs
-    this.#retryUs = FIRST_RETRY_US
+    this.#dueUs = atUs
+    this.#retryUs = retryUs
   }
 
   /** Wants none any more. */
@@ -113,7 +113,7 @@ export class Initiator {
       },
     })
     this.#dueUs = nowUs + this.#retryUs + this.#jitterUs()
-    this.#retryUs = Math.min(2 * this.#retryUs, LONGEST_RETRY_US)
+    this.#retryUs = Math.max(this.#retryUs, Math.min(2 * this.#retryUs, LONGEST_RETRY_US))
   }
 
   /** The present initiation as it is to be sent on this path; nothing when none is under way. */

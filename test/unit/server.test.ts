@@ -88,6 +88,28 @@ describe('a peer that is revoked', () => {
     expect(asked).toBeGreaterThan(0)
     expect(van.up()).toEqual([0, 1, 2])
   })
+
+  it('asks once a minute for as long as nobody answers', () => {
+    server.core.revoke('van')
+    world.runFor(SECOND)
+    const asked = new Set<number>()
+    world.pass = (datagram) => {
+      if (datagram instanceof Uint8Array) asked.add(world.nowUs)
+      return true
+    }
+    world.runFor(600 * SECOND)
+    const gaps = [...asked].slice(1).map((us, i) => us - [...asked][i]!)
+    expect(asked.size).toBeGreaterThan(6)
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(60 * SECOND)
+    registry.addPeer('van', keyPair('van').publicKey)
+    world.runFor(80 * SECOND)
+    expect(van.up()).toEqual([0, 1])
+    world.kill(server)
+    world.runFor(4 * SECOND)
+    world.server(registry)
+    world.runFor(4 * SECOND)
+    expect(van.up()).toEqual([0, 1])
+  })
 })
 
 describe('keys that are too old', () => {
