@@ -236,8 +236,13 @@ export class Client extends Tunnel {
       ? 'the server has revoked this key: ask for a new invitation'
       : 'the server was shut down'
     peer.epochs.dropAll()
-    peer.restart(nowUs, why)
-    this.context.fact({ kind: 'session-down', peer: peer.name, why })
+    this.#endSession(nowUs, why, isRevoked)
+  }
+
+  /** C has no keys any more. */
+  #endSession(nowUs: number, why: string, isRevoked = false): void {
+    this.#server.restart(nowUs, why)
+    this.context.fact({ kind: 'session-down', peer: this.#server.name, why })
     this.#dialer.handleClosed(nowUs, isRevoked, why)
   }
 
@@ -268,8 +273,7 @@ export class Client extends Tunnel {
 
   protected handleRoleTimeout(nowUs: number): void {
     if (this.#server.epochs.handleTimeout(nowUs)) {
-      const why = 'its keys are too old and no new ones could be agreed'
-      this.context.fact({ kind: 'session-down', peer: this.#server.name, why })
+      this.#endSession(nowUs, 'its keys are too old and no new ones could be agreed')
     }
     this.#dialer.handleTimeout(nowUs)
     this.#foundMtu.handleTimeout(nowUs)

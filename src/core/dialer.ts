@@ -41,6 +41,8 @@ export class Dialer {
   #pendingIndex: number | undefined
   #established: Established | undefined
   #rekeyAtUs = Number.POSITIVE_INFINITY
+  /** A session goes on while a handshake is under way: should it be lost, that is news. */
+  #isRekeying = false
   #firstPathByUs = Number.POSITIVE_INFINITY
   /** When the first try of those without an answer was made, and when the next complaint is due. */
   #callingSinceUs: number | undefined
@@ -90,25 +92,24 @@ export class Dialer {
     return true
   }
 
-  /** The server's packets arrive. */
+  /** The server's packets arrive: the session goes on, whatever is under way. */
   handleAlive(): void {
     this.#firstPathByUs = Number.POSITIVE_INFINITY
+    this.#isRekeying = true
   }
 
   /** The session is over. A server that has revoked us is not asked again soon. */
   handleClosed(nowUs: number, isRevoked: boolean, why: string): void {
     this.#rekeyAtUs = Number.POSITIVE_INFINITY
-    if (!isRevoked) {
-      this.#start(nowUs, why)
-      return
-    }
-    this.#initiator.start(nowUs + REVOKED_RETRY_US, REVOKED_RETRY_US)
+    this.#isRekeying = false
+    this.#initiator.stop()
+    if (isRevoked) this.#initiator.start(nowUs + REVOKED_RETRY_US, REVOKED_RETRY_US)
+    else this.startIfLost(nowUs, why)
   }
 
   /** Shakes hands unless there is a path that works, or it does so already or waits for the time to. */
   startIfLost(nowUs: number, why: string): void {
-    const isUnderWay = this.#initiator.nextTimeout() !== undefined
-    if (isUnderWay || !this.#roster.canSend) return
+    if ((this.#isUnderWay && !this.#isRekeying) || !this.#roster.canSend) return
     if (this.#server.epochs.aead !== undefined && this.#server.hasPathUp) return
     this.#start(nowUs, why)
   }
@@ -117,7 +118,10 @@ export class Dialer {
   handleTimeout(nowUs: number): void {
     if (nowUs >= this.#rekeyAtUs) {
       this.#rekeyAtUs = Number.POSITIVE_INFINITY
-      this.#initiator.start(nowUs)
+      if (!this.#isUnderWay) {
+        this.#isRekeying = true
+        this.#initiator.start(nowUs)
+      }
     }
     if (nowUs >= this.#firstPathByUs) {
       this.#firstPathByUs = Number.POSITIVE_INFINITY
@@ -139,7 +143,12 @@ export class Dialer {
     )
   }
 
+  get #isUnderWay(): boolean {
+    return this.#initiator.nextTimeout() !== undefined
+  }
+
   #start(nowUs: number, why: string): void {
+    this.#isRekeying = false
     this.#initiator.start(nowUs)
     this.#context.fact({ kind: 'handshake-started', why })
   }

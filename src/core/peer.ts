@@ -222,6 +222,7 @@ export class Peer {
   /** The session began anew or, `why`, is over: C has forgotten its measurements and takes no path for usable. */
   restart(nowUs: number, why?: string): void {
     this.#planBytes = undefined
+    this.#inUse = false
     this.channel.restart()
     this.#stats.restart()
     this.#planner.restart()

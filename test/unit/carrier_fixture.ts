@@ -255,13 +255,17 @@ export class Carrier {
     epoch.isConfirmed = true
     peer.sending = epoch
     this.#events.push({ kind: 'epochConfirmed', peer: peer.id, localIndex: epoch.localIndex })
-    if (isFirst) this.#use(peer)
+    if (isFirst) this.#enterUse(peer)
     for (const id of peer.paths.keys()) this.#probe(peer, id)
   }
 
   #use(peer: CarriedPeer): void {
     peer.lastDataUs = this.#nowUs
-    if (peer.isInUse) return
+    if (!peer.isInUse) this.#enterUse(peer)
+  }
+
+  #enterUse(peer: CarriedPeer): void {
+    peer.lastDataUs = this.#nowUs
     peer.isInUse = true
     peer.nextProbeUs = this.#nowUs
     for (const path of peer.paths.values()) path.lastHeardUs = this.#nowUs

@@ -141,11 +141,14 @@ describe('uplinks that come and go', () => {
     expect(server.factsOf('path-moved')).toHaveLength(1)
   })
 
-  it('start a handshake when the last one had gone', () => {
+  it.each([
+    ['', 60],
+    [', and the session with it', 300],
+  ])('start a handshake when the last one had gone%s', (_, forS) => {
     const van = world.roadWarrior('van', 1)
     world.runFor(SECOND)
     van.core.handleSocketGone(world.nowUs, 'wan0', 4, 'unplugged')
-    world.runFor(60 * SECOND)
+    world.runFor(forS * SECOND)
     expect(van.factsOf('handshake-started')).toHaveLength(1)
     world.plug(van, 'wan0', '10.200.0.1')
     world.runFor(SECOND)

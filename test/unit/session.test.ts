@@ -196,6 +196,7 @@ describe('when the server starts again', () => {
     expect(van.factsOf('session-down')).toEqual([
       { kind: 'session-down', peer: 'server', why: 'the server was shut down' },
     ])
+    expect(van.core.snapshot().peers[0]!.inUse).toBe(false)
     // The word came over both paths.
     expect(van.factsOf('handshake-started')).toHaveLength(2)
     expect(van.carrier.peers.get(0)!.epochs).toEqual([])
@@ -242,6 +243,36 @@ describe('when all paths are lost', () => {
     expect(van.factsOf('session-up')).toHaveLength(2)
   })
 
+  it('while keys are to be agreed anew, the server is looked for all the same', () => {
+    world.runFor(TIMER.rekeyAfterUs.value - SECOND)
+    world.cut.add(SERVER_V4)
+    world.runFor(2 * SECOND)
+    expect(van.up()).toEqual([0, 1])
+    world.runFor(30 * SECOND)
+    expect(van.up()).toEqual([])
+    expect(van.factsOf('handshake-started').map(({ why }) => why)).toEqual([
+      'the addresses of the server are known',
+      'no path to the server is left',
+    ])
+  })
+
+  it('again before the answer to what was asked comes, the server is looked for again', () => {
+    world.runFor(SECOND)
+    world.pass = (datagram) => !isHandshake(datagram, MESSAGE.response.value)
+    world.cut.add(SERVER_V4)
+    world.runFor(4 * SECOND)
+    world.cut.clear()
+    world.runFor(SECOND)
+    expect(van.up()).toEqual([0, 1])
+    world.cut.add(SERVER_V4)
+    world.runFor(4 * SECOND)
+    expect(van.factsOf('handshake-started').map(({ why }) => why)).toEqual([
+      'the addresses of the server are known',
+      'no path to the server is left',
+      'no path to the server is left',
+    ])
+  })
+
   it('a policy that changed meanwhile is told when one is back', () => {
     world.runFor(SECOND)
     world.cut.add(SERVER_V4)
@@ -252,6 +283,28 @@ describe('when all paths are lost', () => {
     world.cut.clear()
     world.runFor(5 * SECOND)
     expect(server.core.snapshot().peers[0]!.policy.mode).toBe('broadcast')
+  })
+})
+
+describe('when no new keys can be agreed', () => {
+  it('the session ends with its keys, the server is looked for, and the next one is another', () => {
+    world.runFor(SECOND)
+    world.pass = (datagram) => !isHandshake(datagram, MESSAGE.response.value)
+    world.runFor(TIMER.rejectAfterUs.value)
+    const why = 'its keys are too old and no new ones could be agreed'
+    expect(van.factsOf('session-down').map((fact) => fact.why)).toEqual([why])
+    expect(van.factsOf('handshake-started').at(-1)!.why).toBe(why)
+    expect(van.core.snapshot().peers[0]!.paths).toMatchObject([
+      { state: 'down', why },
+      { state: 'down', why },
+    ])
+    world.pass = () => true
+    world.runFor(5 * SECOND)
+    expect([van.up(), server.up()]).toEqual([
+      [0, 1],
+      [0, 1],
+    ])
+    expect(van.factsOf('session-up')).toHaveLength(2)
   })
 })
 
