@@ -252,6 +252,7 @@ export class Client extends Tunnel {
       this.#foundMtu.handleEcho(event.path, event.octets)
       this.#tellMtu(nowUs)
     }
+    if (event.kind === 'pathMoved') this.#roster.withPath(event.path)?.handleMoved(event)
     if (event.kind !== 'pathAlive' && event.kind !== 'pathLost') return
     const uplink = this.#roster.withPath(event.path)
     if (event.kind === 'pathAlive') {

@@ -6,6 +6,7 @@
 import type { Endpoint, EventOf } from '../boundary.js'
 import { sameOctets } from '../octets.js'
 import type { Budget } from './budget.js'
+import { endpointOf } from './endpoint.js'
 import { type Family, HEADER_BYTES } from './pathmtu.js'
 import { DEFAULT_PATH_POLICY, type Intent, type Mode, type PathPolicy } from './policy.js'
 import { bitRate } from './quantity.js'
@@ -89,6 +90,8 @@ export class Uplink {
   #server: ServerEndpoint | undefined
   /** Where C sends for it. */
   #attached: Endpoint | undefined
+  /** The same, while its path works: the server may have moved there by itself. */
+  #proved: Endpoint | undefined
   #tries = 0
   #turnAtUs = Number.POSITIVE_INFINITY
   /** Set when it was taken away. */
@@ -190,12 +193,14 @@ export class Uplink {
   /** The server's addresses, best first. */
   setServers(servers: readonly ServerEndpoint[]): void {
     this.#servers = servers
+    this.#proved = undefined
   }
 
   /** Gives it a socket; returns the one that it replaces. */
   setPort(family: Family, port: number): number | undefined {
     const before = this.#ports.get(family)
     this.#ports.set(family, port)
+    if (this.#proved?.port === before) this.#proved = undefined
     this.unavailable = ''
     return before
   }
@@ -206,12 +211,15 @@ export class Uplink {
     this.#ports.delete(family)
     if (this.#ports.size === 0) this.unavailable = why
     // The next socket may get the same number, and C has to hear of it all the same.
-    if (port !== undefined && this.#attached?.port === port) this.#attached = undefined
+    if (port !== undefined && this.#attached?.port === port) {
+      this.#attached = this.#proved = undefined
+    }
     return port
   }
 
   /** Where it sends now. Undefined without a socket and an address of the same family. */
   target(): Endpoint | undefined {
+    if (this.#proved !== undefined) return this.#proved
     const reachable = this.#reachable()
     this.#server = reachable.find((each) => isSame(each, this.#server)) ?? reachable[0]
     if (this.#server === undefined) return undefined
@@ -232,6 +240,7 @@ export class Uplink {
 
   /** An initiation is about to go out while there is no session. */
   countTry(): void {
+    this.#proved = undefined
     if (this.#tries++ < MOST_TRIES) return
     this.#turn()
     this.#tries = 1
@@ -250,10 +259,19 @@ export class Uplink {
   /** Its path works: the address is the right one. */
   handleAlive(): void {
     this.#turnAtUs = Number.POSITIVE_INFINITY
+    this.#proved = this.#attached
+  }
+
+  /** The server was heard from elsewhere, and C sends there now. Of a socket that was given up that means nothing. */
+  handleMoved(endpoint: Endpoint): void {
+    if (endpoint.port !== this.#attached?.port) return
+    this.#attached = endpointOf(endpoint)
+    if (this.#proved !== undefined) this.#proved = this.#attached
   }
 
   /** Its path does not work, or not yet: gives the address some time where there is another. */
   handleDead(nowUs: number): void {
+    this.#proved = undefined
     const canTurn = this.#reachable().length > 1
     this.#turnAtUs = canTurn ? nowUs + TURN_AFTER_US : Number.POSITIVE_INFINITY
   }

@@ -204,6 +204,47 @@ describe('the addresses of a server', () => {
   })
 })
 
+describe('a server that moves', () => {
+  const MOVED = '198.51.100.7'
+  let van: Station<Client>
+  beforeEach(() => {
+    van = world.roadWarrior('van', 2)
+    world.runFor(SECOND)
+    world.readdress(server, SERVER_V4, MOVED)
+  })
+  const remotes = () =>
+    [...van.carrier.peers.get(0)!.paths.values()].map(({ endpoint: { remote } }) => remote[3])
+
+  it('is followed, and asked for new keys where it is', () => {
+    world.runFor(600 * SECOND)
+    expect(remotes()).toEqual([7, 7])
+    expect(van.factsOf('session-rekeyed')).toHaveLength(5)
+    expect(van.factsOf('session-down')).toEqual([])
+    expect(van.factsOf('path-moved')).toHaveLength(2)
+  })
+
+  it('is found where it was when it is back there', () => {
+    world.runFor(20 * SECOND)
+    expect(remotes()).toEqual([7, 7])
+    world.readdress(server, MOVED, SERVER_V4)
+    world.runFor(30 * SECOND)
+    expect(remotes()).toEqual([1, 1])
+    expect([van.up(), server.up()]).toEqual([
+      [0, 1],
+      [0, 1],
+    ])
+    expect(van.factsOf('session-up')).toHaveLength(1)
+  })
+
+  it('and is told where it is by name is left for there', () => {
+    world.runFor(SECOND)
+    world.readdress(server, MOVED, '198.51.100.8')
+    van.core.setEndpoints(world.nowUs, [endpoint('198.51.100.8')])
+    world.runFor(100 * MS)
+    expect(remotes()).toEqual([8, 8])
+  })
+})
+
 describe('a policy', () => {
   it('reaches the server and is the same on both sides', () => {
     const van = world.roadWarrior('van', 2)

@@ -178,6 +178,14 @@ export class World {
     expect(station.core.handleSocket(this.nowUs, uplink, family as Family, fd)).toBe(true)
   }
 
+  /** Gives the sockets of a station that are bound to one address another. */
+  readdress(station: Station, from: string, to: string): void {
+    for (const [fd, socket] of this.#sockets) {
+      if (socket.station !== station || socket.address !== from) continue
+      this.#sockets.set(fd, { ...socket, address: to })
+    }
+  }
+
   /** Ends a station, without a word but those it has given already. */
   kill(station: Station): void {
     this.#settle()
