@@ -1,7 +1,7 @@
 /** What `mptun set` can change while a daemon runs, in the words of the configuration. */
 
 import type { Intent } from '../core/policy.js'
-import type { UplinkTraits } from '../core/uplink.js'
+import type { UplinkTraits } from '../core/terms.js'
 import { mode, primaryReselect, wordOf, xmitHash } from './bonding.js'
 import { suggestion } from './spelling.js'
 import type { PolicyConfig } from './tunnel.js'

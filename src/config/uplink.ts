@@ -1,7 +1,7 @@
 /** `NAME[,weight=N][,tier=N][,metered]...`: one way out, as the command line, the file and `mptun set` spell it. */
 
 import type { Intent } from '../core/policy.js'
-import { DEFAULT_UPLINK, OVER_BUDGET, type OverBudget, type UplinkTraits } from '../core/uplink.js'
+import { DEFAULT_UPLINK, OVER_BUDGET, type OverBudget, type UplinkTraits } from '../core/terms.js'
 import { INTENT, LIMIT } from '../wire.js'
 import { suggestion } from './spelling.js'
 import {

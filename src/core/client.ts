@@ -15,11 +15,13 @@ import { Peer } from './peer.js'
 import { DEFAULT_POLICY, encodePolicy, type Policy } from './policy.js'
 import { Roster } from './roster.js'
 import type { PathSnapshot } from './snapshot.js'
+import type { UplinkPolicy } from './terms.js'
 import { Tunnel } from './tunnel.js'
-import type { ServerEndpoint, Uplink, UplinkPolicy } from './uplink.js'
+import type { ServerEndpoint, Uplink } from './uplink.js'
 
 export type { Family } from './pathmtu.js'
-export type { ServerEndpoint, UplinkPolicy, UplinkTraits } from './uplink.js'
+export type { UplinkPolicy, UplinkTraits } from './terms.js'
+export type { ServerEndpoint } from './uplink.js'
 
 export interface ClientOptions extends DialerOptions {
   /** What metered uplinks have used before, by name. */
@@ -94,7 +96,7 @@ export class Client extends Tunnel {
   setUplink(nowUs: number, name: string, wanted: UplinkPolicy): boolean {
     const known = this.#roster.named(name)
     if (known !== undefined) {
-      known.setPolicy(wanted)
+      known.terms.change(wanted)
       this.#meters.judge(nowUs, known)
       this.#publishPolicy(nowUs)
       return true
@@ -179,12 +181,12 @@ export class Client extends Tunnel {
     if (uplink === undefined) return path
     const { mode } = this.#policy
     const own = [
-      uplink.toldServer(mode),
+      uplink.terms.toldServer(mode),
       this.#meters.told(uplink),
-      uplink.slowed(mode),
+      uplink.terms.slowed(mode),
       this.#foundMtu.told(uplink.path),
     ]
-    const spent = uplink.policies(mode).own.spent ? uplink.spent : undefined
+    const spent = uplink.terms.policies(mode).own.spent ? uplink.terms.spent : undefined
     return {
       ...path,
       why: uplink.unavailable || uplink.unreachable || spent || path.why,
@@ -327,7 +329,7 @@ export class Client extends Tunnel {
   }
 
   #publishPolicy(nowUs: number): void {
-    const policies = this.#roster.all.map((uplink) => uplink.policies(this.#policy.mode))
+    const policies = this.#roster.all.map(({ terms }) => terms.policies(this.#policy.mode))
     const paths = policies.map(({ own }) => own)
     const primary =
       this.#primary === undefined ? undefined : this.#roster.named(this.#primary)?.path

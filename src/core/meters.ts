@@ -29,28 +29,29 @@ export class Meters {
 
   /** What a metered uplink has used, for people; undefined where there is no budget. */
   told(uplink: Uplink): string | undefined {
-    const { name, budget, isMetered } = uplink
-    return isMetered ? this.#meterOf(name).told(this.#context.options.wallUs(), budget) : undefined
+    const { budget, isMetered } = uplink.terms
+    if (!isMetered) return undefined
+    return this.#meterOf(uplink.name).told(this.#context.options.wallUs(), budget)
   }
 
   /** Counts what C says of its path. True when its budget is used up by it, or no longer. */
   count(nowUs: number, uplink: Uplink, event: EventOf<'pathStats'>): boolean {
     const bytes = uplink.takeCount(event)
-    if (!uplink.isMetered || bytes === 0) return false
-    const { name, budget } = uplink
-    this.#meterOf(name).count(this.#context.options.wallUs(), bytes, budget.resetDay)
+    const { budget, isMetered } = uplink.terms
+    if (!isMetered || bytes === 0) return false
+    this.#meterOf(uplink.name).count(this.#context.options.wallUs(), bytes, budget.resetDay)
     return this.judge(nowUs, uplink)
   }
 
   /** Marks the uplink as spent, or no longer. True when that is news. */
-  judge(nowUs: number, uplink: Uplink): boolean {
-    const { name, budget, isMetered, spent: before } = uplink
+  judge(nowUs: number, { name, terms }: Uplink): boolean {
+    const { budget, isMetered, spent: before } = terms
     const wallUs = this.#context.options.wallUs()
-    uplink.spent = isMetered ? this.#meterOf(name).spent(wallUs, budget) : undefined
-    const isSpent = uplink.spent !== undefined
+    terms.spent = isMetered ? this.#meterOf(name).spent(wallUs, budget) : undefined
+    const isSpent = terms.spent !== undefined
     if (isSpent) this.#lookAtUs = Math.min(this.#lookAtUs, nowUs + LOOK_US)
     if (isSpent === (before !== undefined)) return false
-    this.#context.fact({ kind: 'budget', uplink: name, isSpent, why: uplink.spent ?? '' })
+    this.#context.fact({ kind: 'budget', uplink: name, isSpent, why: terms.spent ?? '' })
     return true
   }
 

@@ -4,7 +4,8 @@
  */
 import { CROSSING } from '../boundary.js'
 import { LIMIT } from '../wire.js'
-import { type ServerEndpoint, Uplink, type UplinkPolicy } from './uplink.js'
+import type { UplinkPolicy } from './terms.js'
+import { type ServerEndpoint, Uplink } from './uplink.js'
 
 export class Roster {
   readonly #present = new Map<string, Uplink>()

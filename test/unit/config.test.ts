@@ -3,7 +3,7 @@ import { fromCommandLine, fromFile } from '../../src/config/file.js'
 import { optionsOf } from '../../src/config/options.js'
 import { readSetting } from '../../src/config/setting.js'
 import { resolveConfig } from '../../src/config/tunnel.js'
-import { DEFAULT_UPLINK } from '../../src/core/uplink.js'
+import { DEFAULT_UPLINK } from '../../src/core/terms.js'
 import { formatCidr } from '../../src/net/address.js'
 
 const client = async (text: string, line: Record<string, unknown> = {}) =>

@@ -19,9 +19,9 @@ const targetOf = ({ family, remote }: { family: number; remote: Uint8Array }) =>
 
 describe('an uplink', () => {
   it('has the policy that was wished for, and defaults', () => {
-    expect(uplink.policies('adaptive').own).toEqual({ ...DEFAULT_PATH_POLICY, path: 3, weight: 5 })
-    uplink.setPolicy({ intent: 'standby' })
-    expect(uplink.policies('adaptive').own).toEqual({
+    expect(uplink.terms.policies('adaptive').own).toEqual({ ...DEFAULT_PATH_POLICY, path: 3, weight: 5 })
+    uplink.terms.change({ intent: 'standby' })
+    expect(uplink.terms.policies('adaptive').own).toEqual({
       ...DEFAULT_PATH_POLICY,
       path: 3,
       intent: 'standby',
