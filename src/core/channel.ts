@@ -6,6 +6,7 @@ import { CROSSING } from '../boundary.js'
 import { Codec } from '../layout.js'
 import { CONTROL, CONTROL_KIND } from '../wire.js'
 import type { Context } from './context.js'
+import { nameOf } from './tables.js'
 
 export type ControlKind = keyof typeof CONTROL_KIND
 
@@ -62,7 +63,7 @@ export class ControlChannel {
   handle(bytes: Uint8Array, path: number): ControlMessage | undefined {
     if (bytes.length < codec.size) return undefined
     const { id, kind: value } = codec.decode(bytes)
-    const kind = controlKind(value)
+    const kind = nameOf(CONTROL_KIND, value)
     const body = bytes.slice(codec.size)
     if (kind === 'ack') {
       const waiting = this.#pending.filter((pending) => pending.id !== id)
@@ -115,9 +116,4 @@ export class ControlChannel {
     payload.set(body, codec.size)
     this.#context.command({ kind: 'controlSend', fields: { peer: this.#peer, path }, payload })
   }
-}
-
-function controlKind(value: number): ControlKind | undefined {
-  const entry = Object.entries(CONTROL_KIND).find(([, kind]) => kind.value === value)
-  return entry?.[0] as ControlKind | undefined
 }

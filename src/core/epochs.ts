@@ -6,6 +6,7 @@ import { AEAD, TIMER } from '../wire.js'
 import type { Context } from './context.js'
 import type { Keys } from './handshake.js'
 import { erase } from './keys.js'
+import { nameOf } from './tables.js'
 
 export interface NewEpoch {
   readonly localIndex: number
@@ -129,5 +130,5 @@ export class Epochs {
 }
 
 export function aeadName(bit: number): string {
-  return Object.entries(AEAD).find(([, { value }]) => value === bit)?.[0] ?? `aead ${bit}`
+  return nameOf(AEAD, bit) ?? `aead ${bit}`
 }

@@ -13,6 +13,7 @@ import {
   PRIMARY_RESELECT,
   XMIT_HASH,
 } from '../wire.js'
+import { nameOf } from './tables.js'
 
 export type Mode = keyof typeof MODE
 export type XmitHash = keyof typeof XMIT_HASH
@@ -151,11 +152,4 @@ function decodePath(bytes: Uint8Array): PathPolicy | undefined {
     capBytesPerS: rate,
     targetUs: target,
   }
-}
-
-function nameOf<T extends Readonly<Record<string, { readonly value: number }>>>(
-  table: T,
-  value: number,
-): keyof T | undefined {
-  return Object.keys(table).find((name) => table[name]?.value === value)
 }

@@ -1,5 +1,5 @@
 /** What C measured, sample by sample, made into rates, shares and losses over a window. */
-import { COUNTER, type EventOf } from '../boundary.js'
+import type { EventOf } from '../boundary.js'
 
 type PathSample = EventOf<'pathStats'>
 type PeerSample = EventOf<'peerStats'>
@@ -274,13 +274,4 @@ export class PeerStats {
       recentResentBytesPerS: perSecond(now.resentBytes - recent.before.resentBytes, recent.seconds),
     }
   }
-}
-
-const COUNTER_NAME = new Map<number, keyof typeof COUNTER>(
-  Object.entries(COUNTER).map(([name, { value }]) => [value, name as keyof typeof COUNTER]),
-)
-
-/** Name of a counter of C, undefined for one that this program does not know. */
-export function counterName(counter: number): keyof typeof COUNTER | undefined {
-  return COUNTER_NAME.get(counter)
 }

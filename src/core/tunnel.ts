@@ -7,14 +7,14 @@
  *
  * Client and Server are the two roles; what they share is here. All times are monotonic microseconds.
  */
-import type { EngineCommand, EngineEvent, EventOf } from '../boundary.js'
+import { COUNTER, type EngineCommand, type EngineEvent, type EventOf } from '../boundary.js'
 import type { ControlMessage } from './channel.js'
 import { Context, type CoreOptions } from './context.js'
 import type { Fact } from './facts.js'
 import type { Refusal } from './handshake.js'
 import type { Peer } from './peer.js'
 import type { TunnelSnapshot } from './snapshot.js'
-import { counterName } from './stats.js'
+import { nameOf } from './tables.js'
 
 /** Samples for rates and losses are taken so often while a peer is in use. */
 const SAMPLE_US = 1_000_000
@@ -46,7 +46,7 @@ export abstract class Tunnel {
         this.handleHandshake(nowUs, event)
         return
       case 'counter': {
-        const name = counterName(event.counter)
+        const name = nameOf(COUNTER, event.counter)
         if (name !== undefined) this.#counters[name] = event.count
         return
       }

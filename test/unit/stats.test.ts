@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EventOf } from '../../src/boundary.js'
-import { COUNTER } from '../../src/boundary.js'
-import { counterName, PathStats, PeerStats } from '../../src/core/stats.js'
+import { PathStats, PeerStats } from '../../src/core/stats.js'
 import { SECOND, pathSample as sample } from './core_fixture.js'
 
 /** A path that does the same every second: a sample for each of these seconds. */
@@ -241,9 +240,4 @@ describe('measurements of a peer', () => {
     stats.restart()
     expect(stats.measurements()).toBeUndefined()
   })
-})
-
-it('a counter has the name of the contract, or none', () => {
-  expect(counterName(COUNTER.dropReplay.value)).toBe('dropReplay')
-  expect(counterName(9999)).toBeUndefined()
 })
