@@ -64,8 +64,3 @@ export function sumOfRates(paths: readonly Candidate[]): number | undefined {
   if (paths.some(({ canBytesPerS }) => canBytesPerS === 0)) return undefined
   return paths.reduce((sum, { canBytesPerS }) => sum + canBytesPerS, 0)
 }
-
-/** `18.2 Mbit/s`, for sentences. */
-export function megabits(bytesPerS: number): string {
-  return `${((bytesPerS * 8) / 1e6).toPrecision(3)} Mbit/s`
-}

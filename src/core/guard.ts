@@ -7,10 +7,11 @@
  * A sender that has no more to say looks the same as one that is held back; the trial tells them apart, and costs
  * nothing then: what goes through with and without the path is all that there is.
  */
-import { type Candidate, type Load, megabits, sumOfRates } from './candidate.js'
+import { type Candidate, type Load, sumOfRates } from './candidate.js'
+import { bitRate } from './quantity.js'
 
 /** Below this nobody would notice, and interactive flows alone make as much. */
-const LEAST_RATE = 125_000
+const LEAST_BYTES_PER_S = 125_000
 /** For so long less must go through than could before anything is tried. */
 const DOUBT_US = 10_000_000
 /** Inner flows grow for some seconds, for tens of them where delays jitter: nothing is tried while the second half of that time is so much better than the first. */
@@ -96,7 +97,7 @@ export class Guard {
 
   /** The path without which more might go through, the slowest first; never the one that carries most. */
   #doubted(nowUs: number, members: readonly Candidate[], load: Load): number | undefined {
-    if (members.length < 2 || load.sentBytesPerS < LEAST_RATE) return undefined
+    if (members.length < 2 || load.sentBytesPerS < LEAST_BYTES_PER_S) return undefined
     const best = members.reduce((a, b) => (b.carriesBytesPerS > a.carriesBytesPerS ? b : a))
     const doubted = members
       .filter((each) => each !== best && nowUs >= this.#historyOf(each.path).nextUs)
@@ -111,7 +112,7 @@ export class Guard {
 
   #continue(nowUs: number, trial: Trial, members: readonly Candidate[], load: Load): void {
     // Of a trial in which something else changed, nothing can be learnt.
-    if (namesOf(members) !== trial.members || load.sentBytesPerS < LEAST_RATE / 2) {
+    if (namesOf(members) !== trial.members || load.sentBytesPerS < LEAST_BYTES_PER_S / 2) {
       this.#trial = undefined
       this.#historyOf(trial.path).nextUs = nowUs + FIRST_PAUSE_US
       return
@@ -134,7 +135,7 @@ export class Guard {
     history.nextUs = untilUs
     history.pauseUs = Math.min(LONGEST_PAUSE_US, 2 * history.pauseUs)
     if (without <= CLEARLY_MORE * withIt) return
-    const why = `${megabits(without)} go through without it, ${megabits(withIt)} with it`
+    const why = `${bitRate(without)} go through without it, ${bitRate(withIt)} with it`
     history.out = { why, untilUs }
   }
 
