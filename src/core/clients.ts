@@ -169,9 +169,10 @@ export class Clients {
     return true
   }
 
-  /** Says that its key is not welcome. */
+  /** Says that its key is not welcome, and keeps nothing of it. */
   expel(client: Client, why: string): void {
     this.sayClose(client.peer, CLOSE_REASON.revoked.value)
+    this.#responder.forget(client.publicKey)
     this.forget(client, why)
   }
 

@@ -72,10 +72,7 @@ export class Server extends Tunnel {
   /** Ends the sessions of a peer that was revoked. False when it had none. */
   revoke(name: string): boolean {
     const clients = this.#clients.all.filter(({ peer }) => peer.name === name)
-    for (const client of clients) {
-      this.#responder.forget(client.publicKey)
-      this.#clients.expel(client, 'revoked')
-    }
+    for (const client of clients) this.#clients.expel(client, 'revoked')
     return clients.length > 0
   }
 
