@@ -249,22 +249,29 @@ export class Client extends Tunnel {
   }
 
   protected handlePeerChanged(nowUs: number, _peer: Peer, event: EngineEvent): void {
-    if (event.kind === 'pathStats') this.#count(nowUs, event)
-    if (event.kind === 'sizeEchoed') {
-      this.#foundMtu.handleEcho(event.path, event.octets)
-      this.#tellMtu(nowUs)
+    switch (event.kind) {
+      case 'pathStats':
+        this.#count(nowUs, event)
+        return
+      case 'sizeEchoed':
+        this.#foundMtu.handleEcho(event.path, event.octets)
+        this.#tellMtu(nowUs)
+        return
+      case 'pathMoved':
+        this.#roster.withPath(event.path)?.handleMoved(event)
+        return
+      case 'pathAlive': {
+        if (!this.#server.isHeld) this.#dialer.handleAlive()
+        const uplink = this.#roster.withPath(event.path)
+        if (uplink === undefined) return
+        uplink.handleAlive()
+        this.#foundMtu.handleAlive(nowUs, event.path, uplink.family)
+        return
+      }
+      case 'pathLost':
+        this.#roster.withPath(event.path)?.handleDead(nowUs)
+        this.#dialer.startIfLost(nowUs, 'no path to the server is left')
     }
-    if (event.kind === 'pathMoved') this.#roster.withPath(event.path)?.handleMoved(event)
-    if (event.kind !== 'pathAlive' && event.kind !== 'pathLost') return
-    const uplink = this.#roster.withPath(event.path)
-    if (event.kind === 'pathAlive') {
-      if (!this.#server.isHeld) this.#dialer.handleAlive()
-      uplink?.handleAlive()
-      if (uplink !== undefined) this.#foundMtu.handleAlive(nowUs, event.path, uplink.family)
-      return
-    }
-    uplink?.handleDead(nowUs)
-    this.#dialer.startIfLost(nowUs, 'no path to the server is left')
   }
 
   /** The server's core, not only its C, has answered: it has bound our key. */
