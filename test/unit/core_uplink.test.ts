@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { Endpoint } from '../../src/boundary.js'
 import { DEFAULT_PATH_POLICY } from '../../src/core/policy.js'
 import { Uplink } from '../../src/core/uplink.js'
 import { SECOND } from './core_fixture.js'
@@ -19,7 +20,11 @@ const targetOf = ({ family, remote }: { family: number; remote: Uint8Array }) =>
 
 describe('an uplink', () => {
   it('has the policy that was wished for, and defaults', () => {
-    expect(uplink.terms.policies('adaptive').own).toEqual({ ...DEFAULT_PATH_POLICY, path: 3, weight: 5 })
+    expect(uplink.terms.policies('adaptive').own).toEqual({
+      ...DEFAULT_PATH_POLICY,
+      path: 3,
+      weight: 5,
+    })
     uplink.terms.change({ intent: 'standby' })
     expect(uplink.terms.policies('adaptive').own).toEqual({
       ...DEFAULT_PATH_POLICY,
@@ -104,6 +109,50 @@ describe('the address of the server', () => {
     expect(uplink.nextTimeout()).toBe(NEVER)
     uplink.handleDead(60 * SECOND)
     expect(uplink.nextTimeout()).toBe(63 * SECOND)
+  })
+
+  describe('that has moved by itself', () => {
+    const remote = new Uint8Array(16)
+    remote.set(bytesOf('198.51.100.9'))
+    const moved: Endpoint = {
+      port: 7,
+      family: 4,
+      remotePort: 5000,
+      remote,
+      scope: 0,
+      local: new Uint8Array(16),
+    }
+    beforeEach(() => {
+      uplink.setServers([V4])
+      uplink.setPort(4, 7)
+      uplink.attach(0)
+      uplink.handleAlive()
+      uplink.handleMoved(moved)
+    })
+
+    it('is where it is, whatever becomes of other sockets', () => {
+      expect(uplink.target()).toEqual(moved)
+      uplink.setPort(6, 8)
+      uplink.removePort(6, '')
+      expect(uplink.target()).toEqual(moved)
+      expect(uplink.attach(1)).toBeUndefined()
+    })
+
+    it.each([
+      ['its path fails', () => uplink.handleDead(1)],
+      ['there is no session any more', () => uplink.countTry()],
+      ['its name says otherwise', () => uplink.setServers([V4])],
+      ['its socket is another', () => uplink.setPort(4, 9)],
+    ])('is where it was when %s', (_, change) => {
+      change()
+      expect(targetOf(uplink.target()!)).toEqual(V4.address)
+      expect(targetOf(uplink.attach(1)!)).toEqual(V4.address)
+    })
+
+    it('is what it was for whom it was heard by another socket', () => {
+      uplink.handleMoved({ ...moved, port: 3, remotePort: 9 })
+      expect(uplink.target()).toEqual(moved)
+    })
   })
 
   it('is kept where there is no other', () => {
