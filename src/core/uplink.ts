@@ -16,6 +16,8 @@ export interface ServerEndpoint {
   readonly port: number
 }
 
+const NOTHING = { bytes: 0, datagrams: 0 }
+
 /** Initiations to one address before the next is tried: about 2 s. */
 const MOST_TRIES = 3
 /**
@@ -32,8 +34,8 @@ export class Uplink {
   readonly terms: Terms
   /** Why it has no socket: a sentence for people. */
   unavailable = 'waiting for the device'
-  /** What C has counted on its path, as it was told last. */
-  #counted = 0
+  /** What C has counted on its path, both directions together, as it was told last. */
+  #counted = NOTHING
   readonly #ports = new Map<Family, number>()
   #servers: readonly ServerEndpoint[] = []
   /** The one in use; kept as long as it is one of them. */
@@ -70,17 +72,17 @@ export class Uplink {
 
   /** Octets on the wire, both directions together, since C was asked last. */
   takeCount({ txBytes, txDatagrams, rxBytes, rxDatagrams }: EventOf<'pathStats'>): number {
-    // They are on the bill too.
-    const headerBytes = HEADER_BYTES[this.family]
-    const counted = txBytes + rxBytes + headerBytes * (txDatagrams + rxDatagrams)
-    const before = counted < this.#counted ? 0 : this.#counted
+    const counted = { bytes: txBytes + rxBytes, datagrams: txDatagrams + rxDatagrams }
+    const before = counted.bytes < this.#counted.bytes ? NOTHING : this.#counted
     this.#counted = counted
-    return counted - before
+    const datagrams = counted.datagrams - before.datagrams
+    // Headers are on the bill too.
+    return counted.bytes - before.bytes + HEADER_BYTES[this.family] * datagrams
   }
 
   /** A new session: C counts from zero again. */
   restartCount(): void {
-    this.#counted = 0
+    this.#counted = NOTHING
   }
 
   /** It was taken away: nothing more is sent on it. */

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Endpoint } from '../../src/boundary.js'
 import { DEFAULT_PATH_POLICY } from '../../src/core/policy.js'
 import { Uplink } from '../../src/core/uplink.js'
-import { SECOND } from './core_fixture.js'
+import { pathSample, SECOND } from './core_fixture.js'
 import { bytesOf, endpoint, SERVER_V4, SERVER_V6 } from './world_fixture.js'
 
 const [V4, V6] = [endpoint(SERVER_V4), endpoint(SERVER_V6)]
@@ -49,6 +49,44 @@ describe('an uplink', () => {
   it('tells which socket it gives up for a new one', () => {
     expect(uplink.setPort(4, 7)).toBeUndefined()
     expect(uplink.setPort(4, 9)).toBe(7)
+  })
+})
+
+describe('what an uplink has carried', () => {
+  const carried = (bytes: number, datagrams: number) =>
+    uplink.takeCount(
+      pathSample({
+        txBytes: bytes / 4,
+        rxBytes: (3 * bytes) / 4,
+        txDatagrams: datagrams / 2,
+        rxDatagrams: datagrams / 2,
+      }),
+    )
+  beforeEach(() => {
+    uplink.setServers([V6, V4])
+    uplink.setPort(6, 8)
+    uplink.attach(0)
+  })
+
+  it('is counted once, with the headers of IP and UDP', () => {
+    expect(carried(1_000_000, 1000)).toBe(1_048_000)
+    expect(carried(1_000_000, 1000)).toBe(0)
+    expect(carried(1_200_000, 1100)).toBe(204_800)
+  })
+
+  it('is counted once, though the family of its datagrams becomes another', () => {
+    carried(1_000_000, 1000)
+    uplink.removePort(6, '')
+    uplink.setPort(4, 7)
+    uplink.attach(1)
+    expect(carried(1_010_000, 1010)).toBe(10_280)
+  })
+
+  it('is counted from zero when C begins anew', () => {
+    carried(1_000_000, 1000)
+    expect(carried(10_000, 10)).toBe(10_480)
+    uplink.restartCount()
+    expect(carried(20_000, 20)).toBe(20_960)
   })
 })
 
