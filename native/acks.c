@@ -222,7 +222,7 @@ static void go_on(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_pack
   struct answer answer;
   const bool is_answer = read_answer(tunnel, peer, packet, &answer);
   if (!hold(tunnel, peer, packet, is_answer ? &answer : NULL))
-    mp_in_hand_on(tunnel, packet);
+    mp_data_hand_on(tunnel, packet);
 }
 
 static struct mp_packet *release(struct mp_adaptive *adaptive, uint64_t now_us)
@@ -241,7 +241,7 @@ void mp_acks_settle(struct mp_tunnel *tunnel, struct mp_peer *peer)
     struct answer answer;
     if (read_answer(tunnel, peer, packet, &answer))
       pass(&answer);
-    mp_in_hand_on(tunnel, packet);
+    mp_data_hand_on(tunnel, packet);
   }
   tunnel->counters[MP_COUNTER_DROP_ACK_THINNED] += adaptive->acks.thinned;
   adaptive->acks.thinned = 0;
@@ -256,7 +256,7 @@ void mp_acks_end(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_ackfilter_end(&peer->adaptive->acks, tunnel->now_us);
   struct mp_packet *packet;
   while ((packet = mp_luck_take(&peer->adaptive->luck, UINT64_MAX)))
-    mp_in_hand_on(tunnel, packet);
+    mp_data_hand_on(tunnel, packet);
   mp_acks_settle(tunnel, peer);
 }
 

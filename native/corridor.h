@@ -6,6 +6,8 @@
 #include "inner.h"
 #include "tunnel.h"
 
+struct mp_run;
+
 /* tunnel.c APIs: */
 
 static inline uint16_t mp_path_bit(uint8_t path) { return (uint16_t)(1u << path); }
@@ -118,11 +120,24 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, u
 /* Lets reorder release what is proved and what is due. */
 void mp_in_settle(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* roaming.c APIs: */
+
+/* Call for each datagram that was opened while its run has not learnt the path: it shows where that leads.
+ * False where this side has removed the path: only the client makes any. */
+bool mp_roaming_note(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, struct mp_run *run,
+                     bool is_newest);
+
+/* data.c APIs: */
+
+/* Call with an inner packet that was opened, and is whole again. Takes it over. */
+void mp_data_take(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_run *run,
+                  const uint8_t *header, struct mp_packet *packet);
+
 /* reorder's callback; the context is the peer. */
-void mp_in_deliver(void *peer, struct mp_packet *packet);
+void mp_data_deliver(void *peer, struct mp_packet *packet);
 
 /* Towards the TUN. */
-void mp_in_hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet);
+void mp_data_hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet);
 
 /* handshake.c APIs: */
 

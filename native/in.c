@@ -1,79 +1,17 @@
 /* The way in: UDP -> validate -> key -> replay -> open -> account -> kind -> order -> TUN. It begins at the
  * end of this file, with mp_tunnel_on_udp; open_sealed and take_kind have most of it.
  *
- * Every octet is hostile until mp_seal_unseal has said yes, and even then the peer may be wrong: see
- * take_data. Faults leave by a label named after the counter that they add to. */
+ * Every octet is hostile until mp_seal_unseal has said yes, and even then the peer may be wrong: see data.c.
+ * Faults leave by a label named after the counter that they add to. */
 #include <string.h>
 
 #include "adaptive.h"
 #include "adaptive_corridor.h"
-#include "inner.h"
 #include "le.h"
 #include "run.h"
 
 /* The sender's clock starts anywhere; from here on differences stay positive. */
 #define CLOCK_ORIGIN_US (1ull << 40)
-
-static bool same_endpoint(const struct mp_endpoint *a, const struct mp_endpoint *b)
-{
-  return a->port == b->port && a->family == b->family && a->remote_port == b->remote_port &&
-         a->scope == b->scope && memcmp(a->remote, b->remote, sizeof a->remote) == 0 &&
-         memcmp(a->local, b->local, sizeof a->local) == 0;
-}
-
-/* The endpoint of a path is where its newest authenticated datagram came from. A client leaves the
- * source address to the kernel, so that a new lease on the uplink needs no word from us; its sockets are
- * those of its uplinks, so that no datagram moves a path from one to another. */
-static void learn_endpoint(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                           const struct mp_endpoint *from)
-{
-  struct mp_path *path = &peer->paths[id];
-  struct mp_endpoint learnt = *from;
-  if (peer->initiator && learnt.port != path->endpoint.port)
-    return;
-  if (peer->initiator)
-    memset(learnt.local, 0, sizeof learnt.local);
-  if (same_endpoint(&path->endpoint, &learnt))
-    return;
-  path->endpoint = learnt;
-  struct mp_event_path_moved *event = mp_event_because_of(tunnel, peer, MP_EVENT_PATH_MOVED);
-  if (!event)
-    return;
-  event->peer = peer->id;
-  event->path = id;
-  MP_EVENT_ENDPOINT(event, &learnt);
-  mp_event_end(tunnel);
-}
-
-static void discover_path(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                          const struct mp_endpoint *from)
-{
-  mp_path_open(tunnel, peer, id, from);
-  struct mp_event_path_seen *event = mp_event_begin(tunnel, MP_EVENT_PATH_SEEN);
-  if (event) {
-    event->peer = peer->id;
-    event->path = id;
-    MP_EVENT_ENDPOINT(event, from);
-    mp_event_end(tunnel);
-  }
-}
-
-/* Where the first datagram of a run on this path came from. False where this side has removed the path: only
- * the client makes any. */
-static bool note_source(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, struct mp_run *run,
-                        bool is_newest)
-{
-  const bool is_known = peer->present & mp_path_bit(id);
-  if (!is_known && peer->initiator)
-    return false;
-  if (!is_known)
-    discover_path(tunnel, peer, id, run->from);
-  else if (is_newest)
-    learn_endpoint(tunnel, peer, id, run->from);
-  if (is_newest)
-    run->learnt = &peer->paths[id];
-  return true;
-}
 
 /* Returns the sender's time of the datagram, unwrapped by the difference of the two clocks. */
 static uint64_t account(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
@@ -101,112 +39,6 @@ static uint64_t account(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t 
   view->pto_us = mp_report_pto_us(path);
   view->owd_high_us = mp_owd_high(&path->owd);
   return sent_us;
-}
-
-void mp_in_hand_on(struct mp_tunnel *tunnel, struct mp_packet *packet)
-{
-  if (tunnel->in_count == MP_IN_BATCH)
-    mp_tunnel_write(tunnel);
-  tunnel->in[tunnel->in_count++] = packet;
-  if (packet->loan)
-    tunnel->next_loan = (tunnel->next_loan + 1) % (2 * MP_IN_BATCH);
-}
-
-void mp_in_deliver(void *context, struct mp_packet *packet)
-{
-  struct mp_peer *peer = context;
-  struct mp_tunnel *tunnel = peer->tunnel;
-  if (!mp_acks_concerns(tunnel, peer, packet) || !mp_acks_hold(tunnel, peer, packet))
-    mp_in_hand_on(tunnel, packet);
-}
-
-void mp_tunnel_write(struct mp_tunnel *tunnel)
-{
-  const unsigned count = tunnel->in_count;
-  if (count == 0)
-    return;
-  const unsigned written = tunnel->ports.tun_write(tunnel->ports.context, tunnel->in, count);
-  tunnel->counters[MP_COUNTER_TUN_WRITTEN_PACKETS] += written;
-  tunnel->counters[MP_COUNTER_DROP_TUN_FULL] += count - written;
-  for (unsigned i = 0; i < count; i++)
-    mp_pool_give(tunnel->pool, tunnel->in[i]);
-  tunnel->in_count = 0;
-}
-
-/* What is sent to an address goes to the peer that may send from it. */
-static bool owns_source(const struct mp_tunnel *tunnel, const struct mp_peer *peer,
-                        const struct mp_inner *inner)
-{
-  return mp_route_find(&tunnel->route, inner->version, inner->source) == peer->id;
-}
-
-/* A partial checksum is believed, like all that the peer has sealed, but its place is not. */
-static bool find_checksum(struct mp_packet *packet, const struct mp_inner *inner)
-{
-  struct mp_inner_transport transport;
-  if (!mp_inner_transport(&transport, inner, packet->bytes, packet->length))
-    return false;
-  packet->transport = transport.offset;
-  packet->checksum = transport.checksum;
-  return true;
-}
-
-static enum mp_reorder_verdict put_in_order(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                                            uint16_t flow, uint32_t flow_seq,
-                                            struct mp_packet *packet)
-{
-  const uint16_t bucket = mp_flow_bucket(flow);
-  if (flow & MP_FLOW_UNORDERED)
-    return mp_reorder_insert_unordered(peer->reorder, bucket, flow_seq, packet, peer->order_paths,
-                                       tunnel->now_us);
-  return mp_reorder_insert(peer->reorder, bucket, flow_seq, packet, peer->order_paths,
-                           tunnel->now_us);
-}
-
-static void take_data(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_run *run,
-                      const uint8_t *header, struct mp_packet *packet)
-{
-  const uint16_t flow = mp_load16(header + MP_HEADER_FLOW);
-  struct mp_inner inner;
-  packet->partial = flow & MP_FLOW_PARTIAL_CHECKSUM;
-  packet->repaired = flow & MP_FLOW_REPAIRED;
-  if (flow & (MP_FLOW_RESENT | MP_FLOW_BRIEF)) {
-    packet->resent = flow & MP_FLOW_RESENT;
-    packet->follows = flow & MP_FLOW_BRIEF && flow & MP_FLOW_UNORDERED;
-    packet->hasty = flow & MP_FLOW_BRIEF && !(flow & MP_FLOW_UNORDERED);
-  }
-  const bool known = mp_run_knows(run, peer, packet);
-  if (packet->length > MP_LIMIT_PACKET_BYTES ||
-      (!known && !mp_inner_parse(&inner, packet->bytes, packet->length)))
-    goto drop_inner_malformed;
-  if (packet->partial && !(known ? mp_run_checksum(run, packet) : find_checksum(packet, &inner)))
-    goto drop_inner_malformed;
-  if (!known && !owns_source(tunnel, peer, &inner))
-    goto drop_inner_source;
-  if (!known && packet->loan) /* another's memory may hold another packet before the run ends */
-    mp_run_keep(run, peer, packet);
-  mp_health_data(tunnel, peer);
-  peer->paths[packet->path].rx_data++;
-  switch (put_in_order(tunnel, peer, flow, mp_load24(header + MP_HEADER_FLOW_SEQ), packet)) {
-  case MP_REORDER_TAKEN:
-    peer->rx_packets++;
-    break;
-  case MP_REORDER_DUPLICATE:
-    mp_count(tunnel, MP_COUNTER_DROP_DUPLICATE);
-    break;
-  case MP_REORDER_TOO_OLD:
-    mp_count(tunnel, MP_COUNTER_DROP_LATE);
-    break;
-  }
-  return;
-
-drop_inner_malformed:
-  mp_count(tunnel, MP_COUNTER_DROP_INNER_MALFORMED);
-  mp_pool_give(tunnel->pool, packet);
-  return;
-drop_inner_source:
-  mp_count(tunnel, MP_COUNTER_DROP_INNER_SOURCE);
-  mp_pool_give(tunnel->pool, packet);
 }
 
 static bool take_control(struct mp_tunnel *tunnel, struct mp_peer *peer,
@@ -243,7 +75,7 @@ static bool take_kind(struct mp_tunnel *tunnel, struct mp_peer *peer, struct mp_
       return true;
     /* fall through */
   case MP_MSG_DATA:
-    take_data(tunnel, peer, run, header, packet);
+    mp_data_take(tunnel, peer, run, header, packet);
     return true;
   case MP_MSG_KEPT:
     return mp_compression_kept(peer, header, packet);
@@ -287,7 +119,7 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
 
   if (!epoch->confirmed)
     mp_epoch_use(tunnel, peer, epoch);
-  if (run->learnt != &peer->paths[id] && !note_source(tunnel, peer, id, run, advanced > 0))
+  if (run->learnt != &peer->paths[id] && !mp_roaming_note(tunnel, peer, id, run, advanced > 0))
     goto drop_path;
 
   struct mp_packet *packet = &tunnel->loans[tunnel->next_loan];

@@ -122,7 +122,7 @@ struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uin
 static bool order_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_reorder *reorder =
-      mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, peer);
+      mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_data_deliver, peer);
   if (!reorder)
     return false;
   mp_reorder_close(peer->reorder);
@@ -179,7 +179,7 @@ struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id)
   if (!peer)
     return NULL;
   memset(peer, 0, sizeof *peer);
-  peer->reorder = mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_in_deliver, peer);
+  peer->reorder = mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_data_deliver, peer);
   if (!peer->reorder) {
     free(peer);
     return NULL;

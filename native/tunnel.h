@@ -7,6 +7,7 @@
  * stats.c    what TypeScript asks       handshake.c  what strangers send
  * health.c   silence, when to ask       probe.c      asking a path, and what it answers
  * sizing.c   which sizes pass whole     report.c     feedback, in all modes
+ * roaming.c  where a path leads         data.c       inner packets on their way in
  * compression.c  headers that the other side knows, by context.c and profile.c
  *
  * adaptive.h lists the mode of that name, reorder.h what puts packets back in order.
@@ -200,7 +201,7 @@ struct mp_tunnel {
   uint64_t counters[MP_COUNTERS];
   struct mp_loads loads;
   struct mp_outbox *outbox; /* of the caller, while it is in here */
-  /* in.c: inner packets released by reorder and not yet written, and the loans among them. While
+  /* data.c: inner packets released by reorder and not yet written, and the loans among them. While
    * MP_IN_BATCH wait one more may be on its way in, so twice as many never collide. */
   unsigned in_count;
   struct mp_packet *in[MP_IN_BATCH];
