@@ -288,8 +288,8 @@ void mp_adaptive_tune(const struct mp_tunnel *tunnel, struct mp_peer *peer)
     narrow_opens_us = (uint32_t)mp_choice_opens_us(tunnel, peer, mp_path_bit(quickest));
   }
   if (tunnel->now_us - adaptive->lost_us < LOSSY_US) {
-    turn_us += mp_report_turn_us(peer);
-    narrow_us += mp_report_turn_us(peer);
+    turn_us += mp_repair_turn_us(peer);
+    narrow_us += mp_repair_turn_us(peer);
   }
   mp_queue_tune(adaptive->queue, MP_QUEUE_WIDE,
                 (struct mp_queue_law){

@@ -12,6 +12,7 @@
  * acks.c      acknowledgements that wait on their way in, see gather.h, ackfilter.h and luck.h
  * report.c    feedback, written for the peer
  * reported.c  feedback, read from it
+ * repair.c    how long what the peer sends again is waited for
  * doubt.c     paths without progress
  * twin.c      copies of thin packets while a path is in doubt
  *

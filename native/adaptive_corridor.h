@@ -250,18 +250,23 @@ uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_
  * measures is near what we do. */
 uint32_t mp_report_pto_us(const struct mp_path *path);
 
-/* A round trip of the best path, and what a report may wait and the threads be late on top. */
-uint32_t mp_report_turn_us(const struct mp_peer *peer);
-
-/* Call when the round trips were measured anew, or the peer begins to repair: how long to wait for what is
- * sent again. */
-void mp_report_repair(struct mp_peer *peer);
+/* A round trip of the best path, or what stands for it while none is known. */
+uint32_t mp_report_least_rtt_us(const struct mp_peer *peer);
 
 /* Data goes both ways, not acknowledgements alone. */
 bool mp_report_is_mutual(const struct mp_peer *peer);
 
+/* repair.c APIs: */
+
+/* A round trip of the best path, and what a report may wait and the threads be late on top. */
+uint32_t mp_repair_turn_us(const struct mp_peer *peer);
+
+/* Call when the round trips were measured anew, or the peer begins to repair: how long to wait for what is
+ * sent again. */
+void mp_repair_tune(struct mp_peer *peer);
+
 /* Whether the peer does not wait as long for what is lost as sending it again twice takes. */
-bool mp_report_is_hurried(const struct mp_peer *peer);
+bool mp_repair_is_hurried(const struct mp_peer *peer);
 
 /* reported.c APIs: */
 

@@ -71,7 +71,7 @@ void mp_again_lost(void *place, const struct mp_flown *what)
    * 2 % losses (simulation), enough to halve CUBIC. So does the first where there is no time for more: over
    * two links with 50 and 60 ms, jitter of 20 and 25 and 2 % losses CUBIC gets 77 % of the sum, and 44 %
    * without this (the medians of six seeds). */
-  if (what->tries > 2 || (what->tries == 1 && !mp_report_is_hurried(peer)))
+  if (what->tries > 2 || (what->tries == 1 && !mp_repair_is_hurried(peer)))
     return;
   mp_load_keep(what->load);
   again.avoids = on->path;

@@ -184,7 +184,7 @@ static void hurry(const struct mp_peer *peer, struct mp_adaptive_flow *flow, str
       .octets = mp_class_octets(load),
       .recent_octets = flow->recent_octets,
       .waits = flow->backlog_us != 0,
-      .repair_us = lost_us > 0 && now_us - lost_us < LOSSY_US ? mp_report_turn_us(peer) : 0,
+      .repair_us = lost_us > 0 && now_us - lost_us < LOSSY_US ? mp_repair_turn_us(peer) : 0,
   };
   if (mp_haste_see(&flow->haste, &sight))
     load->flow |= MP_FLOW_BRIEF;

@@ -134,7 +134,7 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
   const bool asks = asks_for_report(bytes);
   if (asks && !peer->reports) {
     peer->reports = true;
-    mp_report_repair(peer);
+    mp_repair_tune(peer);
   }
   if (peer->reports)
     mp_report_heard(tunnel, peer, id, epoch, path_seq, advanced, packet->sent_us, asks);

@@ -123,7 +123,7 @@ bool mp_probe_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
   path->refused = false;
   mp_reported_idle(tunnel, peer, packet->path, asked_us);
   mp_doubt_heard(tunnel, peer, packet->path, asked_us);
-  mp_report_repair(peer);
+  mp_repair_tune(peer);
   take_report(tunnel, peer, packet);
   return true;
 }

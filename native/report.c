@@ -37,26 +37,13 @@
  * down and 5 up, twice, BBR in both directions gets 7.6 Mbit/s up, and 7.2 with a copy of each
  * (simulation). */
 #define HURRIED_TURNS 2u
-/* What is lost is told, sent again, and perhaps lost again: three round trips of the best path, with this
- * margin in each for what a report may wait and the threads may be late. The most is above the least
- * retransmission timeout of Linux (200 ms), to which TCP adds a round trip. A timeout that came too early TCP
- * takes back (RFC 5682); a gap that is passed a moment too early costs it a third of its window. Where each
- * way takes 50 ms with jitter of 20, and one packet in 50 is lost, a repair takes about 200 ms: of 20 Mbit/s
- * CUBIC gets 6.9 with at most 200, 12.1 with 300 and 14.9 with 400. BBR does not mind the loss but the wait,
- * and gets 11.8, 9.8 and 8.4 (the means of three seeds). */
-#define REPAIR_MARGIN_US 15000u
-#define REPAIR_MOST_US 300000u
-/* But no less than one word and one try take: to wait less is to wait for nothing. Of 10 Mbit/s with 150 ms
- * each way, where one packet in 100 is lost, a stream gets 8.5 (QUIC), 7.2 (CUBIC) and 8.6 (BBR), and when
- * the wait ends before that 0.4, 2.9 and 7.5 (the means of three seeds). */
-#define REPAIR_ONCE(turn_us) ((turn_us) / 4 * 5)
 #define UNKNOWN_RTT_US 300000u
 /* After a gap every report is wanted for so long. */
 #define LOSSY_US 1000000u
 /* As the peer has it, see mp_doubt_pto_us; with room for reports that are as rare as may be. */
 #define PTO_SPREAD_US 10000u
 
-static uint32_t least_rtt_us(const struct mp_peer *peer)
+uint32_t mp_report_least_rtt_us(const struct mp_peer *peer)
 {
   uint32_t least_us = UINT32_MAX;
   MP_FOR_EACH_PATH(peer->present, id) {
@@ -104,7 +91,7 @@ bool mp_report_is_mutual(const struct mp_peer *peer)
  * small that to be full says nothing. */
 static uint32_t least_free_rtt_us(const struct mp_peer *peer)
 {
-  uint32_t least_us = least_rtt_us(peer);
+  uint32_t least_us = mp_report_least_rtt_us(peer);
   if (!peer->adaptive || !mp_report_is_mutual(peer))
     return least_us;
   MP_FOR_EACH_PATH(peer->usable, id) {
@@ -137,7 +124,7 @@ static uint32_t interval_of(uint32_t rtt_us)
 /* What our peer is expected to keep to, which does not know our queue. */
 static uint32_t least_interval_us(const struct mp_peer *peer)
 {
-  return interval_of(least_rtt_us(peer));
+  return interval_of(mp_report_least_rtt_us(peer));
 }
 
 static uint32_t own_interval_us(const struct mp_peer *peer)
@@ -377,28 +364,4 @@ uint32_t mp_report_pto_us(const struct mp_path *path)
   const uint32_t spread_us = 4 * path->rtt.var_us;
   return path->rtt.smoothed_us + (spread_us > PTO_SPREAD_US ? spread_us : PTO_SPREAD_US) +
          INTERVAL_MOST_US;
-}
-
-uint32_t mp_report_turn_us(const struct mp_peer *peer)
-{
-  return least_rtt_us(peer) + REPAIR_MARGIN_US;
-}
-
-static uint32_t most_repair_us(const struct mp_peer *peer)
-{
-  const uint32_t once_us = REPAIR_ONCE(mp_report_turn_us(peer));
-  return once_us > REPAIR_MOST_US ? once_us : REPAIR_MOST_US;
-}
-
-bool mp_report_is_hurried(const struct mp_peer *peer)
-{
-  return 3 * mp_report_turn_us(peer) > most_repair_us(peer);
-}
-
-void mp_report_repair(struct mp_peer *peer)
-{
-  if (!peer->reports)
-    return;
-  const uint32_t wanted_us = 3 * mp_report_turn_us(peer), most_us = most_repair_us(peer);
-  mp_reorder_repair(peer->reorder, wanted_us < most_us ? wanted_us : most_us);
 }

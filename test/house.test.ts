@@ -143,7 +143,7 @@ describe('who includes whom in C', () => {
   const CORRIDORS = [
     ...['tunnel', 'command', 'corridor', 'out', 'in', 'handshake', 'health', 'probe', 'sizing'],
     'compression',
-    ...['data', 'roaming'],
+    ...['data', 'roaming', 'repair'],
     ...[
       'stats',
       'adaptive',
