@@ -196,8 +196,9 @@ static bool control_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t
     return false;
   if (path >= MP_LIMIT_PATHS)
     path = best_path(peer);
+  const struct mp_body body = {.type = MP_MSG_CONTROL, .bytes = payload, .length = length};
   if (path != MP_CROSSING_NO_PATH)
-    mp_out_push(tunnel, peer, path, MP_MSG_CONTROL, 0, 0, payload, length);
+    mp_out_push(tunnel, peer, path, &body);
   return true;
 }
 

@@ -8,30 +8,31 @@ static bool is_partial(uint16_t flow) { return flow & MP_FLOW_PARTIAL_CHECKSUM; 
 static uint8_t *length_field(uint8_t *packet) { return packet + (packet[0] >> 4 == 4 ? 2 : 4); }
 
 /* The payload stays where it is: what remains of the header moves up to it. */
-static void compress(const struct mp_context *context, bool partial, struct mp_body *packet)
+static void compress(const struct mp_context *context, uint8_t *room, struct mp_body *packet)
 {
   uint8_t fields[MP_COMPRESSED_BYTES + MP_PROFILE_FIELDS_BYTES];
   fields[MP_COMPRESSED_GENERATION] = context->generation;
-  const uint32_t bytes = MP_COMPRESSED_BYTES + mp_profile_compress(&context->profile, packet->bytes, partial,
-                                                                   fields + MP_COMPRESSED_BYTES);
+  const uint32_t bytes =
+      MP_COMPRESSED_BYTES + mp_profile_compress(&context->profile, room, is_partial(packet->flow),
+                                                fields + MP_COMPRESSED_BYTES);
   const uint32_t saved = context->profile.header_bytes - bytes;
-  packet->bytes += saved;
+  memcpy(room + saved, fields, bytes);
+  packet->bytes = room + saved;
   packet->length -= saved;
-  memcpy(packet->bytes, fields, bytes);
 }
 
-void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t flow,
+void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t *room,
                          struct mp_body *packet)
 {
   const struct mp_context *context;
   const uint32_t length = packet->length;
-  packet->type = mp_context_choose(&peer->contexts, mp_flow_bucket(flow), packet->bytes, length,
-                                   is_partial(flow), tunnel->now_us, &context);
+  packet->type = mp_context_choose(&peer->contexts, mp_flow_bucket(packet->flow), room, length,
+                                   is_partial(packet->flow), tunnel->now_us, &context);
   if (packet->type == MP_MSG_CONTEXT)
-    mp_store16(length_field(packet->bytes), context->generation);
+    mp_store16(length_field(room), context->generation);
   if (packet->type != MP_MSG_COMPRESSED)
     return;
-  compress(context, is_partial(flow), packet);
+  compress(context, room, packet);
   peer->compressed++;
   peer->saved_octets += length - packet->length;
 }
@@ -48,9 +49,11 @@ static void take_proposal(struct mp_tunnel *tunnel, struct mp_peer *peer, const 
   const uint32_t length = ip_bytes == 20 ? packet->length : packet->length - ip_bytes;
   mp_store16(field, __builtin_bswap16((uint16_t)length));
   const uint8_t answer[MP_KEPT_BYTES] = {[MP_KEPT_GENERATION] = generation};
+  const struct mp_body body = {
+      .type = MP_MSG_KEPT, .flow = bucket, .bytes = answer, .length = sizeof answer};
   if (mp_context_keep(&peer->contexts, bucket, generation, packet->bytes, packet->length,
                       is_partial(flow)))
-    mp_out_push(tunnel, peer, packet->path, MP_MSG_KEPT, bucket, 0, answer, sizeof answer);
+    mp_out_push(tunnel, peer, packet->path, &body);
 }
 
 /* The payload may not move up to make room: what stands before it is the end of another datagram's. */

@@ -109,11 +109,19 @@ static inline bool mp_is_data(uint8_t type)
 /* Room for the body of one more datagram, behind its header. */
 uint8_t *mp_out_room(struct mp_tunnel *tunnel);
 
+/* What is to be sealed, and what its header says of it. */
+struct mp_body {
+  uint8_t type;      /* MP_MSG_* */
+  uint16_t flow;     /* as in the header, and the next */
+  uint32_t flow_seq;
+  const uint8_t *bytes;
+  uint32_t length;
+};
+
 /* Seals one datagram into the outbox. The body may stand where it will be sealed, behind the header of the
  * outbox's next room; that of a compressed packet must, or farther back. False without a session or a place
  * to send it to. */
-bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint8_t type,
-                 uint16_t flow, uint32_t flow_seq, const uint8_t *body, size_t body_bytes);
+bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, const struct mp_body *body);
 
 /* in.c APIs: */
 
@@ -200,15 +208,8 @@ bool mp_probe_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
 
 /* compression.c APIs: */
 
-/* A packet as it is to be sealed. */
-struct mp_body {
-  uint8_t type; /* MP_MSG_* */
-  uint8_t *bytes;
-  uint32_t length;
-};
-
-/* Gives a packet of a flow, which stands in the outbox's next room, the header that it needs now. */
-void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t flow,
+/* Gives a packet, which stands in the outbox's next room, the header that it needs now. */
+void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t *room,
                          struct mp_body *packet);
 
 /* A packet was opened that proposes a context or goes by one. Returns it as it was before, perhaps elsewhere,

@@ -38,11 +38,14 @@ uint32_t mp_fly_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
       mp_checksum_complete(room, length, load->offload.transport, load->offload.checksum);
     if (first->congested)
       mark_congested(room);
-    struct mp_body body = {MP_MSG_DATA, room, length};
+    struct mp_body body = {.type = MP_MSG_DATA,
+                           .flow = first->flow,
+                           .flow_seq = first->flow_seq + pushed,
+                           .bytes = room,
+                           .length = length};
     if (compresses)
-      mp_compression_send(tunnel, peer, first->flow, &body);
-    if (!mp_out_push(tunnel, peer, id, body.type, first->flow, first->flow_seq + pushed, body.bytes,
-                     body.length))
+      mp_compression_send(tunnel, peer, room, &body);
+    if (!mp_out_push(tunnel, peer, id, &body))
       break;
   }
   return pushed;

@@ -25,19 +25,14 @@ uint8_t *mp_out_room(struct mp_tunnel *tunnel)
   return tunnel->outbox->rooms[tunnel->outbox->count] + MP_SEAL_HEADER_BYTES;
 }
 
-/* Sends the packet that stands in mp_out_room on one path. */
-static bool send_on(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path, uint16_t flow,
-                    uint32_t flow_seq, uint32_t length)
-{
-  return mp_out_push(tunnel, peer, path, MP_MSG_DATA, flow, flow_seq, mp_out_room(tunnel), length);
-}
-
-/* Sends it on every path of the plan: each copy is sealed anew from the clear text. */
+/* Sends the packet that stands in mp_out_room on every path of the plan: each copy is sealed anew from the
+ * clear text. */
 static void send_everywhere(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t usable,
-                            uint16_t flow, uint32_t flow_seq, uint32_t length)
+                            const struct mp_body *body)
 {
   uint8_t packet[MP_LIMIT_PACKET_BYTES];
-  memcpy(packet, mp_out_room(tunnel), length);
+  struct mp_body copy = *body;
+  copy.bytes = memcpy(packet, body->bytes, body->length);
   if (usable & peer->schedule.carrying)
     usable &= peer->schedule.carrying;
   for (unsigned i = 0; i < MP_LIMIT_PATHS; i++) {
@@ -46,8 +41,8 @@ static void send_everywhere(struct mp_tunnel *tunnel, struct mp_peer *peer, uint
       break;
     if (!(usable & mp_path_bit(path)))
       continue;
-    if (mp_out_push(tunnel, peer, path, MP_MSG_DATA, flow, flow_seq, packet, length))
-      flow |= MP_FLOW_DUPLICATE;
+    if (mp_out_push(tunnel, peer, path, &copy))
+      copy.flow |= MP_FLOW_DUPLICATE;
   }
 }
 
@@ -78,15 +73,17 @@ static void send_planned(struct mp_tunnel *tunnel, struct mp_peer *peer,
     const uint32_t length = mp_segments_write(segments, i, room);
     if (packet->offload.partial && !partial)
       mp_checksum_complete(room, length, packet->offload.transport, packet->offload.checksum);
+    const struct mp_body body = {
+        .type = MP_MSG_DATA, .flow = flow, .flow_seq = *next, .bytes = room, .length = length};
     if (schedule->kind == MP_PLAN_KIND_ALL) {
-      send_everywhere(tunnel, peer, usable, flow, *next, length);
+      send_everywhere(tunnel, peer, usable, &body);
     } else {
       const uint8_t path = mp_schedule_pick(schedule, bucket, usable, tunnel->now_us);
       if (path == MP_CROSSING_NO_PATH) {
         mp_count(tunnel, MP_COUNTER_DROP_OUT_NO_PATH);
         return;
       }
-      send_on(tunnel, peer, path, flow, *next, length);
+      mp_out_push(tunnel, peer, path, &body);
     }
     *next = (*next + 1) & 0xffffff;
     peer->tx_packets++;
@@ -169,8 +166,7 @@ void mp_tunnel_on_tun(struct mp_tunnel *tunnel, struct mp_outbox *outbox,
     end_run(tunnel, last);
 }
 
-bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uint8_t type,
-                 uint16_t flow, uint32_t flow_seq, const uint8_t *body, size_t body_bytes)
+bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, const struct mp_body *body)
 {
   struct mp_epoch *epoch = peer->sending;
   struct mp_path *path = &peer->paths[id];
@@ -181,18 +177,18 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uin
     mp_out_flush(tunnel);
 
   uint8_t *bytes = outbox->rooms[outbox->count];
-  if (type == MP_MSG_COMPRESSED)
-    bytes += body - (bytes + MP_SEAL_HEADER_BYTES);
+  if (body->type == MP_MSG_COMPRESSED)
+    bytes += body->bytes - (bytes + MP_SEAL_HEADER_BYTES);
   /* Taken even when sealing fails: a nonce is never used twice. */
   const uint64_t path_seq = epoch->tx_seq[id]++;
-  bytes[MP_HEADER_TYPE] = type;
+  bytes[MP_HEADER_TYPE] = body->type;
   bytes[MP_HEADER_PATH] = id;
   mp_store16(bytes + MP_HEADER_RECEIVER, epoch->remote_index);
   mp_store32(bytes + MP_HEADER_PATH_SEQ, (uint32_t)path_seq);
   mp_store24(bytes + MP_HEADER_SEND_TIME, (uint32_t)tunnel->now_us & 0xffffff);
-  mp_store16(bytes + MP_HEADER_FLOW, flow);
-  mp_store24(bytes + MP_HEADER_FLOW_SEQ, flow_seq);
-  const size_t length = mp_seal_seal(epoch->seal, id, path_seq, bytes, body, body_bytes);
+  mp_store16(bytes + MP_HEADER_FLOW, body->flow);
+  mp_store24(bytes + MP_HEADER_FLOW_SEQ, body->flow_seq);
+  const size_t length = mp_seal_seal(epoch->seal, id, path_seq, bytes, body->bytes, body->length);
   if (length == 0)
     return false;
 
@@ -205,7 +201,7 @@ bool mp_out_push(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id, uin
   };
   path->tx_datagrams++;
   path->tx_bytes += length;
-  path->tx_data += mp_is_data(type);
+  path->tx_data += mp_is_data(body->type);
   return true;
 }
 

@@ -23,14 +23,15 @@ void mp_probe_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
   struct mp_path *path = &peer->paths[id];
   if (path->endpoint.port == MP_CROSSING_NO_PORT)
     return;
-  uint8_t body[MP_PROBE_BYTES] = {0};
-  mp_store32(body + MP_PROBE_ID, path->probe_id++);
-  mp_store64(body + MP_PROBE_TIME, tunnel->now_us);
-  mp_store16(body + MP_PROBE_HEARD, heard_paths(peer));
-  mp_store16(body + MP_PROBE_CARRYING, peer->schedule.carrying);
-  mp_store32(body + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
-  mp_store32(body + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
-  if (!mp_out_push(tunnel, peer, id, MP_MSG_PROBE, 0, 0, body, sizeof body))
+  uint8_t question[MP_PROBE_BYTES] = {0};
+  mp_store32(question + MP_PROBE_ID, path->probe_id++);
+  mp_store64(question + MP_PROBE_TIME, tunnel->now_us);
+  mp_store16(question + MP_PROBE_HEARD, heard_paths(peer));
+  mp_store16(question + MP_PROBE_CARRYING, peer->schedule.carrying);
+  mp_store32(question + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
+  mp_store32(question + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
+  const struct mp_body body = {.type = MP_MSG_PROBE, .bytes = question, .length = sizeof question};
+  if (!mp_out_push(tunnel, peer, id, &body))
     return;
   if (path->asked_us == 0)
     path->asked_us = tunnel->now_us;
@@ -83,7 +84,8 @@ bool mp_probe_answer(struct mp_tunnel *tunnel, struct mp_peer *peer,
   mp_store16(answer + MP_PROBE_CARRYING, peer->schedule.carrying);
   mp_store32(answer + MP_PROBE_EXPECTED, (uint32_t)path->rx_expected);
   mp_store32(answer + MP_PROBE_RECEIVED, (uint32_t)path->rx_datagrams);
-  mp_out_push(tunnel, peer, packet->path, MP_MSG_ECHO, 0, 0, answer, sizeof answer);
+  const struct mp_body body = {.type = MP_MSG_ECHO, .bytes = answer, .length = sizeof answer};
+  mp_out_push(tunnel, peer, packet->path, &body);
   return true;
 }
 

@@ -242,7 +242,7 @@ static uint64_t heard_octets(const struct mp_peer *peer)
 static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_reporting *reporting = &peer->reporting;
-  uint8_t body[MP_LIMIT_FEEDBACK_BYTES], chosen[2];
+  uint8_t message[MP_LIMIT_FEEDBACK_BYTES], chosen[2];
   uint32_t length = 0;
   choose(tunnel, peer, chosen);
   if (chosen[0] != MP_CROSSING_NO_PATH)
@@ -253,10 +253,11 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
     const struct mp_path *path = &peer->paths[id];
     const struct mp_feedback_totals totals = {path->rx_bytes, path->rx_datagrams};
     const uint32_t before = length;
-    length = mp_feedback_write(body, length, id, &reporting->notes[id], &totals, tunnel->now_us);
+    length = mp_feedback_write(message, length, id, &reporting->notes[id], &totals, tunnel->now_us);
     if (length == before)
       untold |= mp_path_bit(id);
   }
+  const struct mp_body body = {.type = MP_MSG_FEEDBACK, .bytes = message, .length = length};
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
   const bool cheap = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
   const unsigned turns = !cheap || is_many(reporting) ? COPY_TURNS : is_hurried(peer) ? HURRIED_TURNS : 1;
@@ -264,7 +265,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   for (unsigned i = 0; i < (both ? 2 : 1); i++) {
     if (chosen[i] == MP_CROSSING_NO_PATH || (i > 0 && is_dear(peer, chosen[i])))
       continue;
-    if (mp_out_push(tunnel, peer, chosen[i], MP_MSG_FEEDBACK, 0, 0, body, length))
+    if (mp_out_push(tunnel, peer, chosen[i], &body))
       reporting->sent_bytes += bytes;
   }
   reporting->reported_octets = octets;

@@ -10,8 +10,9 @@ static void send_whole(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t p
                        uint32_t body_bytes)
 {
   static const uint8_t padding[MP_LIMIT_PACKET_BYTES];
+  const struct mp_body body = {.type = type, .bytes = padding, .length = body_bytes};
   mp_out_flush(tunnel);
-  if (!mp_out_push(tunnel, peer, path, type, 0, 0, padding, body_bytes))
+  if (!mp_out_push(tunnel, peer, path, &body))
     return;
   tunnel->outbox->datagrams[0].whole = true;
   mp_out_flush(tunnel);

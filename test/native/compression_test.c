@@ -274,8 +274,8 @@ static uint32_t seal_lean(struct pair *pair, uint16_t bucket, uint32_t flow_seq,
   uint8_t *body = mp_out_room(pair->client.tunnel);
   memset(body, 0, LEAN_BYTES);
   body[MP_COMPRESSED_GENERATION] = generation;
-  CHECK(mp_out_push(pair->client.tunnel, client_peer(pair), 0, MP_MSG_COMPRESSED, bucket, flow_seq, body,
-                    LEAN_BYTES));
+  CHECK(mp_out_push(pair->client.tunnel, client_peer(pair), 0,
+                    &(struct mp_body){MP_MSG_COMPRESSED, bucket, flow_seq, body, LEAN_BYTES}));
   const struct mp_datagram *datagram = &pair->client.outbox.datagrams[pair->client.outbox.count - 1];
   memcpy(room, datagram->bytes, datagram->length);
   return datagram->length;

@@ -44,9 +44,12 @@ static uint16_t flow_of(bool partial) { return BUCKET | (partial ? MP_FLOW_PARTI
 /* What the client makes of a packet; `room` is as long as one. */
 static struct mp_body sent(const struct octets *octets, bool partial, uint8_t *room)
 {
-  struct mp_body body = {MP_MSG_DATA, room, (uint32_t)octets->count};
+  struct mp_body body = {.type = MP_MSG_DATA,
+                         .flow = flow_of(partial),
+                         .bytes = room,
+                         .length = (uint32_t)octets->count};
   memcpy(room, octets->bytes, octets->count);
-  mp_compression_send(pair.client.tunnel, pair.client.tunnel->peers[0], flow_of(partial), &body);
+  mp_compression_send(pair.client.tunnel, pair.client.tunnel->peers[0], room, &body);
   return body;
 }
 

@@ -262,11 +262,11 @@ static void the_first_loss_is_waited_for(void)
 /* Of path 0, up to this sequence, as the server would seal it. */
 static void report_up_to(uint64_t newest)
 {
-  uint8_t body[MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_BYTES] = {[MP_FEEDBACK_PATHS] = 1};
-  mp_store16(body + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_RECEIVER, SERVER_INDEX);
-  mp_store32(body + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_NEWEST, (uint32_t)newest);
-  CHECK(mp_out_push(pair.server.tunnel, pair.server.tunnel->peers[0], 0, MP_MSG_FEEDBACK, 0, 0, body,
-                    sizeof body));
+  uint8_t report[MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_BYTES] = {[MP_FEEDBACK_PATHS] = 1};
+  mp_store16(report + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_RECEIVER, SERVER_INDEX);
+  mp_store32(report + MP_FEEDBACK_BYTES + MP_FEEDBACK_PATH_NEWEST, (uint32_t)newest);
+  CHECK(mp_out_push(pair.server.tunnel, pair.server.tunnel->peers[0], 0,
+                    &(struct mp_body){MP_MSG_FEEDBACK, 0, 0, report, sizeof report}));
   fixture_settle(&pair.server);
   run_until(&pair, pair.now_us + pair.server.delay_us[0]);
 }

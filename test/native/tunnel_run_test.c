@@ -171,8 +171,8 @@ static void each_length_is_judged(void)
     const uint8_t sound = *low, lengths[] = {sound, sound, (uint8_t)(sound - 1), (uint8_t)(sound + 1), sound};
     for (uint8_t i = 0; i < sizeof lengths; i++) {
       *low = lengths[i];
-      CHECK(mp_out_push(pair.client.tunnel, pair.client.tunnel->peers[0], 0, MP_MSG_DATA, 0, i, packet,
-                        sizeof packet));
+      CHECK(mp_out_push(pair.client.tunnel, pair.client.tunnel->peers[0], 0,
+                        &(struct mp_body){MP_MSG_DATA, 0, i, packet, sizeof packet}));
     }
     fixture_settle(&pair.client);
     server_reads_a_run(&pair);
