@@ -2,11 +2,14 @@
 #include "corridor.h"
 #include "run.h"
 
-static bool same_endpoint(const struct mp_endpoint *a, const struct mp_endpoint *b)
+static const uint8_t ANY[16];
+
+_Static_assert(sizeof(struct mp_endpoint) == 40, "octets without a gap");
+
+static bool is_there(const struct mp_endpoint *known, const struct mp_endpoint *from, const uint8_t *local)
 {
-  return a->port == b->port && a->family == b->family && a->remote_port == b->remote_port &&
-         a->scope == b->scope && memcmp(a->remote, b->remote, sizeof a->remote) == 0 &&
-         memcmp(a->local, b->local, sizeof a->local) == 0;
+  return memcmp(known, from, offsetof(struct mp_endpoint, local)) == 0 &&
+         memcmp(known->local, local, sizeof known->local) == 0;
 }
 
 /* The endpoint of a path is where its newest authenticated datagram came from. A client leaves the
@@ -15,21 +18,18 @@ static bool same_endpoint(const struct mp_endpoint *a, const struct mp_endpoint 
 static void learn_endpoint(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                            const struct mp_endpoint *from)
 {
-  struct mp_path *path = &peer->paths[id];
-  struct mp_endpoint learnt = *from;
-  if (peer->initiator && learnt.port != path->endpoint.port)
+  struct mp_endpoint *known = &peer->paths[id].endpoint;
+  const uint8_t *local = peer->initiator ? ANY : from->local;
+  if (is_there(known, from, local) || (peer->initiator && known->port != from->port))
     return;
-  if (peer->initiator)
-    memset(learnt.local, 0, sizeof learnt.local);
-  if (same_endpoint(&path->endpoint, &learnt))
-    return;
-  path->endpoint = learnt;
+  *known = *from;
+  memcpy(known->local, local, sizeof known->local);
   struct mp_event_path_moved *event = mp_event_because_of(tunnel, peer, MP_EVENT_PATH_MOVED);
   if (!event)
     return;
   event->peer = peer->id;
   event->path = id;
-  MP_EVENT_ENDPOINT(event, &learnt);
+  MP_EVENT_ENDPOINT(event, known);
   mp_event_end(tunnel);
 }
 
