@@ -206,21 +206,19 @@ uint16_t mp_young_paths(const struct mp_tunnel *tunnel, const struct mp_peer *pe
 
 /* report.c APIs: */
 
-/* Call for every authenticated datagram of a peer whose data asks for feedback: nearly all are the next. */
-void mp_report_heard_else(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path,
-                          const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
-                          int64_t delay_us, bool asks);
-static inline void mp_report_heard(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                                   const struct mp_epoch *epoch, uint64_t path_seq,
-                                   uint64_t advanced, uint64_t sent_us, bool asks)
+/* Call for every authenticated datagram of a peer whose data asks for feedback. Nearly all are the next: only
+ * what others are copied into needs a place in memory. */
+void mp_report_heard_else(struct mp_peer *peer, uint8_t path, const struct mp_feedback_datagram *datagram);
+static inline void mp_report_heard(struct mp_peer *peer, uint8_t id,
+                                   const struct mp_feedback_datagram *datagram)
 {
-  const int64_t delay_us = (int64_t)(tunnel->now_us - sent_us);
   peer->reporting.datagrams++;
-  if (mp_feedback_heard_next(&peer->reporting.notes[id], epoch->local_index, &epoch->replay[id], path_seq,
-                             advanced, delay_us, tunnel->now_us, asks))
+  if (mp_feedback_heard_next(&peer->reporting.notes[id], datagram)) {
     peer->reporting.pending |= (uint16_t)(peer->reporting.notes[id].pending << id);
-  else
-    mp_report_heard_else(tunnel, peer, id, epoch, path_seq, advanced, delay_us, asks);
+  } else {
+    const struct mp_feedback_datagram copy = *datagram;
+    mp_report_heard_else(peer, id, &copy);
+  }
 }
 
 /* Sends feedback when it is due. */

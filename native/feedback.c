@@ -4,24 +4,23 @@
 
 #include "le.h"
 
-void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
-                       const struct mp_replay *replay, uint64_t path_seq, uint64_t advanced,
-                       int64_t delay_us, uint64_t now_us, bool asks)
+void mp_feedback_heard(struct mp_feedback_note *note, const struct mp_feedback_datagram *datagram)
 {
-  if (note->receiver != receiver || note->replay != replay) {
+  const uint64_t advanced = datagram->advanced;
+  if (note->receiver != datagram->receiver || note->replay != datagram->replay) {
     if (note->pending && advanced == 0)
       return; /* a straggler of the epoch before */
     /* Nothing is told yet: what was before the first that asks may have asked too, and is lost. */
-    *note = (struct mp_feedback_note){.receiver = receiver, .replay = replay};
+    *note = (struct mp_feedback_note){.receiver = datagram->receiver, .replay = datagram->replay};
   }
-  if (!note->pending || delay_us < note->delay_us)
-    note->delay_us = delay_us;
+  if (!note->pending || datagram->delay_us < note->delay_us)
+    note->delay_us = datagram->delay_us;
   /* RFC 9000 section 13.2.1: what fills a gap is told as soon as the gap was, or it is sent again. */
-  note->urgent |= advanced > 1 || (advanced == 0 && asks);
-  note->pending |= asks || advanced > 1;
+  note->urgent |= advanced > 1 || (advanced == 0 && datagram->asks);
+  note->pending |= datagram->asks || advanced > 1;
   if (advanced > 0) {
-    note->newest = path_seq;
-    note->newest_at_us = now_us;
+    note->newest = datagram->path_seq;
+    note->newest_at_us = datagram->at_us;
   }
 }
 

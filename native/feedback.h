@@ -24,24 +24,30 @@ struct mp_feedback_note {
   uint64_t told[MP_FEEDBACK_REPEATS]; /* `newest` of the last reports, latest first */
 };
 
-/* A datagram was accepted; `advanced` as mp_replay_accept said. What does not ask for a report may
- * still show a gap in what did. */
-void mp_feedback_heard(struct mp_feedback_note *note, uint16_t receiver,
-                       const struct mp_replay *replay, uint64_t path_seq, uint64_t advanced,
-                       int64_t delay_us, uint64_t now_us, bool asks);
+/* One that was accepted. */
+struct mp_feedback_datagram {
+  uint16_t receiver;              /* of its epoch */
+  const struct mp_replay *replay; /* of the same */
+  uint64_t path_seq;
+  uint64_t advanced;              /* as mp_replay_accept said */
+  int64_t delay_us;
+  uint64_t at_us;
+  bool asks;                      /* for a report; what does not may still show a gap in what did */
+};
+
+void mp_feedback_heard(struct mp_feedback_note *note, const struct mp_feedback_datagram *datagram);
 
 /* The same where it is the next one, as nearly always. False, and nothing noted, where not. */
-static inline bool mp_feedback_heard_next(struct mp_feedback_note *note, uint16_t receiver,
-                                          const struct mp_replay *replay, uint64_t path_seq,
-                                          uint64_t advanced, int64_t delay_us, uint64_t now_us, bool asks)
+static inline bool mp_feedback_heard_next(struct mp_feedback_note *note,
+                                          const struct mp_feedback_datagram *datagram)
 {
-  if (advanced != 1 || note->receiver != receiver || note->replay != replay)
+  if (datagram->advanced != 1 || note->receiver != datagram->receiver || note->replay != datagram->replay)
     return false;
-  if (!note->pending || delay_us < note->delay_us)
-    note->delay_us = delay_us;
-  note->newest = path_seq;
-  note->newest_at_us = now_us;
-  note->pending |= asks;
+  if (!note->pending || datagram->delay_us < note->delay_us)
+    note->delay_us = datagram->delay_us;
+  note->newest = datagram->path_seq;
+  note->newest_at_us = datagram->at_us;
+  note->pending |= datagram->asks;
   return true;
 }
 

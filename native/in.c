@@ -137,7 +137,14 @@ static struct mp_peer *open_sealed(struct mp_tunnel *tunnel, struct mp_run *run,
     mp_repair_tune(peer);
   }
   if (peer->reports)
-    mp_report_heard(tunnel, peer, id, epoch, path_seq, advanced, packet->sent_us, asks);
+    mp_report_heard(peer, id,
+                    &(struct mp_feedback_datagram){.receiver = epoch->local_index,
+                                                   .replay = replay,
+                                                   .path_seq = path_seq,
+                                                   .advanced = advanced,
+                                                   .delay_us = (int64_t)(tunnel->now_us - packet->sent_us),
+                                                   .at_us = tunnel->now_us,
+                                                   .asks = asks});
 
   if (!take_kind(tunnel, peer, run, bytes, packet))
     mp_count(tunnel, MP_COUNTER_DROP_BODY);

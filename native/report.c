@@ -147,19 +147,16 @@ uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_
   return sent_us < told_us + PATIENT_US ? mp_report_interval_us(peer) : least_interval_us(peer);
 }
 
-void mp_report_heard_else(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
-                          const struct mp_epoch *epoch, uint64_t path_seq, uint64_t advanced,
-                          int64_t delay_us, bool asks)
+void mp_report_heard_else(struct mp_peer *peer, uint8_t id, const struct mp_feedback_datagram *datagram)
 {
   struct mp_reporting *reporting = &peer->reporting;
   struct mp_feedback_note *note = &reporting->notes[id];
-  mp_feedback_heard(note, epoch->local_index, &epoch->replay[id], path_seq, advanced, delay_us,
-                    tunnel->now_us, asks);
+  mp_feedback_heard(note, datagram);
   if (note->pending)
     reporting->pending |= mp_path_bit(id);
   reporting->urgent |= note->urgent;
   if (note->urgent)
-    reporting->gap_us = tunnel->now_us;
+    reporting->gap_us = datagram->at_us;
 }
 
 /* The plan keeps it for later: it may cost money, or have nothing left of its budget. */

@@ -18,7 +18,8 @@ static void arrive(uint64_t seq, int64_t delay_us, uint64_t now_us)
 {
   REQUIRE(mp_replay_check(&replay, seq));
   const uint64_t advanced = mp_replay_accept(&replay, seq);
-  mp_feedback_heard(&note, 7, &replay, seq, advanced, delay_us, now_us, true);
+  mp_feedback_heard(
+      &note, &(struct mp_feedback_datagram){7, &replay, seq, advanced, delay_us, now_us, .asks = true});
 }
 
 static struct mp_feedback_path report(uint64_t now_us)
@@ -147,9 +148,9 @@ static void a_new_epoch_begins_anew(void)
   for (uint64_t seq = 0; seq < 50; seq++)
     arrive(seq, 0, seq);
   const uint64_t advanced = mp_replay_accept(&other, 0);
-  mp_feedback_heard(&note, 8, &other, 0, advanced, 0, 60, true);
+  mp_feedback_heard(&note, &(struct mp_feedback_datagram){8, &other, 0, advanced, 0, 60, .asks = true});
   /* A straggler of the epoch before changes nothing. */
-  mp_feedback_heard(&note, 7, &replay, 49, 0, 0, 61, true);
+  mp_feedback_heard(&note, &(struct mp_feedback_datagram){7, &replay, 49, 0, 0, 61, .asks = true});
   const struct mp_feedback_path told = report(61);
   CHECK_EQ(told.receiver, 8);
   CHECK_EQ(told.newest, 0);

@@ -118,7 +118,13 @@ static void paths_that_find_no_room_are_told_of_next(void)
     uint64_t seq = epoch->replay[id].next;
     for (unsigned i = 0; i < 2 * MP_LIMIT_FEEDBACK_GAPS; i++, seq += 2) {
       const uint64_t advanced = mp_replay_accept(&epoch->replay[id], seq);
-      mp_report_heard(tunnel, peer, id, epoch, seq, advanced, pair.now_us, true);
+      mp_report_heard(peer, id,
+                      &(struct mp_feedback_datagram){.receiver = epoch->local_index,
+                                                     .replay = &epoch->replay[id],
+                                                     .path_seq = seq,
+                                                     .advanced = advanced,
+                                                     .at_us = tunnel->now_us,
+                                                     .asks = true});
     }
   }
   CHECK_EQ(peer->reporting.pending, 0xffff);
