@@ -19,6 +19,7 @@
  * They stand on leaves, which know of one path or one queue and of nothing else:
  *
  * stretch.c   what waits so that a flow's round trip fits a far path
+ * rate.h      when a flow sends nearly all that a path carries
  * queue.c     what waits, by codel.c dropped or marked when it waits for too long; load.c keeps it, turns.h
  *             knows whose turn it is
  * flight.c    what is under way on one path

@@ -1,6 +1,7 @@
 /* What a flow is, by what it sends: thin, narrow or wide. */
 #include "adaptive.h"
 #include "adaptive_corridor.h"
+#include "rate.h"
 
 /* A flow that is not thin from here on: it sends more in a second than a person types or
  * says. Below it nothing is worth holding back for the sake of order (scheduling: thin). */
@@ -130,15 +131,14 @@ static uint64_t wide_octets(const struct mp_peer *peer, uint8_t best)
   return octets > WIDE_LEAST_OCTETS ? octets : WIDE_LEAST_OCTETS;
 }
 
-/* Follows whether the flow alone sends nearly all that the quickest path can carry: five sixths,
- * because of its octets headers and tags are a tenth. That a queue comes and goes there tells the
- * rate of a path that is full from that of one that nobody has filled. */
+/* Follows whether the flow alone sends nearly all that the quickest path can carry. That a queue comes
+ * and goes there tells the rate of a path that is full from that of one that nobody has filled. */
 static void note_pressure(const struct mp_peer *peer, struct mp_adaptive_flow *flow, uint8_t best,
                           uint64_t now_us)
 {
   const struct mp_window *window = &peer->adaptive->lanes[best].window;
   const uint64_t rate = mp_window_rate(window);
-  if (rate == 0 || flow->recent_octets < rate / 6 * 5) {
+  if (rate == 0 || !mp_rate_is_nearly(flow->recent_octets, rate)) {
     flow->pressing_us = 0;
     return;
   }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "rate.h"
+
 #define US_PER_S 1000000u
 
 /* Who has sent nearly all that the quickest path carries for so long has ended its slow start there, or
@@ -46,8 +48,6 @@
 
 /* What a receiver that acknowledges each second packet sends of 200 Mbit/s meanwhile. */
 #define MOST_WAITING 1024u
-
-static bool is_nearly(uint64_t rate, uint64_t all) { return rate >= all / 6 * 5; }
 
 /* ---- Whose, and when ---- */
 
@@ -102,7 +102,7 @@ static void hold(struct mp_gather *gather, uint32_t turn, uint64_t now_us)
 
 static enum mp_gather_advice begin(struct mp_gather *gather, const struct mp_gather_sight *sight)
 {
-  const bool fills = is_nearly(gather->slot.rate, sight->rate) && !sight->is_backlogged &&
+  const bool fills = mp_rate_is_nearly(gather->slot.rate, sight->rate) && !sight->is_backlogged &&
                      short_us(sight) >= LEAST_SHORT_US && short_us(sight) <= MOST_SHORT_US &&
                      sight->age_us < YOUNG_US;
   if (!fills) {

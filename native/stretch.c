@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "contract.h"
+#include "rate.h"
 
 #define US_PER_S 1000000u
 
@@ -42,8 +43,6 @@
 
 /* As much as a flow of 200 Mbit/s sends in 160 ms: who sends more in less has no use for it. */
 #define MOST_HELD_BYTES (4u << 20)
-
-static bool is_nearly(uint64_t rate, uint64_t all) { return rate >= all / 6 * 5; }
 
 static void give_up(struct mp_stretch *s, uint64_t now_us)
 {
@@ -90,7 +89,7 @@ bool mp_stretch_asks(const struct mp_stretch *s, uint16_t bucket, uint32_t recen
                      uint64_t rate)
 {
   if (s->step == MP_STRETCH_NONE)
-    return rate > 0 && is_nearly(recent_octets, rate);
+    return rate > 0 && mp_rate_is_nearly(recent_octets, rate);
   return mp_stretch_is(s, MP_STRETCH_HOLDS, bucket);
 }
 
@@ -169,7 +168,7 @@ static void count_second(struct mp_stretch *s, const struct mp_stretch_sight *si
   if (passed_us < US_PER_S)
     return;
   const uint64_t rate = s->second.octets * US_PER_S / passed_us;
-  s->poor_seconds = is_nearly(rate, s->rate) ? 0 : (uint8_t)(s->poor_seconds + 1);
+  s->poor_seconds = mp_rate_is_nearly(rate, s->rate) ? 0 : (uint8_t)(s->poor_seconds + 1);
   s->second.since_us = sight->now_us;
   s->second.octets = 0;
 }
