@@ -3,10 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/udp.h>
 #include <string.h>
-#include <unistd.h>
 
 _Static_assert(MP_OUT_BATCH <= UINT8_MAX, "mp_udp_run");
 
@@ -22,100 +20,6 @@ _Static_assert(MP_OUT_BATCH <= UINT8_MAX, "mp_udp_run");
 #define MOST_SEGMENTS 64u
 /* The length of an IPv4 packet less its header and that of UDP. */
 #define MOST_RUN_BYTES 65507u
-
-/* A pause of the engine's CPU of 10 ms at 1 Gbit/s is 1.25 MB of datagrams, and the kernel charges
- * about twice their length for them. */
-#define RECEIVE_BUFFER_BYTES (4 << 20)
-
-/* Two batches of largest datagrams with what the kernel charges for each (skb and page overhead,
- * about 4.5 KiB). More would only be a queue in front of a slow modem, where nobody can see it. */
-#define SEND_BUFFER_BYTES (1 << 20)
-
-/* ---- Opening ---- */
-
-static bool set(int fd, int level, int name, int value, const char *syscall, struct mp_fault *fault)
-{
-  if (setsockopt(fd, level, name, &value, sizeof value) == 0)
-    return true;
-  *fault = (struct mp_fault){errno, syscall};
-  return false;
-}
-
-/* With CAP_NET_ADMIN beyond net.core.[rw]mem_max, without it up to there: less is not an error. */
-static void raise_buffer(int fd, int force, int ordinary, int bytes)
-{
-  if (setsockopt(fd, SOL_SOCKET, force, &bytes, sizeof bytes) != 0)
-    (void)setsockopt(fd, SOL_SOCKET, ordinary, &bytes, sizeof bytes);
-}
-
-static bool prepare(int fd, const struct mp_udp_request *request, struct mp_fault *fault)
-{
-  raise_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
-  raise_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_BYTES);
-  if (request->device &&
-      setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, request->device,
-                 (socklen_t)strlen(request->device)) != 0) {
-    *fault = (struct mp_fault){errno, "setsockopt(SO_BINDTODEVICE)"};
-    return false;
-  }
-  if (request->family == 4)
-    /* Without the don't-fragment bit a hop with a smaller MTU fragments; with it, a hop whose ICMP
-     * is filtered swallows every large datagram and the path looks healthy to small probes. */
-    return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, "setsockopt(IP_MTU_DISCOVER)",
-               fault) &&
-           set(fd, IPPROTO_IP, IP_PKTINFO, 1, "setsockopt(IP_PKTINFO)", fault);
-  /* IPv6 hops never fragment (RFC 8200, section 5): the source must heed Packet Too Big. */
-  return set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1, "setsockopt(IPV6_V6ONLY)", fault) &&
-         set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT,
-             "setsockopt(IPV6_MTU_DISCOVER)", fault) &&
-         set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "setsockopt(IPV6_RECVPKTINFO)", fault);
-}
-
-static socklen_t to_address(union mp_udp_address *address, uint8_t family, const uint8_t *octets,
-                            uint16_t port, uint32_t scope)
-{
-  if (family == 4) {
-    address->ipv4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-    memcpy(&address->ipv4.sin_addr, octets, 4);
-    return sizeof address->ipv4;
-  }
-  address->ipv6 = (struct sockaddr_in6){
-      .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = scope};
-  memcpy(&address->ipv6.sin6_addr, octets, 16);
-  return sizeof address->ipv6;
-}
-
-static bool bind_to(int fd, const struct mp_udp_request *request, uint16_t *port,
-                    struct mp_fault *fault)
-{
-  union mp_udp_address address;
-  const uint32_t scope = request->device ? if_nametoindex(request->device) : 0;
-  socklen_t length = to_address(&address, request->family, request->address, request->port, scope);
-  if (bind(fd, &address.any, length) != 0) {
-    *fault = (struct mp_fault){errno, "bind"};
-    return false;
-  }
-  if (getsockname(fd, &address.any, &length) != 0) {
-    *fault = (struct mp_fault){errno, "getsockname"};
-    return false;
-  }
-  *port = ntohs(request->family == 4 ? address.ipv4.sin_port : address.ipv6.sin6_port);
-  return true;
-}
-
-int mp_udp_open(const struct mp_udp_request *request, uint16_t *port, struct mp_fault *fault)
-{
-  const int domain = request->family == 4 ? AF_INET : AF_INET6;
-  const int fd = socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
-  if (fd < 0) {
-    *fault = (struct mp_fault){errno, "socket"};
-    return -1;
-  }
-  if (prepare(fd, request, fault) && bind_to(fd, request, port, fault))
-    return fd;
-  close(fd);
-  return -1;
-}
 
 /* ---- In ---- */
 
@@ -202,6 +106,20 @@ unsigned mp_udp_receive(struct mp_udp_inbox *inbox, const struct mp_udp_socket *
 }
 
 /* ---- Out ---- */
+
+socklen_t mp_udp_write_address(union mp_udp_address *address, uint8_t family, const uint8_t *octets,
+                               uint16_t port, uint32_t scope)
+{
+  if (family == 4) {
+    address->ipv4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+    memcpy(&address->ipv4.sin_addr, octets, 4);
+    return sizeof address->ipv4;
+  }
+  address->ipv6 = (struct sockaddr_in6){
+      .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = scope};
+  memcpy(&address->ipv6.sin6_addr, octets, 16);
+  return sizeof address->ipv6;
+}
 
 static const uint8_t ANY[16];
 
@@ -290,8 +208,8 @@ static void write_message(struct mp_udp_outbox *scratch, unsigned index,
   uint32_t control_bytes = write_local(envelope->control, &first->to);
   if (run->count > 1)
     control_bytes += write_segment(envelope->control + control_bytes, (uint16_t)first->length);
-  const socklen_t address_bytes = to_address(&envelope->address, first->to.family, first->to.remote,
-                                             first->to.remote_port, first->to.scope);
+  const socklen_t address_bytes = mp_udp_write_address(
+      &envelope->address, first->to.family, first->to.remote, first->to.remote_port, first->to.scope);
   scratch->messages[index].msg_hdr = (struct msghdr){
       .msg_name = &envelope->address,
       .msg_namelen = address_bytes,

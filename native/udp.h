@@ -50,6 +50,10 @@ union mp_udp_address {
   struct sockaddr_in6 ipv6;
 };
 
+/* Returns its length. */
+socklen_t mp_udp_write_address(union mp_udp_address *address, uint8_t family, const uint8_t *octets,
+                               uint16_t port, uint32_t scope);
+
 struct mp_udp_inbox {
   struct mmsghdr messages[MP_UDP_BATCH];
   struct mp_udp_frame {

@@ -163,7 +163,7 @@ describe('who includes whom in C', () => {
     'twin',
     'acks',
   ]
-  const PORTS = ['udp', 'tun', 'linkwatch', 'crossing']
+  const PORTS = ['udp', 'udp_open', 'tun', 'linkwatch', 'crossing']
   const ENGINE = ['engine', 'engine_state', 'engine_ports', 'engine_in', 'engine_out']
   /** The floor of each room that is not a leaf. */
   const FLOORS: Record<string, number> = {
