@@ -52,6 +52,24 @@ static void without_a_pause(void)
   CHECK_EQ(begins_after_us(&world, S), filled_us(false) - STEP_US);
 }
 
+/* Whatever another flow has sent just before. */
+static void by_the_flow_itself(void)
+{
+  struct world world;
+  open_world(&world);
+  go(&world, 350 * MS);
+  world.sight.bucket++;
+  CHECK_EQ(begins_after_us(&world, S), filled_us(false));
+}
+
+static void it_tells_what_the_flow_sent(void)
+{
+  struct world world;
+  open_world(&world);
+  CHECK(begins_after_us(&world, S) > 0);
+  CHECK_EQ(world.gather.rate, RATE);
+}
+
 static void it_may_be_eight_seconds_old(void)
 {
   for (uint64_t too_old_us = 0; too_old_us < 2; too_old_us++) {
@@ -211,6 +229,8 @@ int main(void)
   RUN(the_path_must_have_been_filled_for_so_long);
   RUN(five_sixths_fill_it);
   RUN(without_a_pause);
+  RUN(by_the_flow_itself);
+  RUN(it_tells_what_the_flow_sent);
   RUN(it_may_be_eight_seconds_old);
   RUN(the_round_trip_falls_short_by_neither_too_little_nor_too_much);
   RUN(they_wait_for_longer_than_it_falls_short_by_while_bbr_counts_it);

@@ -218,6 +218,9 @@ static void they_are_counted_of_a_connection_whose_syn_was_not_seen(void)
   mp_gather_passed(&turns, FIRST + 1, FIRST + 2);
   CHECK_EQ(turns.count, 4);
   CHECK_EQ(turns.end, FIRST + 2);
+  mp_gather_passed(&turns, FIRST, FIRST + 1);
+  CHECK_EQ(turns.count, 5);
+  CHECK_EQ(turns.end, FIRST + 1);
 }
 
 static void nothing_else_waits(void)
@@ -409,6 +412,47 @@ static void no_more_wait_than_there_is_room_for(void)
   mp_pool_close(&world.pool);
 }
 
+/* As if they had waited for long enough. */
+static unsigned take_early(struct world *world)
+{
+  const uint64_t now_us = world->sight.now_us;
+  world->sight.now_us = world->gather.until_us;
+  const unsigned count = take_all(world);
+  world->sight.now_us = now_us;
+  return count;
+}
+
+static void what_has_waited_makes_room(void)
+{
+  struct world world;
+  uint8_t bytes[ACK_BYTES];
+  open_world(&world);
+  segment(bytes, ACK_BYTES, true, ACK);
+  go_until_gathering(&world);
+  for (unsigned round = 0; round < 3; round++) {
+    for (unsigned i = 0; i < ACKS_WHILE_GATHERED - round; i++)
+      CHECK(waits(&world, bytes, ACK_BYTES));
+    CHECK(world.gather.until_us > world.sight.now_us);
+    CHECK_EQ_INT(take_early(&world), ACKS_WHILE_GATHERED - round);
+  }
+  mp_pool_close(&world.pool);
+}
+
+static void where_no_memory_is_left_none_waits(void)
+{
+  struct world world;
+  uint8_t bytes[ACK_BYTES];
+  open_world(&world);
+  segment(bytes, ACK_BYTES, true, ACK);
+  go_until_gathering(&world);
+  mp_pool_close(&world.pool);
+  mp_pool_open(&world.pool, 1);
+  CHECK(waits(&world, bytes, ACK_BYTES));
+  CHECK(!waits(&world, bytes, ACK_BYTES));
+  CHECK_EQ_INT(take_early(&world), 1);
+  mp_pool_close(&world.pool);
+}
+
 int main(void)
 {
   RUN(a_young_flow_that_fills_the_path_reaches_the_far_one);
@@ -437,5 +481,7 @@ int main(void)
   RUN(it_matters_to_few);
   RUN(what_waits_goes_at_the_end);
   RUN(no_more_wait_than_there_is_room_for);
+  RUN(what_has_waited_makes_room);
+  RUN(where_no_memory_is_left_none_waits);
   return test_end();
 }
