@@ -117,7 +117,6 @@ static enum mp_gather_advice begin(struct mp_gather *gather, const struct mp_gat
     return MP_GATHER_AS_IT_IS;
   gather->is_on = true;
   gather->rate = gather->slot.rate;
-  gather->since_us = sight->now_us;
   gather->over_us = sight->now_us - sight->age_us + LASTING_US;
   gather->wait_us = wait_us(sight);
   hold(gather, sight->turns, sight->now_us);

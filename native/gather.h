@@ -45,7 +45,7 @@ struct mp_gather {
   uint64_t until_us;    /* acknowledgements that come before wait until then */
   struct mp_packet *oldest, *youngest;
   uint64_t rate;        /* bytes a second that it sent before */
-  uint64_t since_us;    /* on: since when, or since it reaches; else since it fills the quickest; 0: not */
+  uint64_t since_us;    /* since it reaches; before, since it fills the quickest; 0: not */
   uint64_t judge_us;    /* on: when it must have gained; 0: it has */
   uint64_t next_us;     /* none begins before */
   uint64_t over_us;     /* on: when BBR measures anew */
