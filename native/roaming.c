@@ -52,11 +52,11 @@ bool mp_roaming_note(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
   const bool is_known = peer->present & mp_path_bit(id);
   if (!is_known && peer->initiator)
     return false;
+  if (is_newest)
+    run->learnt = &peer->paths[id];
   if (!is_known)
     discover_path(tunnel, peer, id, run->from);
   else if (is_newest)
     learn_endpoint(tunnel, peer, id, run->from);
-  if (is_newest)
-    run->learnt = &peer->paths[id];
   return true;
 }
