@@ -156,8 +156,14 @@ void mp_handshake_pass(struct mp_tunnel *tunnel, const uint8_t *bytes, uint32_t 
 
 /* health.c APIs. Events in, consequences hidden: */
 
-/* Call when data was sent to or taken from the peer. */
-void mp_health_data(struct mp_tunnel *tunnel, struct mp_peer *peer);
+/* Call when data was sent to or taken from the peer, with the first of which it comes into use. */
+void mp_health_enter_use(struct mp_tunnel *tunnel, struct mp_peer *peer);
+static inline void mp_health_data(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  peer->last_data_us = tunnel->now_us;
+  if (!peer->in_use)
+    mp_health_enter_use(tunnel, peer);
+}
 
 /* Call when the first keys of a peer come into use: probe everything. */
 void mp_health_session(struct mp_tunnel *tunnel, struct mp_peer *peer);

@@ -114,7 +114,7 @@ static void probe_those_in_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
   mp_wake_by(tunnel, peer, tunnel->now_us + peer->probe_us / 4);
 }
 
-static void enter_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
+void mp_health_enter_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   peer->in_use = true;
   peer->in_use_since_us = tunnel->now_us;
@@ -139,17 +139,10 @@ static void leave_use(struct mp_tunnel *tunnel, struct mp_peer *peer)
   }
 }
 
-void mp_health_data(struct mp_tunnel *tunnel, struct mp_peer *peer)
-{
-  peer->last_data_us = tunnel->now_us;
-  if (!peer->in_use)
-    enter_use(tunnel, peer);
-}
-
 void mp_health_session(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   peer->last_data_us = tunnel->now_us;
-  enter_use(tunnel, peer);
+  mp_health_enter_use(tunnel, peer);
   mp_health_probe_all(tunnel, peer);
 }
 
