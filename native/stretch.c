@@ -80,7 +80,8 @@ static void measure_from(struct mp_stretch *s, uint64_t rate, uint64_t now_us)
   s->rate = rate;
   s->seen_us = s->slot.since_us = s->second.since_us = now_us;
   s->slot.octets = s->second.octets = 0;
-  s->poor_seconds = 0;
+  s->poor_seconds = s->new_seconds = 0;
+  s->paths = 0;
 }
 
 /* ---- Whether to begin ---- */
@@ -161,6 +162,10 @@ void mp_stretch_leave(struct mp_stretch *s)
 
 /* ---- While it goes on ---- */
 
+/* Where a path goes less is sent, and that is no mistake: the measure is then what is sent without it, as
+ * soon as that has settled. Else the far path is left alone for a minute when it is back: of 20 Mbit/s with
+ * 10 ms and 10 with 45, which is away for ten seconds, BBR gets 96 % of the sum in the 30 seconds after that
+ * so, and 73 otherwise (the means of six starts, simulation). */
 static void count_second(struct mp_stretch *s, const struct mp_stretch_sight *sight)
 {
   s->second.octets += sight->octets;
@@ -168,6 +173,13 @@ static void count_second(struct mp_stretch *s, const struct mp_stretch_sight *si
   if (passed_us < US_PER_S)
     return;
   const uint64_t rate = s->second.octets * US_PER_S / passed_us;
+  if (s->paths & ~sight->paths)
+    s->new_seconds = POOR_SECONDS;
+  s->paths = sight->paths;
+  if (s->new_seconds > 0) {
+    s->new_seconds--;
+    s->rate = rate;
+  }
   s->poor_seconds = mp_rate_is_nearly(rate, s->rate) ? 0 : (uint8_t)(s->poor_seconds + 1);
   s->second.since_us = sight->now_us;
   s->second.octets = 0;
@@ -218,14 +230,15 @@ void mp_stretch_see(struct mp_stretch *s, const struct mp_stretch_sight *sight)
   const bool holds = s->step == MP_STRETCH_HOLDS;
   const uint64_t passed_us = now_us - s->since_us;
   const bool has_measured = has_paused(s, sight) || passed_us >= MEASURED_US;
-  const bool is_useless = holds ? sight->is_backlogged || passed_us >= MEASURED_US + UNCOVERED_US
-                                : now_us > s->covered_us + UNCOVERED_US;
+  const bool is_useless = holds ? sight->is_backlogged : now_us > s->covered_us + UNCOVERED_US;
   if (has_measured && !holds)
     s->is_early = false;
   if (s->poor_seconds >= POOR_SECONDS || is_useless)
     give_up(s, now_us);
   else if (holds && has_measured && sight->farther_us > 0)
     go_on(s, sight);
+  else if (holds && passed_us >= MEASURED_US + UNCOVERED_US) /* the path is away */
+    mp_stretch_leave(s);
 }
 
 void mp_stretch_sent(struct mp_stretch *s, uint16_t bucket, int64_t farther_us, uint64_t now_us)

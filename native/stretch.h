@@ -52,6 +52,8 @@ struct mp_stretch {
   bool dipped;
   bool is_early;        /* reaches: the flow has not measured yet */
   uint8_t poor_seconds; /* in a row in which less was sent than before */
+  uint8_t new_seconds;  /* to come in which the rate is measured anew */
+  uint16_t paths;       /* that there were at the end of the last second */
   uint64_t spilled_us;  /* when something last went to the far path for the sake of that */
   uint64_t measures_us; /* reaches: when the flow may at the soonest; nothing is held back before */
   uint64_t held_bytes;
@@ -74,6 +76,7 @@ struct mp_stretch_sight {
   uint32_t rtt_us;        /* of the quickest path */
   bool is_full;           /* something stands there, at this moment */
   uint32_t farther_us;    /* than that: the nearest path that is out of reach; 0: none, or not asked */
+  uint16_t paths;         /* that carry what flows of many paths send; 0: no flow is stretched */
 };
 
 /* Whether it matters for a flow that sends so much within a second how far other paths are. */

@@ -358,6 +358,56 @@ static void it_ends_when_less_goes_through(void)
   CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
 }
 
+/* Reaches, with a packet on a far path each millisecond. */
+static void go_far(struct world *world, uint64_t for_us)
+{
+  for (const uint64_t end_us = world->now_us + for_us; world->now_us < end_us;) {
+    mp_stretch_sent(&world->stretch, 7, 50 * MS, world->now_us);
+    step(world);
+  }
+}
+
+static void less_goes_through_without_a_path_and_that_is_no_mistake(void)
+{
+  struct world world = world_of(60 * MS);
+  world.sight.paths = 7;
+  go(&world, 13 * S);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  world.sight.paths = 3;
+  world.sight.octets = RATE / 1000 / 2;
+  go_far(&world, 10 * S);
+  CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+}
+
+/* What is sent without the path is settled after three seconds. */
+static void less_than_without_the_path_is_one(void)
+{
+  struct world world = world_of(60 * MS);
+  world.sight.paths = 7;
+  go(&world, 13 * S);
+  world.sight.paths = 3;
+  world.sight.octets = RATE / 1000 / 2;
+  go_far(&world, 5 * S);
+  world.sight.paths = 7;
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  world.sight.octets = RATE / 1000 / 3;
+  go_far(&world, 5 * S);
+  CHECK_EQ_INT(world.stretch.step, MP_STRETCH_NONE);
+  CHECK(is_left_alone(world, 50 * S));
+}
+
+static void a_path_more_is_no_reason_to_send_less(void)
+{
+  struct world world = world_of(60 * MS);
+  world.sight.paths = 3;
+  go(&world, 13 * S);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  world.sight.paths = 7;
+  world.sight.octets = RATE / 1000 / 2;
+  go_far(&world, 5 * S);
+  CHECK_EQ_INT(world.stretch.step, MP_STRETCH_NONE);
+}
+
 static void what_others_send_counts_as_well(void)
 {
   struct world world = world_of(60 * MS);
@@ -380,6 +430,21 @@ static void it_ends_when_the_far_path_carries_nothing(void)
   REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
   go(&world, 2100 * MS);
   CHECK_EQ_INT(world.stretch.step, MP_STRETCH_NONE);
+}
+
+static void one_held_back_for_a_path_that_is_gone_is_held_back_again_when_it_is_there(void)
+{
+  struct world world = world_of(60 * MS);
+  go(&world, 2100 * MS);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
+  world.sight.farther_us = 0;
+  go(&world, 12 * S);
+  CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_HOLDS, 7));
+  go(&world, S);
+  CHECK_EQ_INT(world.stretch.step, MP_STRETCH_NONE);
+  world.sight.farther_us = 60 * MS;
+  CHECK(is_left_alone(world, 1900 * MS));
+  CHECK(!is_left_alone(world, 2100 * MS));
 }
 
 static void it_ends_when_the_flow_does_not_mind_the_round_trip(void)
@@ -444,8 +509,12 @@ int main(void)
   RUN(a_flow_that_left_fills_the_path_anew);
   RUN(one_that_is_stretched_is_not_told_to_measure_later);
   RUN(it_ends_when_less_goes_through);
+  RUN(less_goes_through_without_a_path_and_that_is_no_mistake);
+  RUN(less_than_without_the_path_is_one);
+  RUN(a_path_more_is_no_reason_to_send_less);
   RUN(what_others_send_counts_as_well);
   RUN(it_ends_when_the_far_path_carries_nothing);
+  RUN(one_held_back_for_a_path_that_is_gone_is_held_back_again_when_it_is_there);
   RUN(it_ends_when_the_flow_does_not_mind_the_round_trip);
   RUN(another_flow_has_its_turn_when_the_first_fell_silent);
   RUN(at_the_end_all_that_waits_may_go);
