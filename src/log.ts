@@ -23,6 +23,10 @@ const EVENTS = {
   },
   'listen.opened': { level: 'info', doc: 'clients can reach the server here' },
   'nat.installed': { level: 'info', doc: 'clients, or the machines behind one, are masqueraded' },
+  'nat.restored': {
+    level: 'warning',
+    doc: 'others had removed the rules for masquerading, which are there again',
+  },
   'nat.incomplete': {
     level: 'warning',
     doc: 'what is to be masqueraded is, but something is missing',

@@ -58,6 +58,13 @@ export class Nat {
     return [...faults, ...(await forwardFaults(run, tun, families, this.#procDir))]
   }
 
+  /** Whether the table is there: whoever loads a ruleset of their own may flush it with the rest. MPTUN_E_SYSTEM_PROGRAM. */
+  async isInstalled(): Promise<boolean> {
+    const { run, tun } = this.#options
+    const tables = await run('nft', ['list', 'tables'])
+    return tables.split('\n').includes(`table inet ${tableName(tun)}`)
+  }
+
   /** Takes everything back. Never throws: it runs when a daemon ends, for whatever reason. */
   async remove(): Promise<void> {
     const { run, tun } = this.#options

@@ -74,6 +74,25 @@ describe('a client', () => {
     expect(machine.calls).toContain('nft delete table inet mptun_mptun0')
   })
 
+  it('puts its rules for masquerading back when others have flushed them', async () => {
+    joined()
+    machine.tables = 'table inet filter\ntable inet mptun_mptun0\n'
+    await start(await configOf('client', { uplink: ['eth0'], nat: true }))
+    const installed = () => machine.calls.filter((call) => call.includes('masquerade')).length
+    const looked = () => machine.calls.filter((call) => call === 'nft list tables').length
+    await eventually(() => {
+      machine.clock.advance(SECOND)
+      expect(looked()).toBeGreaterThan(1)
+    })
+    expect(installed()).toBe(1)
+    machine.tables = 'table inet filter\ntable inet mptun_mptun01\n'
+    await eventually(() => {
+      machine.clock.advance(SECOND)
+      expect(lines.join('')).toContain('nat.restored device=mptun0')
+    })
+    expect(installed()).toBeGreaterThan(1)
+  })
+
   it('keeps what metered uplinks have used, and knows it at the next start', async () => {
     const store = joined()
     machine.devices = [listed('wwan0', 3, '192.0.2.6')]

@@ -94,6 +94,8 @@ export interface TestMachine extends Machine {
   devices: object[]
   /** What `ip -json route show` says. */
   routes: object[]
+  /** What `nft list tables` says. */
+  tables: string
   /** Devices on which no socket can be opened. */
   readonly refusing: Set<string>
 }
@@ -110,10 +112,13 @@ export function testMachine(): TestMachine {
     closed: [],
     devices: [],
     routes: [],
+    tables: '',
     refusing: new Set(),
     randomBytes: (count) => new Uint8Array(count).fill(octet++ % 256),
     run: async (program, args) => {
-      machine.calls.push([program, ...args].join(' '))
+      const call = [program, ...args].join(' ')
+      machine.calls.push(call)
+      if (call === 'nft list tables') return machine.tables
       if (args[0] !== '-json') return ''
       if (args.includes('exact')) return '[]'
       if (args.includes('route')) return JSON.stringify(machine.routes)
