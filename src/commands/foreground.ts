@@ -38,9 +38,9 @@ export async function runForeground(command: Command, role: Role): Promise<void>
   process.on('SIGHUP', () => {
     daemon.reload().catch(() => undefined) // told in the log
   })
-  // What nobody has caught: the daemon takes its device and rules away before it ends.
+  // What nobody has caught: the daemon takes its device and rules away before it ends, whatever else fails meanwhile.
   process.removeAllListeners('uncaughtException')
-  process.once('uncaughtException', (error) => daemon.fail(error))
+  process.on('uncaughtException', (error) => daemon.fail(error))
   await daemon.run()
 }
 
