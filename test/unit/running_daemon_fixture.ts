@@ -6,8 +6,10 @@ import { afterEach, beforeAll, beforeEach, expect, vi } from 'vitest'
 import { fromCommandLine } from '../../src/config/file.js'
 import { resolveConfig, type TunnelConfig } from '../../src/config/tunnel.js'
 import { askControl, controlPath } from '../../src/control.js'
+import { keyPairOf } from '../../src/core/keys.js'
 import { Daemon } from '../../src/daemon/daemon.js'
 import type { StatusReport } from '../../src/status.js'
+import { Store } from '../../src/store.js'
 import { type TestMachine, testDirs, testMachine } from './daemon_fixture.js'
 
 beforeAll(() => sodium.ready)
@@ -66,6 +68,19 @@ export const set = (text: string) => askControl(socket(), { verb: 'set', words: 
 export async function configOf(role: 'server' | 'client', words: Record<string, unknown> = {}) {
   const given = fromCommandLine({ 'state-dir': dirs.stateDir, 'run-dir': dirs.runDir, ...words })
   return role === 'server' ? resolveConfig(role, given) : resolveConfig(role, given)
+}
+
+/** A client's state that an invitation was taken into. */
+export function joined(): Store {
+  const store = new Store(dirs.stateDir)
+  store.prepare()
+  store.writeServer({
+    publicKey: keyPairOf(new Uint8Array(32).fill(9)).publicKey,
+    endpoints: [{ host: 'vps.example.org', port: 5000 }],
+    name: 'barge',
+    secret: new Uint8Array(32).fill(3),
+  })
+  return store
 }
 
 /** Starts a daemon and waits until it says so, or until it has ended. */
