@@ -136,6 +136,18 @@ async function fuzz() {
   return built ? sum : add(sum, FAILED)
 }
 
+/** Says why tests failed that passed when they were tried again: what happens often has a cause. */
+function tellTriedAgain(testResults) {
+  for (const { status, fullName, failureMessages } of testResults.flatMap(
+    ({ assertionResults }) => assertionResults,
+  )) {
+    if (status !== 'passed') continue
+    for (const message of failureMessages) {
+      console.log(`  tried again: ${fullName}: ${message.split('\n    at ')[0]}`)
+    }
+  }
+}
+
 /** Runs projects of vitest.config.ts and counts from their JSON report. */
 async function vitest(...projects) {
   const report = join(scratch, `${projects[0]}.json`)
@@ -147,6 +159,7 @@ async function vitest(...projects) {
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
     readFileSync(report, 'utf8'),
   )
+  tellTriedAgain(testResults)
   // A file that cannot be loaded has no test that could fail.
   const unloaded = testResults.filter(
     ({ status, assertionResults }) =>

@@ -24,15 +24,24 @@ const PAIR: Scenario = {
 
 type Wanted = Pick<Run, 'scenario' | 'congestion' | 'load' | 'seconds'>
 
-async function adaptive(wanted: Wanted): Promise<Measured> {
+/** The figures, which an expectation that is not met says beside its own, among them the rate of each half second. */
+function told({ sample, arrived }: Measured, seconds: number): string {
+  const course = Array.from({ length: seconds * 2 }, (_, half) =>
+    Math.round(mbitBetween(arrived!, half / 2, (half + 1) / 2)),
+  )
+  return JSON.stringify({ ...sample, course })
+}
+
+async function adaptive(wanted: Wanted): Promise<Measured & { readonly figures: string }> {
   const measured = await measure({
     ...wanted,
     subject: { kind: 'mode', mode: 'adaptive' },
     seed: 1,
   })
-  console.log(JSON.stringify(measured.sample)) // seen when an expectation is not met
-  expect(measured.sample.lateMaxUs, 'the machine was too busy to emulate').toBeLessThan(LATE_US)
-  return measured
+  const figures = told(measured, wanted.seconds)
+  const { lateMaxUs } = measured.sample
+  expect(lateMaxUs, `the machine was too busy to emulate: ${figures}`).toBeLessThan(LATE_US)
+  return { ...measured, figures }
 }
 
 beforeAll(async () => {
@@ -45,19 +54,24 @@ describe('one TCP connection over unlike links', () => {
     ['cubic', 9],
     ['bbr', 7],
   ] as const)('gets most of their sum with %s', async (congestion, seconds) => {
-    const { sample } = await adaptive({ scenario: PAIR, congestion, load: 'tcp', seconds })
-    expect(sample.mbit).toBeGreaterThan(SHARE * PAIR_MBIT)
-    expect(sample.pingP99Ms).toBeLessThan(200) // a full queue alone is 300 ms
-    expect(sample.feedbackShare).toBeLessThan(0.03)
+    const { sample, figures } = await adaptive({ scenario: PAIR, congestion, load: 'tcp', seconds })
+    expect(sample.mbit, figures).toBeGreaterThan(SHARE * PAIR_MBIT)
+    expect(sample.pingP99Ms, figures).toBeLessThan(200) // a full queue alone is 300 ms
+    expect(sample.feedbackShare, figures).toBeLessThan(0.03)
   })
 
   it('gets no less for a bad link beside a good one', async () => {
     const [good] = PAIR.links
     const bad = link('bad', 1, 200, `${QUEUE},loss=5`)
     const scenario = { ...PAIR, links: [good!, bad] }
-    const { sample } = await adaptive({ scenario, congestion: 'bbr', load: 'tcp', seconds: 6 })
-    expect(sample.mbit).toBeGreaterThan(SHARE * BEST_MBIT)
-    expect(sample.pingP99Ms).toBeLessThan(200)
+    const { sample, figures } = await adaptive({
+      scenario,
+      congestion: 'bbr',
+      load: 'tcp',
+      seconds: 6,
+    })
+    expect(sample.mbit, figures).toBeGreaterThan(SHARE * BEST_MBIT)
+    expect(sample.pingP99Ms, figures).toBeLessThan(200)
   })
 })
 
@@ -70,15 +84,15 @@ describe('a link that is cut without a sign and comes back', () => {
       { atS: 7.5, link: 'b', what: 'restore' },
     ]
     const scenario: Scenario = { ...PAIR, happenings }
-    const { sample, arrived } = await adaptive({
+    const { sample, arrived, figures } = await adaptive({
       ...{ scenario, congestion: 'bbr', load: 'mix', seconds: 10 },
     })
-    expect(sample.datagrams).toBeGreaterThan(4500)
-    expect(sample.datagramsLost).toBeLessThan(50)
-    expect(sample.datagramGapMs).toBeLessThan(500)
+    expect(sample.datagrams, figures).toBeGreaterThan(4500)
+    expect(sample.datagramsLost, figures).toBeLessThan(50)
+    expect(sample.datagramGapMs, figures).toBeLessThan(500)
     for (const atS of [2.5, 6]) {
-      expect(mbitBetween(arrived!, atS, atS + 1.5)).toBeGreaterThan(BEST_MBIT / 2)
+      expect(mbitBetween(arrived!, atS, atS + 1.5), figures).toBeGreaterThan(BEST_MBIT / 2)
     }
-    expect(mbitBetween(arrived!, 9, 10)).toBeGreaterThan(BEST_MBIT)
+    expect(mbitBetween(arrived!, 9, 10), figures).toBeGreaterThan(BEST_MBIT)
   })
 })
