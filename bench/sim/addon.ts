@@ -60,6 +60,7 @@ interface SimAddon {
   ): number
   linkSet(world: WorldHandle, link: number, direction: number, shape: RawShape): number
   linkDown(world: WorldHandle, link: number, direction: number, down: boolean): number
+  linkNarrow(world: WorldHandle, link: number, mtuBytes: number, dropsFragments: boolean): number
   linkRebind(world: WorldHandle, link: number, address: Uint8Array, udpPort: number): number
   linkCounters(world: WorldHandle, link: number, direction: number): LinkCounters
   linkBacklog(world: WorldHandle, link: number, direction: number): number

@@ -186,6 +186,11 @@ export class SimLink {
     }
   }
 
+  /** Another bound of IP packets, both ways; larger ones are dropped, or only those that must not be split. */
+  narrow(mtuBytes: number, larger: 'dropped' | 'split'): void {
+    addon.linkNarrow(this.#world, this.#id, mtuBytes, larger === 'dropped')
+  }
+
   /** The NAT forgets its mapping and makes another. */
   rebind(address: string, udpPort: number): void {
     addon.linkRebind(this.#world, this.#id, ipv4(address), udpPort)

@@ -253,6 +253,7 @@ NAPI_MODULE_INIT()
       {"linkAdd", mp_sim_link_add},
       {"linkSet", mp_sim_link_set},
       {"linkDown", mp_sim_link_down},
+      {"linkNarrow", mp_sim_link_narrow},
       {"linkRebind", mp_sim_link_rebind},
       {"linkCounters", mp_sim_link_counters},
       {"linkBacklog", mp_sim_link_backlog},

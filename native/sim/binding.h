@@ -27,6 +27,7 @@ bool mp_sim_address(napi_env env, napi_value object, const char *name, uint8_t o
 napi_value mp_sim_link_add(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_set(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_down(napi_env env, napi_callback_info info);
+napi_value mp_sim_link_narrow(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_rebind(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_counters(napi_env env, napi_callback_info info);
 napi_value mp_sim_link_backlog(napi_env env, napi_callback_info info);

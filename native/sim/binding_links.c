@@ -130,6 +130,24 @@ napi_value mp_sim_link_down(napi_env env, napi_callback_info info)
   return mp_sim_answer(env, mp_world_link_down(world, link, direction, down), "linkDown");
 }
 
+napi_value mp_sim_link_narrow(napi_env env, napi_callback_info info)
+{
+  napi_value values[4];
+  uint32_t link;
+  int64_t mtu;
+  bool drops_fragments;
+  struct mp_world *world = mp_sim_call(env, info, values, 4);
+  if (!world || !mp_sim_id(env, values[1], "link", &link) ||
+      !mp_js_integer(env, values[2], "linkNarrow: mtuBytes", 0, UINT16_MAX, &mtu))
+    return NULL;
+  if (napi_get_value_bool(env, values[3], &drops_fragments) != napi_ok) {
+    mp_js_bug(env, "linkNarrow: dropsFragments must be a boolean");
+    return NULL;
+  }
+  return mp_sim_answer(env, mp_world_link_narrow(world, link, (uint32_t)mtu, drops_fragments),
+                       "linkNarrow");
+}
+
 napi_value mp_sim_link_rebind(napi_env env, napi_callback_info info)
 {
   napi_value values[4];

@@ -96,7 +96,8 @@ static int send_one(struct mp_node *node, const struct mp_datagram *datagram)
   if (!way)
     return 0;
   capture(way, datagram, world->now_us);
-  if (datagram->whole && way->mtu_bytes > 0 && datagram->length + IPV4_UDP_BYTES > way->mtu_bytes)
+  const bool is_large = way->mtu_bytes > 0 && datagram->length + IPV4_UDP_BYTES > way->mtu_bytes;
+  if (is_large && (datagram->whole || way->drops_fragments))
     return 0;
   struct mp_link_passage passage;
   if (mp_link_send(way->law, datagram->length + IPV4_UDP_BYTES, world->now_us, &passage) !=

@@ -36,6 +36,7 @@ struct mp_way {
   uint32_t *trace; /* copy of the trace in force */
   struct mp_node *to_node;
   uint32_t mtu_bytes; /* 0: no bound */
+  bool drops_fragments;
   uint8_t to_port;
   uint8_t local[4]; /* the far end's own address */
   /* How the far end is known to the sender, and the sender to the far end. */

@@ -140,6 +140,17 @@ int mp_world_link_down(struct mp_world *world, uint32_t link, enum mp_world_dire
   return mp_link_configure(way->law, &config, world->now_us);
 }
 
+int mp_world_link_narrow(struct mp_world *world, uint32_t link, uint32_t mtu_bytes, bool drops_fragments)
+{
+  struct mp_way *forward = find_way(world, link, MP_WORLD_FORWARD);
+  if (!forward)
+    return -EINVAL;
+  struct mp_way *backward = find_way(world, link, MP_WORLD_BACKWARD);
+  forward->mtu_bytes = backward->mtu_bytes = mtu_bytes;
+  forward->drops_fragments = backward->drops_fragments = drops_fragments;
+  return 0;
+}
+
 int mp_world_link_rebind(struct mp_world *world, uint32_t link, const uint8_t address[4],
                          uint16_t udp_port)
 {

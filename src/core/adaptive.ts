@@ -53,6 +53,11 @@ export class Adaptive {
     return { bulk: idsOf(bulk), thin: idsOf(thin), left: new Map(left) }
   }
 
+  /** Packets are smaller from now on. */
+  handleSmaller(nowUs: number): void {
+    this.#eligibility.handleSmaller(nowUs)
+  }
+
   /** The path is gone, and its number another's from here on. */
   forget(path: number): void {
     this.#eligibility.forget(path)

@@ -254,7 +254,7 @@ export class Client extends Tunnel {
         this.#count(nowUs, event)
         return
       case 'sizeEchoed':
-        this.#foundMtu.handleEcho(event.path, event.octets)
+        this.#foundMtu.handleEcho(nowUs, event.path, event.octets)
         this.#tellMtu(nowUs)
         return
       case 'pathMoved':
@@ -270,6 +270,7 @@ export class Client extends Tunnel {
       }
       case 'pathLost':
         this.#roster.withPath(event.path)?.handleDead(nowUs)
+        this.#foundMtu.handleLost(nowUs, event.path)
         this.#dialer.startIfLost(nowUs, 'no path to the server is left')
     }
   }
@@ -322,7 +323,10 @@ export class Client extends Tunnel {
 
   #count(nowUs: number, event: EventOf<'pathStats'>): void {
     const uplink = this.#roster.all.find(({ path }) => path === event.path)
-    if (uplink !== undefined && this.#meters.count(nowUs, uplink, event)) this.#publishPolicy(nowUs)
+    if (uplink === undefined) return
+    const bytes = uplink.takeCount(event)
+    this.#foundMtu.handleCarried(nowUs, event.path, bytes)
+    if (this.#meters.count(nowUs, uplink, bytes)) this.#publishPolicy(nowUs)
   }
 
   /** Nothing, as long as nothing is known. */
@@ -331,6 +335,7 @@ export class Client extends Tunnel {
     if (mtu === undefined || mtu === this.#toldMtuBytes) return
     if (this.#server.epochs.aead === undefined) return
     this.#toldMtuBytes = mtu
+    this.#server.handleMtu(nowUs, mtu)
     this.#server.channel.send(nowUs, 'mtu', mtuCodec.encode({ mtu }))
     this.context.fact({ kind: 'mtu', bytes: mtu })
   }

@@ -11,6 +11,8 @@ const MOST_SKEW_US = 150_000
 const MENDED_SKEW_US = 120_000
 /** For this share of the pause that a try would have to wait for. */
 const MENDED_SHARE = 0.2
+/** Stops and losses are those of so long. */
+const COUNTED_US = 10_000_000
 /** In ten seconds; LTE and Starlink pause several times a minute as a matter of routine. */
 const MOST_SUSPICIONS = 4
 /**
@@ -69,7 +71,7 @@ const RULES: readonly Rule[] = [
     // A link that fades carries little, and stops, for some seconds: it has all of it again before a try would come.
     patienceUs: 5_000_000,
     // The count is of the last ten seconds: those of before its return are none of it.
-    graceUs: 10_000_000,
+    graceUs: COUNTED_US,
     isUnfit: true,
   },
   {
@@ -97,6 +99,8 @@ interface State {
   /** First and later times that it was let in. */
   isFirst: boolean
   sinceUs: number
+  /** What was counted before packets became smaller is none of what makes it unfit. */
+  countsFromUs: number
   pauseUs: number
   out: Exclusion | undefined
   mendedUs: number | undefined
@@ -111,6 +115,14 @@ export class Eligibility {
       const state = this.#stateOf(nowUs, path.path)
       if (state.out === undefined) this.#judge(nowUs, state, path, paths)
       else this.#retry(nowUs, state, state.out, path, paths)
+    }
+  }
+
+  /** Packets are smaller from now on: what was lost on a path, or stopped there, may have been too large for it. */
+  handleSmaller(nowUs: number): void {
+    for (const state of this.#states.values()) {
+      if (state.out?.rule.isUnfit) this.#admit(nowUs, state)
+      state.countsFromUs = nowUs + COUNTED_US
     }
   }
 
@@ -136,6 +148,7 @@ export class Eligibility {
       brokenUs: new Map(),
       isFirst: true,
       sinceUs: nowUs,
+      countsFromUs: nowUs,
       pauseUs: FIRST_PAUSE_US,
       out: undefined,
       mendedUs: undefined,
@@ -149,7 +162,8 @@ export class Eligibility {
     if (inUs >= FORGIVEN_AFTER_US) state.pauseUs = FIRST_PAUSE_US
     const present = this.#present(path, paths)
     for (const rule of RULES) {
-      const isEarly = inUs < rule.graceUs && !(state.isFirst && rule.isUnfit)
+      const isVoid = rule.isUnfit && nowUs < state.countsFromUs
+      const isEarly = isVoid || (inUs < rule.graceUs && !(state.isFirst && rule.isUnfit))
       const why = isEarly ? undefined : rule.why(path, present)
       if (why === undefined) {
         state.brokenUs.delete(rule)

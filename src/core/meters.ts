@@ -1,5 +1,4 @@
 /** Meters of the uplinks that cost money: what each has used, and whether something of its budget is left. */
-import type { EventOf } from '../boundary.js'
 import { Meter, type Usage } from './budget.js'
 import type { Context } from './context.js'
 import type { Uplink } from './uplink.js'
@@ -34,9 +33,8 @@ export class Meters {
     return this.#meterOf(uplink.name).told(this.#context.options.wallUs(), budget)
   }
 
-  /** Counts what C says of its path. True when its budget is used up by it, or no longer. */
-  count(nowUs: number, uplink: Uplink, event: EventOf<'pathStats'>): boolean {
-    const bytes = uplink.takeCount(event)
+  /** Counts octets on the wire. True when its budget is used up by them, or no longer. */
+  count(nowUs: number, uplink: Uplink, bytes: number): boolean {
     const { budget, isMetered } = uplink.terms
     if (!isMetered || bytes === 0) return false
     this.#meterOf(uplink.name).count(this.#context.options.wallUs(), bytes, budget.resetDay)

@@ -39,10 +39,14 @@ export class PathMtu {
     this.#probeAtUs = nowUs
   }
 
+  /** Of the largest UDP payload that has passed whole; undefined as long as none has. */
+  get octets(): number | undefined {
+    return this.#sizes[this.#best]
+  }
+
   /** The largest inner packet that passes whole; undefined as long as none is known to. */
   get bytes(): number | undefined {
-    const octets = this.#sizes[this.#best]
-    return octets === undefined ? undefined : innerBytes(octets)
+    return this.octets === undefined ? undefined : innerBytes(this.octets)
   }
 
   get isSettled(): boolean {

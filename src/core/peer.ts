@@ -49,6 +49,7 @@ export class Peer {
   #planBytes: Uint8Array | undefined
   readonly #stats = new PeerStats()
   #inUse = false
+  #mtuBytes: number | undefined
   /** The other side does not take our packets yet: no path of it comes up. */
   #isHeld = false
   /** Told to C last. */
@@ -223,6 +224,7 @@ export class Peer {
   restart(nowUs: number, why?: string): void {
     this.#planBytes = undefined
     this.#inUse = false
+    this.#mtuBytes = undefined
     this.channel.restart()
     this.#stats.restart()
     this.#planner.restart()
@@ -237,6 +239,13 @@ export class Peer {
     if (!this.#inUse || !this.choosesBySamples) return
     this.#planner.observe(nowUs, this.#policy, this.#willing(), this.#load())
     this.#replan()
+  }
+
+  /** Inner packets are at most so large from now on. */
+  handleMtu(nowUs: number, bytes: number): void {
+    const before = this.#mtuBytes
+    this.#mtuBytes = bytes
+    if (before !== undefined && bytes < before) this.#planner.handleSmaller(nowUs)
   }
 
   handleTimeout(nowUs: number): void {

@@ -44,6 +44,11 @@ export class Planner {
     this.#adaptive = new Adaptive()
   }
 
+  /** Packets are smaller from now on. */
+  handleSmaller(nowUs: number): void {
+    this.#adaptive.handleSmaller(nowUs)
+  }
+
   /** The path is gone, and its number another's from here on. */
   forget(path: number): void {
     this.#adaptive.forget(path)

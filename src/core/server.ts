@@ -127,7 +127,7 @@ export class Server extends Tunnel {
       this.#clients.forget(client, 'the client was shut down')
       return
     }
-    if (kind === 'mtu') this.#handleMtu(peer, body)
+    if (kind === 'mtu') this.#handleMtu(nowUs, peer, body)
     if (kind === 'names') this.#label(client, decodeNames(body))
     if (kind !== 'policy') return
     const policy = decodePolicy(body)
@@ -137,10 +137,11 @@ export class Server extends Tunnel {
     if (nowUs >= client.adoptAtUs) this.#adopt(nowUs, client)
   }
 
-  #handleMtu(peer: Peer, body: Uint8Array): void {
+  #handleMtu(nowUs: number, peer: Peer, body: Uint8Array): void {
     if (body.length !== mtuCodec.size) return
     const { mtu: bytes } = mtuCodec.decode(body)
     if (bytes < LIMIT.leastMtu.value || bytes > LIMIT.packetBytes.value) return
+    peer.handleMtu(nowUs, bytes)
     this.context.fact({ kind: 'peer-mtu', peer: peer.name, bytes })
   }
 

@@ -1,5 +1,5 @@
 /** The inner MTU, found by two real engines over links that pass packets of some sizes only. */
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { Pair, SECOND, type UplinkOptions } from './tunnel.js'
 
 const MS = 1000
@@ -116,4 +116,86 @@ it('costs a path that comes and goes no more than a search a minute', async () =
   }
   expect(sentBytes() - before).toBeLessThan(40 * 1000)
   expect(mtus(pair!)).toEqual({ client: 1440, told: [1440] })
+})
+
+describe('of a path that gets narrower while it carries something', () => {
+  const FLOW = { packetsPerSecond: 100, payloadBytes: 1000 }
+  const NARROW_BYTES = 1400
+  const NARROW_INNER_BYTES = 1336
+  const sentBytes = (link: number) => pair!.links[link]!.counters('forward').offeredBytes
+
+  it.each(['split', 'dropped'] as const)(
+    'is found again where larger ones are %s',
+    async (larger) => {
+      await open({}, {})
+      pair!.flow(FLOW)
+      pair!.runFor(15 * SECOND)
+      pair!.links[1]!.narrow(NARROW_BYTES, larger)
+      pair!.runFor(20 * SECOND)
+      expect(mtus(pair!)).toEqual({ client: NARROW_INNER_BYTES, told: [1440, NARROW_INNER_BYTES] })
+    },
+  )
+
+  it.each([
+    [NARROW_BYTES, NARROW_INNER_BYTES],
+    [1300, 1440],
+  ])('and is had again when it is wide, after %d', async (mtuBytes, innerBytes) => {
+    await open({}, { mtuBytes })
+    pair!.flow(FLOW)
+    pair!.runFor(10 * SECOND)
+    pair!.links[1]!.narrow(0, 'split')
+    pair!.runFor(580 * SECOND)
+    expect(mtus(pair!)).toMatchObject({ client: innerBytes })
+    const notes = () => pair!.client.core.snapshot().peers[0]!.paths[1]!.notes
+    expect(notes()).toHaveLength(1)
+    pair!.runFor(30 * SECOND)
+    expect(mtus(pair!)).toMatchObject({ client: 1440 })
+    expect(notes()).toEqual([])
+  })
+
+  it.each([1, 2, 3])('is kept to through losses, seed %d', async (seed) => {
+    const link = { ...LINK, loss: 0.1 }
+    pair = await Pair.open({ seed, uplinks: [{ link }, { link }], warmUpUs: 0 })
+    pair.flow(FLOW)
+    pair.runFor(600 * SECOND)
+    expect(mtus(pair)).toEqual({ client: 1440, told: [1440] })
+  })
+
+  it.each([
+    ['client', 'server'],
+    ['server', 'client'],
+  ] as const)('lets bulk of the %s have it again', async (from, towards) => {
+    const uplinks = [{ link: LINK }, { link: LINK }]
+    pair = await Pair.open({ uplinks, policy: { mode: 'adaptive' } })
+    const why = () => pair![from].core.snapshot().peers[0]!.paths[1]!.why
+    pair.links[1]!.narrow(NARROW_BYTES, 'dropped')
+    pair.flow({ packetsPerSecond: 2000, payloadBytes: 1372, towards })
+    pair.runFor(6 * SECOND)
+    expect(why()).toMatch(/stopped|lost/)
+    while (mtus(pair).client === 1440) pair.runFor(MS)
+    pair.links[1]!.narrow(0, 'split') // stands for packets that are smaller from now on
+    pair.runFor(SECOND)
+    expect(why()).toBe('')
+  })
+
+  it('is not asked for on a path that is cut', async () => {
+    await open({}, {})
+    pair!.flow(FLOW)
+    pair!.runFor(15 * SECOND)
+    pair!.cut(1)
+    const before = sentBytes(1)
+    pair!.runFor(30 * SECOND)
+    expect(sentBytes(1) - before).toBeLessThan(40 * 1000)
+    pair!.restore(1)
+    pair!.runFor(20 * SECOND)
+    expect(mtus(pair!)).toEqual({ client: 1440, told: [1440] })
+  })
+
+  it('costs nothing where nothing is carried', async () => {
+    await open({}, {})
+    pair!.runFor(60 * SECOND)
+    const before = sentBytes(1)
+    pair!.runFor(600 * SECOND)
+    expect(sentBytes(1) - before).toBeLessThan(60 * 1000)
+  })
 })

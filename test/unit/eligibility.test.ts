@@ -140,6 +140,18 @@ describe('eligibility', () => {
     expect(eligibility.why(1)).toBe('90% of its packets are lost')
   })
 
+  it('is given anew when packets become smaller, to what lost them and nothing else', () => {
+    const lossy = path(2, { reported: { expected: 1000, lost: 900 } })
+    watch(2 * SECOND, quick, late, lossy)
+    eligibility.handleSmaller(course.nowUs)
+    expect(eligibility.why(1)).toBe('300 ms slower than dsl0')
+    expect(eligibility.why(2)).toBeUndefined()
+    watch(10 * SECOND, quick, late, lossy)
+    expect(eligibility.why(2)).toBeUndefined() // of that time are the losses, or before it
+    watch(2 * SECOND, quick, late, lossy)
+    expect(eligibility.why(2)).toBe('90% of its packets are lost')
+  })
+
   it('of a path that was removed says nothing of the next one of its number', () => {
     watch(2 * SECOND, quick, late)
     eligibility.forget(1)
