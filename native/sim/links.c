@@ -140,7 +140,8 @@ int mp_world_link_down(struct mp_world *world, uint32_t link, enum mp_world_dire
   return mp_link_configure(way->law, &config, world->now_us);
 }
 
-int mp_world_link_narrow(struct mp_world *world, uint32_t link, uint32_t mtu_bytes, bool drops_fragments)
+int mp_world_link_narrow(struct mp_world *world, uint32_t link, uint32_t mtu_bytes,
+                         bool drops_fragments)
 {
   struct mp_way *forward = find_way(world, link, MP_WORLD_FORWARD);
   if (!forward)

@@ -76,8 +76,9 @@ int mp_world_link_set(struct mp_world *world, uint32_t link, enum mp_world_direc
 /* Cuts a direction, with what is under way, or restores it. */
 int mp_world_link_down(struct mp_world *world, uint32_t link, enum mp_world_direction direction,
                        bool down);
-/* Another bound of both directions' IP packets; with drops_fragments none that is larger arrives, split or not. */
-int mp_world_link_narrow(struct mp_world *world, uint32_t link, uint32_t mtu_bytes, bool drops_fragments);
+/* Another bound of both directions' IP packets; with drops_fragments nothing larger arrives, split or not. */
+int mp_world_link_narrow(struct mp_world *world, uint32_t link, uint32_t mtu_bytes,
+                         bool drops_fragments);
 /* The NAT forgets; B knows A by this address and port from now on. */
 int mp_world_link_rebind(struct mp_world *world, uint32_t link, const uint8_t address[4],
                          uint16_t udp_port);
