@@ -24,10 +24,12 @@ void mp_feedback_heard(struct mp_feedback_note *note, const struct mp_feedback_d
   }
 }
 
-void mp_feedback_forget(struct mp_feedback_note *note, uint16_t receiver)
+bool mp_feedback_forget(struct mp_feedback_note *note, uint16_t receiver)
 {
-  if (note->receiver == receiver)
-    *note = (struct mp_feedback_note){0};
+  if (!note->replay || note->receiver != receiver)
+    return false;
+  *note = (struct mp_feedback_note){0};
+  return true;
 }
 
 static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }

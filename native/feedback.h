@@ -51,8 +51,8 @@ static inline bool mp_feedback_heard_next(struct mp_feedback_note *note,
   return true;
 }
 
-/* The epoch is gone: its sequences cannot be told any more. */
-void mp_feedback_forget(struct mp_feedback_note *note, uint16_t receiver);
+/* The epoch is gone: its sequences cannot be told any more. Whether there was anything of it. */
+bool mp_feedback_forget(struct mp_feedback_note *note, uint16_t receiver);
 
 struct mp_feedback_totals {
   uint64_t octets, datagrams;

@@ -85,14 +85,24 @@ void *mp_event_because_of(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16
   return mp_event_begin(tunnel, kind);
 }
 
+/* Nothing is left to tell of paths on which nothing newer came. */
+static void forget_reports(struct mp_reporting *reporting, uint16_t receiver)
+{
+  for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
+    if (!mp_feedback_forget(&reporting->notes[id], receiver))
+      continue;
+    reporting->pending &= (uint16_t)~mp_path_bit(id);
+    reporting->told &= (uint16_t)~mp_path_bit(id);
+  }
+}
+
 void mp_epoch_close(struct mp_tunnel *tunnel, struct mp_peer *peer, unsigned slot)
 {
   struct mp_epoch *epoch = peer->epochs[slot];
   if (!epoch)
     return;
   tunnel->owner[epoch->local_index] = 0;
-  for (unsigned id = 0; id < MP_LIMIT_PATHS; id++)
-    mp_feedback_forget(&peer->reporting.notes[id], epoch->local_index);
+  forget_reports(&peer->reporting, epoch->local_index);
   mp_seal_close(epoch->seal);
   mp_seal_close(epoch->unseal);
   if (peer->sending == epoch)

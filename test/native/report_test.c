@@ -297,6 +297,35 @@ static void what_tells_of_more_than_was_sent_is_ignored(void)
   pair_close(&pair);
 }
 
+/* A peer may go on under its old keys until they are too old. */
+static void what_came_under_keys_that_are_gone_is_not_told(void)
+{
+  open_pair(2);
+  send_for(SECOND_US);
+  install_keys(&pair, false, 1, false);
+  install_keys(&pair, true, 1, false);
+  send_for(SECOND_US / 10);
+  struct mp_peer *peer = pair.server.tunnel->peers[0];
+  struct mp_epoch *old = peer->epochs[0];
+  REQUIRE(old != peer->sending);
+  const uint64_t seq = old->replay[1].next;
+  mp_report_heard(peer, 1,
+                  &(struct mp_feedback_datagram){.receiver = old->local_index,
+                                                 .replay = &old->replay[1],
+                                                 .path_seq = seq,
+                                                 .advanced = mp_replay_accept(&old->replay[1], seq),
+                                                 .at_us = pair.now_us,
+                                                 .asks = true});
+  CHECK_EQ(peer->reporting.pending >> 1 & 1, 1);
+  COMMAND(&pair, &pair.server,
+          (struct mp_cmd_keys_drop){.kind = MP_CMD_KEYS_DROP, .local_index = SERVER_INDEX});
+  CHECK_EQ(peer->reporting.pending >> 1 & 1, 0);
+  const uint64_t before = reported_bytes();
+  send_for(SECOND_US / 10);
+  CHECK(reported_bytes() > before);
+  pair_close(&pair);
+}
+
 /* Its clock begins where ours had it long before. */
 static void a_peer_that_begins_anew_is_not_late(void)
 {
@@ -334,6 +363,7 @@ int main(void)
   RUN(where_there_is_a_choice_the_report_goes_ahead_of_the_answer);
   RUN(the_first_loss_is_waited_for);
   RUN(what_tells_of_more_than_was_sent_is_ignored);
+  RUN(what_came_under_keys_that_are_gone_is_not_told);
   RUN(a_peer_that_begins_anew_is_not_late);
   return test_end();
 }
