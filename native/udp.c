@@ -258,10 +258,12 @@ static void send_runs(struct mp_udp_outbox *scratch, struct mp_udp_socket *socke
     } else if (errno == EAGAIN) {
       while (done < runs)
         set_error(scratch, done++, outbox, EAGAIN);
-    } else if ((errno == EIO || errno == EINVAL) && scratch->runs[done].count > 1) {
+    } else if ((errno == EIO || errno == EINVAL || errno == EMSGSIZE) && scratch->runs[done].count > 1) {
       /* udp(7): EIO where the device lacks checksum offload; EINVAL where the kernel lacks runs or
-       * a segment is larger than the path's MTU. */
-      atomic_store_explicit(&socket->segments, false, memory_order_relaxed);
+       * a segment is larger than the path's MTU. Of the latter kernels say EMSGSIZE from Linux 6.14 on and
+       * in what was maintained when it came: other paths of the socket may be wider. */
+      if (errno != EMSGSIZE)
+        atomic_store_explicit(&socket->segments, false, memory_order_relaxed);
       send_singly(scratch, done++, socket->fd, outbox);
     } else if (errno != EINTR) {
       set_error(scratch, done++, outbox, errno);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,6 +20,18 @@ static struct mp_arrival arrivals[MP_UDP_BATCH];
 static struct mp_datagram *const datagrams = outbox.datagrams;
 static uint8_t payload[70000];
 static bool offload;
+
+/* What the kernel is to say to a run, as it does where a device is narrower than this one; 0: its own. */
+static int refusal;
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+  if (refusal != 0 && messages[0].msg_hdr.msg_iovlen > 1) {
+    errno = refusal;
+    return -1;
+  }
+  return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
+}
 
 static void set_up(void)
 {
@@ -248,6 +261,31 @@ static void gives_runs_up_for_good_where_the_kernel_refuses_them(void)
   tear_down();
 }
 
+/* On another path they may fit. */
+static void sends_a_run_that_is_too_large_for_its_device_one_by_one(void)
+{
+  set_up();
+  offload = true;
+  const uint16_t to = open_socket(1, "127.0.0.1");
+  open_socket(0, "127.0.0.1");
+  for (unsigned i = 0; i < 4; i++) {
+    datagrams[i] = datagram(0, "127.0.0.1", to, 1000);
+    path_of(i, 0, 0);
+  }
+  refusal = EMSGSIZE;
+  send_all(4);
+  refusal = 0;
+  for (unsigned i = 0; i < 4; i++)
+    CHECK_EQ_INT(datagrams[i].error, 0);
+  CHECK_EQ(receive(1, 4, NULL), 4);
+  outbox.sent_runs = 0;
+  send_all(4);
+  CHECK_EQ(outbox.sent_runs, 1);
+  CHECK_EQ(receive(1, 4, NULL), 4);
+  offload = false;
+  tear_down();
+}
+
 static void handshake_messages_are_no_run(void)
 {
   set_up();
@@ -289,6 +327,7 @@ int main(void)
   RUN(speaks_ipv6);
   RUN(sends_and_receives_runs);
   RUN(gives_runs_up_for_good_where_the_kernel_refuses_them);
+  RUN(sends_a_run_that_is_too_large_for_its_device_one_by_one);
   RUN(handshake_messages_are_no_run);
   RUN(says_which_call_was_refused);
   return test_end();
