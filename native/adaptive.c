@@ -108,11 +108,10 @@ void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer)
 
 /* ---- The way in ---- */
 
-/* RFC 3168 section 5: ECT(1) is 01, ECT(0) 10. */
+/* RFC 3168 section 5: ECT(1) is 01, ECT(0) 10; CE, which either becomes, is 11 and goes on as it is. */
 static bool is_ecn_capable(const uint8_t *packet)
 {
-  const unsigned ecn = packet[0] >> 4 == 4 ? packet[1] & 3u : packet[1] >> 4 & 3u;
-  return ecn == 1 || ecn == 2;
+  return packet[0] >> 4 == 4 ? packet[1] & 3u : packet[1] >> 4 & 3u;
 }
 
 static struct mp_load *try_load(struct mp_tunnel *tunnel, struct mp_load_share *share,

@@ -32,7 +32,7 @@ struct mp_load {
   struct mp_offload offload;
   struct mp_segments segments; /* of `bytes` */
   uint16_t flow;    /* bucket and MP_FLOW_*, as its packets will carry them */
-  bool ecn_capable; /* of ECT(0) or ECT(1), RFC 3168 section 5 */
+  bool ecn_capable; /* ECT(0), ECT(1) or marked before, RFC 3168 section 5 */
   bool patient;     /* its flow hears of congestion by losses alone, and may not make them good */
   uint8_t size;     /* of MP_LOAD_SIZES */
   uint8_t bytes[];
