@@ -52,17 +52,20 @@ static const struct mp_flight_span *find_span(const struct mp_flight *flight, ui
   return NULL;
 }
 
-/* The span that a sequence about to be recorded belongs to. */
+/* The span that a sequence about to be recorded belongs to. Sequences of one epoch only grow: what seems to
+ * run back is of another one, which the peer has given an index of before. */
 static const struct mp_flight_span *span_for(struct mp_flight *flight, uint16_t receiver,
                                              uint64_t path_seq)
 {
   struct mp_flight_span *newest = &flight->spans[flight->newest_span];
-  if (newest->exists && newest->receiver == receiver)
+  if (newest->exists && newest->receiver == receiver && newest->base + path_seq >= flight->next)
     return newest;
   if (newest->exists)
     flight->newest_span = (uint8_t)((flight->newest_span + 1) % MP_CROSSING_EPOCHS);
   else
     flight->first = flight->next = FIRST_SERIAL;
+  for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
+    flight->spans[i].exists &= flight->spans[i].receiver != receiver;
   newest = &flight->spans[flight->newest_span];
   *newest = (struct mp_flight_span){true, receiver, flight->next - path_seq};
   return newest;

@@ -80,8 +80,8 @@ void mp_flight_close(struct mp_flight *flight, struct mp_loads *loads);
 
 /* Records `count` packets, with a reference each: `first` was sent as a datagram of `bytes` under this
  * sequence, those that follow it in its load and its flow, alike, under the next ones. False, and
- * nothing recorded, when memory is gone or the ring is as large as it may be. Sequences of one receiver
- * index only grow, and an index that gave way to another does not come back. */
+ * nothing recorded, when memory is gone or the ring is as large as it may be. A receiver index whose
+ * sequences run back, or that gave way to another, is of a new epoch: the one before is forgotten. */
 bool mp_flight_add(struct mp_flight *flight, uint16_t receiver, uint64_t path_seq,
                    const struct mp_flown *first, uint32_t count, uint32_t bytes, uint64_t now_us);
 

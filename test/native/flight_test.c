@@ -150,6 +150,35 @@ static void epochs_follow_each_other(void)
   finish();
 }
 
+/* A receiver draws its indices from few: one that is free may be one of before. */
+static void an_index_that_comes_back_is_that_of_the_newest_epoch(void)
+{
+  start();
+  for (uint16_t epoch = 0; epoch < 2; epoch++) {
+    for (uint32_t i = 0; i < 5; i++)
+      send_as((uint16_t)(RECEIVER + epoch), i, i);
+    CHECK_EQ(take_report((uint16_t)(RECEIVER + epoch), 4, NULL).acked_bytes, 5 * BYTES);
+  }
+  for (uint32_t i = 0; i < 5; i++)
+    send_as(RECEIVER, i, i);
+  CHECK_EQ(take_report(RECEIVER, 4, NULL).acked_bytes, 5 * BYTES);
+  finish();
+}
+
+/* It must not, but who reports may want to see what becomes of it. */
+static void the_same_index_for_two_epochs_leaves_nothing_behind(void)
+{
+  start();
+  for (uint32_t i = 0; i < 10; i++)
+    send_as(RECEIVER, i, i);
+  for (uint32_t i = 0; i < 15; i++)
+    send_as(RECEIVER, i, 10 + i);
+  CHECK_EQ(flight.inflight_bytes, 25 * BYTES);
+  CHECK_EQ(mp_flight_abandon(&flight, 0, &fate), 25);
+  CHECK_EQ(flight.inflight_bytes, 0);
+  finish();
+}
+
 static void what_is_given_up_comes_back_oldest_first(void)
 {
   start();
@@ -290,6 +319,8 @@ int main(void)
   RUN(sequences_without_a_record_count_for_nothing);
   RUN(a_report_may_tell_of_what_was_before_all_records);
   RUN(epochs_follow_each_other);
+  RUN(an_index_that_comes_back_is_that_of_the_newest_epoch);
+  RUN(the_same_index_for_two_epochs_leaves_nothing_behind);
   RUN(what_is_given_up_comes_back_oldest_first);
   RUN(what_cannot_have_come_comes_back_before_the_rest);
   RUN(what_is_offered_is_lost_only_while_nothing_else_carries_it);
