@@ -54,6 +54,18 @@ static void forget_again(struct mp_tunnel *tunnel, struct mp_adaptive *adaptive)
   }
 }
 
+void mp_adaptive_forget(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  if (!peer->adaptive)
+    return;
+  struct mp_lane *lane = &peer->adaptive->lanes[id];
+  const uint32_t target_us = lane->window.wanted_target_us;
+  const uint64_t cap_bytes_per_s = lane->window.cap_bytes_per_s;
+  *lane = (struct mp_lane){.listed = lane->listed, .flags = lane->flags, .flight = lane->flight};
+  mp_window_open(&lane->window, tunnel->now_us);
+  mp_window_limits(&lane->window, target_us, cap_bytes_per_s);
+}
+
 void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_adaptive *adaptive = peer->adaptive;
@@ -66,10 +78,8 @@ void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer)
   memset(&adaptive->back, 0, sizeof adaptive->back); /* its clock is another */
   mp_sparse_erase(&adaptive->flows, sizeof(struct mp_adaptive_flow));
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    struct mp_lane *lane = &adaptive->lanes[id];
-    mp_flight_close(&lane->flight, &tunnel->loads);
-    *lane = (struct mp_lane){.listed = lane->listed, .flags = lane->flags};
-    mp_window_open(&lane->window, tunnel->now_us);
+    mp_flight_close(&adaptive->lanes[id].flight, &tunnel->loads);
+    mp_adaptive_forget(tunnel, peer, id);
   }
 }
 

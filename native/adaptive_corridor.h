@@ -14,6 +14,10 @@ bool mp_adaptive_start(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* The peer began anew: nothing that was under way can be reported. */
 void mp_adaptive_restart(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* The path is gone, and its number another's from here on: nothing that was learnt of it holds. What was
+ * under way there must have been given up. */
+void mp_adaptive_forget(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
 /* Another plan, or the end: what waits goes at once, what is under way is not followed any more. */
 void mp_adaptive_stop(struct mp_tunnel *tunnel, struct mp_peer *peer);
 void mp_adaptive_close(struct mp_tunnel *tunnel, struct mp_peer *peer);

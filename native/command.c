@@ -78,6 +78,7 @@ static void path_close(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
 {
   peer->usable &= (uint16_t)~mp_path_bit(id);
   mp_doubt_abandon(tunnel, peer, id);
+  mp_adaptive_forget(tunnel, peer, id);
   peer->paths[id] = (struct mp_path){0};
   peer->present &= (uint16_t)~mp_path_bit(id);
   peer->order_paths[id] = (struct mp_reorder_path){0};
