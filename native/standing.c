@@ -34,6 +34,12 @@ static int64_t resting_us(const struct mp_standing *s)
   return mp_rest_stream_us(&s->rest, s->floor_us);
 }
 
+/* What the delay came to under load is not known any more: whatever raised the base may be gone. */
+static bool is_stale(const struct mp_standing *s, uint64_t now_us)
+{
+  return !s->known || now_us - s->at_us >= FLOOR_WINDOW_US;
+}
+
 static bool is_believable(int64_t delay_us)
 {
   return delay_us <= MOST_DELAY_US && delay_us >= -MOST_DELAY_US;
@@ -63,11 +69,11 @@ void mp_standing_note(struct mp_standing *s, int64_t delay_us, uint64_t window_u
 {
   if (!is_believable(delay_us))
     return;
-  const bool stale = mp_lowest_of(&s->floors, FLOOR_WINDOW_US, now_us) == INT64_MAX;
+  const bool stale = is_stale(s, now_us);
   note_floor(s, delay_us, now_us);
   mp_lowest_note(&s->recent, delay_us, window_us, now_us);
   const int64_t standing_us = mp_lowest_of(&s->recent, window_us, now_us);
-  if (stale || !s->known)
+  if (stale)
     s->base_us = s->floor_us;
   else if (standing_us < s->base_us)
     s->base_us -= sinks_by(s->base_us - standing_us, now_us - s->at_us);
@@ -88,7 +94,7 @@ void mp_standing_rest(struct mp_standing *s, int64_t delay_us, uint64_t asked_us
   const int64_t known_us = resting_us(s);
   mp_rest_note(&s->rest, delay_us, s->floor_us, asked_us);
   const int64_t rest_us = resting_us(s);
-  if (s->known && s->base_us <= known_us && rest_us < s->base_us)
+  if (s->known && (s->base_us <= known_us || is_stale(s, now_us)) && rest_us < s->base_us)
     s->base_us = rest_us;
 }
 

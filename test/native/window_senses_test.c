@@ -80,6 +80,22 @@ static void a_base_that_rest_raised_sinks_as_rest_becomes_calm(void)
   CHECK(mp_standing_bias(&standing) >= 30 * MS);
 }
 
+/* Nothing goes there while it seems far, and only what rests tells. */
+static void a_base_that_load_raised_is_forgotten_without_load(void)
+{
+  struct mp_standing standing = {0};
+  uint64_t now_us = S;
+  note(&standing, 20 * MS, &now_us, 10);
+  note(&standing, 60 * MS, &now_us, 10);
+  mp_standing_raise(&standing, 30 * MS);
+  for (int i = 0; i < 280; i++, now_us += 100 * MS)
+    mp_standing_rest(&standing, AHEAD_US + 20 * MS, now_us - 50 * MS, now_us);
+  CHECK(mp_standing_bias(&standing) >= 30 * MS);
+  for (int i = 0; i < 30; i++, now_us += 100 * MS)
+    mp_standing_rest(&standing, AHEAD_US + 20 * MS, now_us - 50 * MS, now_us);
+  CHECK(mp_standing_bias(&standing) < 5 * MS);
+}
+
 static void the_floor_forgets_and_the_base_starts_anew(void)
 {
   struct mp_standing standing = {0};
@@ -353,6 +369,7 @@ int main(void)
   RUN(a_raised_base_sinks_to_what_is_seen);
   RUN(a_drained_path_tells_the_base);
   RUN(a_base_that_rest_raised_sinks_as_rest_becomes_calm);
+  RUN(a_base_that_load_raised_is_forgotten_without_load);
   RUN(the_floor_forgets_and_the_base_starts_anew);
   RUN(a_rate_is_followed_only_while_the_window_limits);
   RUN(a_late_receiver_makes_no_rate_the_best);
