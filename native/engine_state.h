@@ -83,7 +83,7 @@ struct mp_engine {
   struct mp_udp_outbox out_scratch;
 };
 
-/* Monotonic. */
+/* Monotonic, and goes on while the machine sleeps. */
 uint64_t mp_engine_clock_us(void);
 
 /* Lets the in thread wake up when `fd` is readable. False and errno when the system refuses. */
