@@ -94,14 +94,29 @@ static void take_refused(void *place, const struct mp_flown *what)
   on->peer->adaptive->given_up += !put_again(on->tunnel, on->peer, &again);
 }
 
+/* A path that is out of use, as one without a device is, may be so for long. Packets then go there no more
+ * often than a path in doubt is asked. */
+static uint32_t rest_us(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
+{
+  if (peer->usable & mp_path_bit(id))
+    return REST_US;
+  const uint32_t share_us = mp_health_retry_us(tunnel->now_us - peer->paths[id].lost_us, REST_US);
+  const uint32_t most_us = peer->probe_us / 4;
+  return share_us < most_us ? share_us : most_us;
+}
+
 void mp_again_refused(struct mp_tunnel *tunnel, struct mp_peer *peer,
                      const struct mp_datagram *datagram)
 {
-  if (!peer->adaptive)
+  struct mp_adaptive *adaptive = peer->adaptive;
+  if (!adaptive)
     return;
-  struct mp_lane *lane = &peer->adaptive->lanes[datagram->path];
+  struct mp_lane *lane = &adaptive->lanes[datagram->path];
   struct mp_flight *flight = &lane->flight;
-  lane->rests_us = tunnel->now_us + REST_US;
+  lane->rests_us = tunnel->now_us + rest_us(tunnel, peer, datagram->path);
+  /* The pump has ended before the kernel was asked, perhaps with nothing left to send. */
+  if (lane->rests_us < adaptive->pump_us)
+    adaptive->pump_us = lane->rests_us;
   mp_wake_by(tunnel, peer, lane->rests_us);
   struct mp_place place = {tunnel, peer, datagram->path};
   uint64_t serial;

@@ -91,6 +91,8 @@ static void tell_if_alive(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_
 uint32_t mp_health_retry_us(uint64_t unanswered_us, uint32_t least_us)
 {
   const uint64_t share_us = unanswered_us / RETRY_SHARE;
+  if (share_us > UINT32_MAX)
+    return UINT32_MAX;
   return share_us > least_us ? (uint32_t)share_us : least_us;
 }
 

@@ -123,6 +123,36 @@ static void what_the_kernel_refuses_is_tried_again_a_little_later(void)
   pair_close(&pair);
 }
 
+static unsigned refusals;
+
+static void count_refusals(void *context, struct mp_outbox *outbox)
+{
+  fixture_udp_send(context, outbox);
+  for (unsigned i = 0; i < outbox->count; i++)
+    refusals += outbox->datagrams[i].error != 0;
+}
+
+/* The pump had sent all of them when the kernel was asked: it has to run again for no other reason. */
+static void what_a_lost_path_refuses_is_tried_as_often_as_one_in_doubt_is_asked(void)
+{
+  enum { PACKETS = 2, SECOND_US = 1000000, ASK_US = 25000, PROBES = 10, WAY_US = 10000 };
+  pair_open_carrying(&pair, 1);
+  publish_arrival(&pair, &pair.client, 1);
+  pair.client.tunnel->ports.udp_send = count_refusals;
+  pair.client.error[0] = EPERM;
+  for (uint64_t number = 0; number < PACKETS; number++)
+    client_sends(&pair, number);
+  CHECK_EQ(pair.client.tunnel->peers[0]->usable, 0);
+  run_until(&pair, pair.now_us + SECOND_US);
+  refusals = 0;
+  run_until(&pair, pair.now_us + SECOND_US);
+  CHECK(refusals <= PACKETS * SECOND_US / ASK_US + PROBES);
+  pair.client.error[0] = 0;
+  run_until(&pair, pair.now_us + ASK_US + WAY_US);
+  CHECK_EQ(pair.server.delivered_count, PACKETS);
+  pair_close(&pair);
+}
+
 /* It goes when the socket does, not with the next packet or report. */
 static void what_was_under_way_on_a_socket_that_is_closed_goes_at_once(void)
 {
@@ -153,6 +183,7 @@ int main(void)
   RUN(what_finds_no_room_is_given_back_once);
   RUN(what_goes_again_stays_whole_when_others_are_refused_before_it);
   RUN(what_the_kernel_refuses_is_tried_again_a_little_later);
+  RUN(what_a_lost_path_refuses_is_tried_as_often_as_one_in_doubt_is_asked);
   RUN(what_was_under_way_on_a_socket_that_is_closed_goes_at_once);
   return test_end();
 }
