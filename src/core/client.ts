@@ -139,7 +139,8 @@ export class Client extends Tunnel {
   /** The outside opened a socket on the uplink's device; C owns it from here on. */
   handleSocket(nowUs: number, name: string, family: Family, fd: number): boolean {
     const uplink = this.#roster.named(name)
-    const port = uplink && this.#roster.takePort()
+    // Where all numbers are in use it is one of its own that it replaces: C closes that socket before.
+    const port = uplink && (this.#roster.takePort() ?? uplink.removePort(family, ''))
     if (uplink === undefined || port === undefined) return false
     this.context.command({ kind: 'portOpen', fields: { port, family, fd } })
     const before = uplink.setPort(family, port)

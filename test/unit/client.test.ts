@@ -80,6 +80,24 @@ describe('a client', () => {
     expect(client.snapshot().peers[0]!.paths.at(-1)).toMatchObject({ path: 7, label: 'one more' })
   })
 
+  it('replaces a socket where as many are open as can be', () => {
+    const client = aloneClient()
+    const names = Array.from({ length: LIMIT.paths.value }, (_, i) => `u${i}`)
+    for (const name of names) {
+      client.setUplink(0, name, {})
+      for (const family of [4, 6] as const) {
+        expect(client.handleSocket(0, name, family, 30)).toBe(true)
+      }
+    }
+    const { port } = only(takeCommands(client), 'portOpen').at(-1)!.fields
+    expect(client.handleSocket(0, names.at(-1)!, 6, 31)).toBe(true)
+    const commands = takeCommands(client)
+    expect(only(commands, 'portOpen')).toMatchObject([{ fields: { port, family: 6, fd: 31 } }])
+    expect(only(commands, 'portClose')).toEqual([])
+    client.handleSocketGone(0, names.at(-1)!, 6, 'unplugged')
+    expect(only(takeCommands(client), 'portClose')).toMatchObject([{ fields: { port } }])
+  })
+
   it('refuses a socket of an uplink that it does not know', () => {
     expect(aloneClient().handleSocket(0, 'nobody', 4, 30)).toBe(false)
   })
