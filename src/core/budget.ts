@@ -90,11 +90,13 @@ export class Meter {
     const before = this.#usage
     if (before === undefined) return { day, dayBytes: 0, month, monthBytes: 0 }
     if (this.#isBehind(wallUs, before.day)) return before
+    // Of another reset day it is not known what was used since then: all counts, until a month begins.
+    const isSameMonth = month === before.month || (month <= before.day && before.day <= day)
     return {
       day,
       dayBytes: day === before.day ? before.dayBytes : 0,
       month,
-      monthBytes: month === before.month ? before.monthBytes : 0,
+      monthBytes: isSameMonth ? before.monthBytes : 0,
     }
   }
 

@@ -52,6 +52,26 @@ describe('a budget of a month', () => {
     expect(meter.spent(after, budget)).toBeUndefined()
   })
 
+  it.each([
+    ['earlier', 1, 10],
+    ['later', 18, 10],
+    ['that day', 20, 10],
+    ['after that day', 25, 20],
+  ])('is not forgotten when its month is to begin %s', (_, to, from) => {
+    const meter = new Meter()
+    meter.count(at(2026, 3, 20), 10 * GB, from)
+    expect(meter.spent(at(2026, 3, 21), monthly(10 * GB, to))).toContain('used up')
+    const next = new Date(2026, to > 21 ? 2 : 3, to)
+    expect(meter.spent(next.getTime() * 1000 - 1, monthly(10 * GB, to))).toContain('used up')
+    expect(meter.spent(next.getTime() * 1000, monthly(10 * GB, to))).toBeUndefined()
+  })
+
+  it('begins anew on another day than before, although nothing was carried since', () => {
+    const meter = new Meter()
+    meter.count(at(2026, 3, 20), 10 * GB, 10)
+    expect(meter.spent(at(2026, 3, 22), monthly(10 * GB, 21))).toBeUndefined()
+  })
+
   it('is told beside that of the day', () => {
     const meter = new Meter()
     meter.count(at(2026, 3, 4), 3.1 * GB, 1)
