@@ -22,6 +22,9 @@ interface Entry extends PeerRecord {
 /** The server has the first address behind the network's own. */
 const SERVER_INDEX = 1n
 
+/** Damaged files are read anew no more often, however many handshakes come: strangers can begin some. */
+const READ_AGAIN_S = 1
+
 export interface RegistryOptions {
   readonly store: Store
   readonly pools: Pools
@@ -43,8 +46,10 @@ export class StoreRegistry implements Registry {
   #stamp: string | undefined
   /** By public key; a copy of the store as of #stamp. */
   #peers: ReadonlyMap<string, Entry> = new Map()
-  /** Names whose files could not be read then: nobody knows which addresses they have. */
-  #unread: readonly string[] = []
+  /** Names whose files could not be read then, with the addresses that they had when they last could. */
+  #unread: ReadonlyMap<string, InnerPair | undefined> = new Map()
+  /** When that was tried last. */
+  #unreadAtS = 0
   /** Addresses promised to invitations in use, by id. */
   readonly #promised = new Map<string, bigint>()
 
@@ -101,7 +106,7 @@ export class StoreRegistry implements Registry {
     const invited = this.#store
       .inviteIds()
       .flatMap((id) => this.#readable(() => this.#store.readInvite(id))?.name ?? [])
-    return new Set([...this.names(), ...this.#unread, ...invited])
+    return new Set([...this.names(), ...this.#unread.keys(), ...invited])
   }
 
   /** Undefined when no peer has this name. */
@@ -157,7 +162,8 @@ export class StoreRegistry implements Registry {
 
   /** A name that is known keeps its addresses under its new key. */
   #addressesFor(id: string, name: string): InnerPair | undefined {
-    const known = this.addressesOf(name)
+    this.#load()
+    const known = this.addressesOf(name) ?? this.#unread.get(name)
     if (known !== undefined) return known
     const index = this.#promised.get(id) ?? this.#freeIndex(name)
     if (index === undefined) return undefined
@@ -172,17 +178,19 @@ export class StoreRegistry implements Registry {
   /** The lowest place in both pools that nobody has, for whoever has this name. */
   #freeIndex(name: string): bigint | undefined {
     const peers = [...this.#load().values()]
-    const damaged = this.#unread.filter((each) => each !== name)
-    if (damaged.length > 0) {
+    const unread = [...this.#unread].filter(([each]) => each !== name)
+    const unknown = unread.filter(([, pair]) => pair === undefined)
+    if (unknown.length > 0) {
       // It may have any address that looks free, and its file may yet be mended.
-      const which = damaged.join(', ')
+      const which = unknown.map(([each]) => each).join(', ')
       const why = `which addresses ${which} has is not known: mend or remove its file, or run mptun revoke`
       this.#onShortage(name, why)
       return undefined
     }
     const { ipv4, ipv6 } = this.#pools
+    const pairs = [...peers, ...unread.flatMap(([, pair]) => pair ?? [])]
     const taken = new Set(
-      [...reserved(ipv4), ...peers.flatMap((peer) => [peer.ipv4, peer.ipv6])].map(hex),
+      [...reserved(ipv4), ...pairs.flatMap((pair) => [pair.ipv4, pair.ipv6])].map(hex),
     )
     const promised = new Set(this.#promised.values())
     for (let i = SERVER_INDEX + 1n; i < sizeOf(ipv4) && i < sizeOf(ipv6); i++) {
@@ -200,22 +208,30 @@ export class StoreRegistry implements Registry {
     // Without the directory those that were known are still welcome.
     if (stamp === undefined) return this.#peers
     // What is mended in its place leaves the directory as it was.
-    if (stamp === this.#stamp && !this.#unread.some((name) => this.#isSound(name))) {
-      return this.#peers
-    }
+    if (stamp === this.#stamp && !this.#isAnyMended()) return this.#peers
     const names = this.#readable(() => this.#store.peerNames())
     if (names === undefined) return this.#peers
+    const known = new Map<string, InnerPair | undefined>(this.#unread)
+    for (const peer of this.#peers.values()) known.set(peer.name, peer)
     const peers = new Map<string, Entry>()
-    const unread: string[] = []
+    const unread = new Map<string, InnerPair | undefined>()
     for (const name of names) {
       const record = this.#readable(() => this.#store.readPeer(name))
-      if (record === undefined) unread.push(name)
+      if (record === undefined) unread.set(name, known.get(name))
       else peers.set(hex(record.publicKey), { name, ...record })
     }
     this.#peers = peers
     this.#unread = unread
+    this.#unreadAtS = this.#nowS()
     this.#stamp = stamp
     return peers
+  }
+
+  #isAnyMended(): boolean {
+    // A clock may be put back.
+    if (Math.abs(this.#nowS() - this.#unreadAtS) < READ_AGAIN_S) return false
+    this.#unreadAtS = this.#nowS()
+    return [...this.#unread.keys()].some((name) => this.#isSound(name))
   }
 
   /** Without telling once more when it is not. */

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sodium from 'libsodium-wrappers'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { formatAddress, parseAddress, parseCidr } from '../../src/net/address.js'
 import { StoreRegistry } from '../../src/registry.js'
 import { Store } from '../../src/store.js'
@@ -307,8 +307,43 @@ describe('the registry', () => {
     ])
     expect(registry.welcome()).toEqual(new Set(['van', 'barge']))
     writeFileSync(file, whole)
+    nowS += 1
     expect(formatAddress(registry.findInvite(id)!.ipv4)).toBe('10.77.0.3')
     expect(formatAddress(registry.findPeer(filled(2))!.ipv4)).toBe('10.77.0.2')
+  })
+
+  it('gives others an address while the file of a peer is damaged that it has read before', () => {
+    store.writePeer('van', peer(2))
+    const registry = registryOf()
+    expect(registry.names()).toEqual(['van'])
+    writeFileSync(join(dir, 'peers', 'van.json'), '{')
+    for (const [octet, name, ipv4] of [
+      [0xaa, 'barge', '10.77.0.3'],
+      [0xbb, 'bus', '10.77.0.4'],
+      [0xcc, 'van', '10.77.0.2'],
+    ] as const) {
+      invite(name, octet)
+      registry.refresh()
+      expect(formatAddress(registry.findInvite(filled(octet, 16))!.ipv4)).toBe(ipv4)
+      expect(registry.enrol(filled(octet, 16), filled(octet))).toBeDefined()
+    }
+    expect(shortages).toEqual([])
+    expect(registry.names()).toEqual(['barge', 'bus', 'van'])
+  })
+
+  it('reads damaged files once a second, however many ask', () => {
+    store.writePeer('van', peer(2))
+    const whole = readFileSync(join(dir, 'peers', 'van.json'))
+    writeFileSync(join(dir, 'peers', 'van.json'), '{')
+    const readPeer = vi.spyOn(store, 'readPeer')
+    const registry = registryOf()
+    for (let i = 0; i < 100; i++) registry.findPeer(filled(5))
+    expect(readPeer).toHaveBeenCalledTimes(1)
+    for (nowS = 1_001; nowS < 1_010; nowS += 0.1) registry.findPeer(filled(5))
+    expect(readPeer.mock.calls.length).toBeLessThanOrEqual(10)
+    writeFileSync(join(dir, 'peers', 'van.json'), whole)
+    nowS = 900 // of a clock that was put back
+    expect(registry.findPeer(filled(2))?.name).toBe('van')
   })
 
   it('lets a peer whose file is damaged come by a new invitation', () => {
