@@ -64,6 +64,8 @@ export class Clients {
   readonly #peers: Map<number, Peer>
   readonly #clients = new Map<string, Client>()
   readonly #byPeer = new Map<Peer, Client>()
+  /** Public keys of those that were clients and may come again, by key, with what they are called. */
+  readonly #away = new Map<string, { readonly publicKey: Uint8Array; readonly name: string }>()
   #nextPeer = 0
 
   /** @param of the server: its peers by their slots in C, which are made and removed here. */
@@ -80,6 +82,12 @@ export class Clients {
   /** All of them, as of now: whoever goes through them may forget some. */
   get all(): readonly Client[] {
     return [...this.#clients.values()]
+  }
+
+  /** What they are called, and those that are away. */
+  get names(): ReadonlySet<string> {
+    const present = this.all.map(({ peer }) => peer)
+    return new Set([...present, ...this.#away.values()].map(({ name }) => name))
   }
 
   of(peer: Peer): Client | undefined {
@@ -123,6 +131,7 @@ export class Clients {
     }
     this.#clients.set(key, client)
     this.#byPeer.set(peer, client)
+    this.#away.delete(key)
     // Whoever holds an invitation gets its addresses when it has shown that it holds the secret.
     this.#addPeer(id, invite === undefined ? registered : undefined)
     peer.publishProbing()
@@ -158,22 +167,33 @@ export class Clients {
     }
     client.invite = undefined
     // A new key for an old name takes the name over.
-    for (const other of [...this.#clients.values()]) {
-      if (other !== client && other.peer.name === registered.name) {
-        this.expel(other, 'its name was given to another key')
-      }
-    }
+    this.expelNamed(registered.name, 'its name was given to another key', client)
     client.peer.name = registered.name
     this.#addPeer(client.peer.id, registered)
     this.#context.fact({ kind: 'peer-enrolled', peer: registered.name })
     return true
   }
 
+  /** Keeps nothing of the keys of this name. False when none of them was a client's. */
+  expelNamed(name: string, why: string, except?: Client): boolean {
+    const clients = this.all.filter((client) => client !== except && client.peer.name === name)
+    for (const client of clients) this.expel(client, why)
+    for (const [key, away] of this.#away) {
+      if (away.name === name) this.#forgetKey(key, away.publicKey)
+    }
+    return clients.length > 0
+  }
+
   /** Says that its key is not welcome, and keeps nothing of it. */
   expel(client: Client, why: string): void {
     this.sayClose(client.peer, CLOSE_REASON.revoked.value)
-    this.#responder.forget(client.publicKey)
     this.forget(client, why)
+    this.#forgetKey(client.key, client.publicKey)
+  }
+
+  #forgetKey(key: string, publicKey: Uint8Array): void {
+    this.#away.delete(key)
+    this.#responder.forget(publicKey)
   }
 
   forget(client: Client, why: string): void {
@@ -184,6 +204,7 @@ export class Clients {
     peer.epochs.dropAll()
     // Of a key that never proved anything, not even its time is kept.
     if (client.invite !== undefined) this.#responder.forget(client.publicKey)
+    else this.#away.set(client.key, { publicKey: client.publicKey, name: peer.name })
     this.#clients.delete(client.key)
     this.#byPeer.delete(peer)
     this.#peers.delete(peer.id)

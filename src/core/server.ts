@@ -69,11 +69,14 @@ export class Server extends Tunnel {
     }
   }
 
-  /** Ends the sessions of a peer that was revoked. False when it had none. */
+  /** Of whose keys it knows something. */
+  get names(): ReadonlySet<string> {
+    return this.#clients.names
+  }
+
+  /** Ends the sessions of a peer that was revoked, and forgets its keys. False when it had no session. */
   revoke(name: string): boolean {
-    const clients = this.#clients.all.filter(({ peer }) => peer.name === name)
-    for (const client of clients) this.#clients.expel(client, 'revoked')
-    return clients.length > 0
+    return this.#clients.expelNamed(name, 'revoked')
   }
 
   close(): void {

@@ -171,11 +171,11 @@ export class ServerRole implements Role {
     return this.#config.mtuBytes ?? LARGEST_MTU_BYTES
   }
 
-  /** Ends sessions of names that the store knows no more. */
+  /** Ends what there is of names that the store knows no more. */
   #endRevoked(): void {
     this.#registry.refresh()
     const welcome = this.#registry.welcome()
-    for (const { name } of this.core.snapshot().peers) {
+    for (const name of this.core.names) {
       if (welcome.has(name) || !this.core.revoke(name)) continue
       this.#around.log.write('peer.revoked', { peer: name })
     }

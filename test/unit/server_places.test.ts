@@ -27,8 +27,13 @@ describe('places for peers', () => {
     local: new Uint8Array(16),
   })
 
-  /** One initiation of this key, as C would pass it on. */
-  function knock(nowUs: number, key: string, invitation?: { id: Uint8Array; secret: Uint8Array }) {
+  /** One initiation of this key, as C would pass it on, perhaps later than it was made. */
+  function knock(
+    nowUs: number,
+    key: string,
+    invitation?: { id: Uint8Array; secret: Uint8Array },
+    heardUs = nowUs,
+  ) {
     const initiator = new Initiator({
       staticKey: keyPairOf(seeded(key)(32)),
       serverPublicKey: keyPair('server').publicKey,
@@ -45,8 +50,8 @@ describe('places for peers', () => {
     const message = initiator.messageFor(nowUs, 0)!
     const bytes = new Uint8Array(256)
     bytes.set(message)
-    core.handleEvent(nowUs, { kind: 'handshake', length: message.length, bytes, ...from(1) })
-    core.handleTimeout(nowUs)
+    core.handleEvent(heardUs, { kind: 'handshake', length: message.length, bytes, ...from(1) })
+    core.handleTimeout(heardUs)
     return takeCommands(core)
   }
 
@@ -60,6 +65,40 @@ describe('places for peers', () => {
     expect(core.snapshot().peers).toHaveLength(1)
     // Nothing is left of the others: each of them is heard again.
     expect(only(knock(60 * SECOND, 'key 3', invitation), 'datagramSend')).toHaveLength(1)
+  })
+
+  it('leave nothing behind of a key that was revoked while its client is away', () => {
+    const { publicKey } = keyPairOf(seeded('van')(32))
+    registry.addPeer('van', publicKey)
+    const goneUs = TIMER.rejectAfterUs.value
+    expect(only(knock(0, 'van'), 'datagramSend')).toHaveLength(1)
+    core.handleTimeout(goneUs)
+    takeCommands(core)
+    expect(core.snapshot().peers).toEqual([])
+    const again = (heardUs: number) => only(knock(0, 'van', undefined, heardUs), 'datagramSend')
+    expect(again(goneUs + SECOND)).toEqual([])
+    expect(core.snapshot().refusals).toEqual({ replay: 1 })
+    expect([...core.names]).toEqual(['van'])
+    expect(core.revoke('van')).toBe(false)
+    expect([...core.names]).toEqual([])
+    expect(again(goneUs + 2 * SECOND)).toHaveLength(1)
+  })
+
+  it('leave nothing behind of a key whose name was given to another while its client is away', () => {
+    const { publicKey } = keyPairOf(seeded('old')(32))
+    registry.addPeer('van', publicKey)
+    knock(0, 'old')
+    core.handleTimeout(TIMER.rejectAfterUs.value)
+    takeCommands(core)
+    const [keys] = only(knock(200 * SECOND, 'new', registry.newInvite('van')), 'keysInstall')
+    const { peer, localIndex } = keys!.fields
+    core.handleEvent(201 * SECOND, {
+      kind: 'epochConfirmed',
+      peer: peer!,
+      localIndex: localIndex!,
+    })
+    registry.addPeer('van', publicKey)
+    expect(only(knock(0, 'old', undefined, 202 * SECOND), 'datagramSend')).toHaveLength(1)
   })
 
   it('are not used again while events of their former peer may be under way', () => {
