@@ -1,7 +1,7 @@
 /** The records of the state directory: what they are inside, and as they lie in its files. libsodium must be ready. */
 
 import * as v from 'valibot'
-import { hostPort, Unacceptable } from './config/values.js'
+import { formatHostPort, type HostPort, parseHostPort } from './core/hostport.js'
 import { parseKey } from './core/keys.js'
 import { MptunError } from './errors.js'
 import { parseAddress } from './net/address.js'
@@ -23,7 +23,7 @@ export interface InviteRecord {
 
 export interface ServerRecord {
   readonly publicKey: Uint8Array
-  readonly endpoints: readonly { readonly host: string; readonly port: number }[]
+  readonly endpoints: readonly HostPort[]
   /** What the server calls this machine. */
   readonly name: string
   /** Until the server knows our key. */
@@ -65,7 +65,7 @@ export const SERVER = v.strictObject({
     v.array(v.strictObject({ host: text, port: v.pipe(v.number(), v.integer()) })),
     v.minLength(1),
     v.check(
-      (endpoints) => endpoints.every(({ host, port }) => isHostPort(host, port)),
+      (endpoints) => endpoints.every((each) => parseHostPort(formatHostPort(each)) !== undefined),
       'an endpoint is not HOST and PORT',
     ),
   ),
@@ -78,16 +78,6 @@ export const USAGE = v.record(
   text,
   v.strictObject({ day: isoDate, dayBytes: count, month: isoDate, monthBytes: count }),
 )
-
-function isHostPort(host: string, port: number): boolean {
-  try {
-    hostPort(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
-    return true
-  } catch (error) {
-    if (error instanceof Unacceptable) return false
-    throw error
-  }
-}
 
 /** valibot's own messages quote what was received, which may be a secret: only ours are passed on. */
 export function reasonOf({ type, message, expected }: v.BaseIssue<unknown>): string {

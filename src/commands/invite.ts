@@ -2,14 +2,8 @@ import { randomFillSync } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { Command } from 'commander'
 import { DEFAULT_PORT } from '../config/options.js'
-import {
-  type HostPort,
-  hostPort,
-  type Listen,
-  lifetime,
-  listen,
-  peerName,
-} from '../config/values.js'
+import { hostPort, type Listen, lifetime, listen, peerName } from '../config/values.js'
+import type { HostPort } from '../core/hostport.js'
 import { systemClock } from '../daemon/clock.js'
 import { configError } from '../errors.js'
 import { formatAddress, formatEndpoint, isGlobal, parseAddress } from '../net/address.js'

@@ -1,5 +1,6 @@
 /** The whole configuration of one tunnel, after checks and defaults, in the units of the inside. */
 
+import type { HostPort } from '../core/hostport.js'
 import type { Mode, PrimaryReselect, XmitHash } from '../core/policy.js'
 import { configError } from '../errors.js'
 import type { Cidr } from '../net/address.js'
@@ -14,7 +15,7 @@ import {
 } from './options.js'
 import type { Raw } from './schema.js'
 import type { UplinkConfig } from './uplink.js'
-import { type HostPort, type Listen, pool } from './values.js'
+import { type Listen, pool } from './values.js'
 
 /** What is left open is decided by the core's default, or on a server by each client. */
 export interface PolicyConfig {

@@ -1,6 +1,7 @@
 /** Readers of single values: text as people write it, in people's units, to what the program uses. */
 
-import { isIP } from 'node:net'
+import { HOST_PORT, type HostPort, parseHostPort } from '../core/hostport.js'
+import { isPeerName, PEER_NAME } from '../core/peername.js'
 import { configError } from '../errors.js'
 import {
   type Cidr,
@@ -97,11 +98,8 @@ export const dataAmount: Reader<number> = (text) => {
   return refuse(text, 'an amount from 1MB to 1000TB such as 500MB or 2.5GB, or none')
 }
 
-/** The name of a peer; it is a file's name too. */
-export const peerName: Reader<string> = (text) => {
-  if (/^[A-Za-z0-9_][A-Za-z0-9._-]{0,31}$/.test(text)) return text
-  return refuse(text, '1 to 32 of A-Z a-z 0-9 . _ - that do not begin with . or -')
-}
+export const peerName: Reader<string> = (text) =>
+  isPeerName(text) ? text : refuse(text, PEER_NAME)
 
 /** IFNAMSIZ without the zero at the end. */
 const MOST_NAME_BYTES = 15
@@ -122,31 +120,8 @@ export const path: Reader<string> = (text) => {
   return refuse(text, 'a path')
 }
 
-export interface HostPort {
-  /** A name, or an address without brackets. */
-  readonly host: string
-  readonly port: number
-}
-
-const HOST_PORT = 'HOST:PORT such as vps.example.org:5000, 192.0.2.1:5000 or [2001:db8::1]:5000'
-
 /** A server as people name it. */
-export const hostPort: Reader<HostPort> = (text) => {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? []
-  const host = bracketed ?? plain ?? ''
-  const port = Number(digits)
-  const isHost = bracketed === undefined ? isHostName(host) : isIP(host) === 6
-  if (isHost && port >= 1 && port <= 65_535) return { host, port }
-  return refuse(text, HOST_PORT)
-}
-
-/** RFC 1123, section 2.1; a last label of digits alone would be a broken IPv4 address. */
-function isHostName(host: string): boolean {
-  if (isIP(host) === 4) return true
-  const labels = host.replace(/\.$/, '').split('.')
-  const isLabel = (label: string) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/.test(label)
-  return host.length <= 253 && labels.every(isLabel) && !/^\d+$/.test(labels.at(-1)!)
-}
+export const hostPort: Reader<HostPort> = (text) => parseHostPort(text) ?? refuse(text, HOST_PORT)
 
 export interface Listen {
   readonly address: Uint8Array
@@ -155,11 +130,9 @@ export interface Listen {
 
 /** Where a server listens. */
 export const listen: Reader<Listen> = (text) => {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? []
-  const address = parseAddress(bracketed ?? plain ?? '')
-  const port = Number(digits)
-  const length = bracketed === undefined ? 4 : 16
-  if (address?.length === length && port >= 1 && port <= 65_535) return { address, port }
+  const found = parseHostPort(text)
+  const address = found && parseAddress(found.host)
+  if (address !== undefined) return { address, port: found!.port }
   return refuse(text, 'ADDRESS:PORT of this machine such as 0.0.0.0:5000 or [::]:5000')
 }
 

@@ -6,13 +6,14 @@
  * The line is a secret. No error quotes it whole, nor its key, nor its secret.
  */
 
-import ipaddr from 'ipaddr.js'
 import { configError, type MptunError } from '../errors.js'
+import { formatHostPort, HOST_PORT, type HostPort, parseHostPort } from './hostport.js'
 import { blake2b, erase, formatKey, parseKey } from './keys.js'
+import { isPeerName, PEER_NAME } from './peername.js'
 
 export interface Invite {
   /** Where the server listens, best first; at least one. */
-  readonly endpoints: readonly InviteEndpoint[]
+  readonly endpoints: readonly HostPort[]
   /** What the server calls this client. */
   readonly name: string
   readonly serverPublicKey: Uint8Array
@@ -20,12 +21,6 @@ export interface Invite {
   readonly secret: Uint8Array
   /** Seconds since 1970. */
   readonly expires: number
-}
-
-export interface InviteEndpoint {
-  /** A name, an IPv4 address, or an IPv6 address without brackets. */
-  readonly host: string
-  readonly port: number
 }
 
 const SCHEME = 'mptun://'
@@ -45,9 +40,7 @@ export function inviteId(secret: Uint8Array): Uint8Array {
 /** Writes what parseInvite reads. Same errors. */
 export function formatInvite(invite: Invite): string {
   const { endpoints, name, serverPublicKey, secret, expires } = invite
-  const hosts = endpoints.map(({ host, port }) =>
-    host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-  )
+  const hosts = endpoints.map(formatHostPort)
   const line = `${SCHEME}${hosts.join(',')}/${name}?key=${formatKey(serverPublicKey)}&secret=${formatKey(secret)}&expires=${expires}`
   parseInvite(line)
   return line
@@ -69,12 +62,7 @@ export function parseInvite(text: string): Invite {
     )
   }
   const endpoints = parseEndpoints(hosts)
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,31}$/.test(name)) {
-    throw fault(
-      'name',
-      `found ${shown(name)}, expected 1 to 32 of A-Z a-z 0-9 . _ - that do not begin with . or -`,
-    )
-  }
+  if (!isPeerName(name)) throw fault('name', `found ${shown(name)}, expected ${PEER_NAME}`)
   const parameters = parseParameters(line.slice(queryAt + 1))
   return {
     endpoints,
@@ -87,40 +75,16 @@ export function parseInvite(text: string): Invite {
 
 const COPY_WHOLE = `copy the whole line, up to the number behind expires=`
 
-function parseEndpoints(text: string): InviteEndpoint[] {
-  const endpoints = text.split(',').map(parseEndpoint)
+function parseEndpoints(text: string): HostPort[] {
+  const endpoints = text.split(',').map((each) => {
+    const endpoint = parseHostPort(each)
+    if (endpoint !== undefined) return endpoint
+    throw fault('endpoint', `found ${shown(each)}, expected ${HOST_PORT}`)
+  })
   if (endpoints.length > MOST_ENDPOINTS) {
     throw fault('endpoint', `found ${endpoints.length}, expected at most ${MOST_ENDPOINTS}`)
   }
   return endpoints
-}
-
-function parseEndpoint(text: string): InviteEndpoint {
-  const [, bracketed, plain, digits = ''] =
-    /^(?:\[([^[\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? []
-  const host = bracketed ?? plain ?? ''
-  const valid = bracketed === undefined ? isHostName(host) : isIpv6(host)
-  const port = Number(digits)
-  if (!valid || port < 1 || port > 65_535 || digits.startsWith('0')) {
-    throw fault(
-      'endpoint',
-      `found ${shown(text)}, expected HOST:PORT such as vps.example.org:5000, 192.0.2.1:5000 or [2001:db8::1]:5000`,
-    )
-  }
-  return { host, port }
-}
-
-function isIpv6(host: string): boolean {
-  // A zone is a device of one machine and means nothing on another.
-  return ipaddr.IPv6.isValid(host) && !host.includes('%')
-}
-
-/** A host name of RFC 1123, section 2.1 (and the underscores that people use), or an IPv4 address. A last label of digits alone is neither. */
-function isHostName(host: string): boolean {
-  if (ipaddr.IPv4.isValidFourPartDecimal(host)) return true
-  const labels = host.replace(/\.$/, '').split('.')
-  const areLabels = labels.every((label) => /^(?!-)[\w-]{1,63}(?<!-)$/.test(label))
-  return host.length <= 253 && areLabels && !/^\d+$/.test(labels.at(-1)!)
 }
 
 function parseParameters(query: string): Record<(typeof PARAMETERS)[number], string> {

@@ -1,8 +1,8 @@
 /** Where the server is: its names are asked for beside the loop, and again until all of them have an address. */
 
 import { isIP } from 'node:net'
-import type { HostPort } from '../config/values.js'
 import type { ServerEndpoint } from '../core/client.js'
+import type { HostPort } from '../core/hostport.js'
 import { messageOf } from '../errors.js'
 import { formatEndpoint } from '../net/address.js'
 import { type Lookup, resolveEndpoints } from '../net/resolve.js'

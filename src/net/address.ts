@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { formatHostPort } from '../core/hostport.js'
 import { sameOctets } from '../octets.js'
 
 export type Family = 4 | 6
@@ -27,8 +28,10 @@ export function formatAddress(address: Uint8Array): string {
 
 /** `address:port`, with brackets around IPv6 (RFC 3986, section 3.2.2). */
 export function formatEndpoint(address: Uint8Array | string, port: number): string {
-  const text = typeof address === 'string' ? address : formatAddress(address)
-  return text.includes(':') ? `[${text}]:${port}` : `${text}:${port}`
+  return formatHostPort({
+    host: typeof address === 'string' ? address : formatAddress(address),
+    port,
+  })
 }
 
 export function familyOf(address: Uint8Array): Family {

@@ -2,8 +2,8 @@
 
 import { lookup as dnsLookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import type { HostPort } from '../config/values.js'
 import type { ServerEndpoint } from '../core/client.js'
+import type { HostPort } from '../core/hostport.js'
 import { familyOf, formatEndpoint, parseAddress } from './address.js'
 
 /** All addresses of a name, in the order that the machine prefers. Rejects with an error of node:dns. */
