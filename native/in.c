@@ -36,7 +36,6 @@ static uint64_t account(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t 
   if (sent_us > view->newest_sent_us)
     view->newest_sent_us = sent_us;
   view->intra_us = path->owd.intra_us;
-  view->pto_us = mp_report_pto_us(path);
   view->owd_high_us = mp_owd_high(&path->owd);
   return sent_us;
 }

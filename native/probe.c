@@ -118,8 +118,10 @@ bool mp_probe_on_echo(struct mp_tunnel *tunnel, struct mp_peer *peer,
   struct mp_path *path = &peer->paths[packet->path];
   const uint32_t rtt_us = (uint32_t)away_us - hold_us;
   const uint64_t asked_us = mp_load64(body + MP_PROBE_TIME);
-  if (!has_waited_out_stop(path, rtt_us, asked_us, tunnel->now_us))
+  if (!has_waited_out_stop(path, rtt_us, asked_us, tunnel->now_us)) {
     mp_rtt_sample(&path->rtt, rtt_us ? rtt_us : 1);
+    peer->order_paths[packet->path].pto_us = mp_report_pto_us(path);
+  }
   path->tx_owd_us = mp_load32(body + MP_PROBE_OWD);
   path->tx_owd_any = true;
   path->refused = false;

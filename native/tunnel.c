@@ -116,6 +116,13 @@ static void path_forget_measurements(struct mp_path *path)
   *path = (struct mp_path){.endpoint = path->endpoint, .probe_id = path->probe_id};
 }
 
+/* Nothing has come on it. Until the peer says otherwise, its packets may be on it. */
+static struct mp_reorder_path order_path(const struct mp_peer *peer, uint8_t id)
+{
+  return (struct mp_reorder_path){.carrying = peer->present & mp_path_bit(id),
+                                  .pto_us = mp_report_pto_us(&peer->paths[id])};
+}
+
 struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id,
                              const struct mp_endpoint *endpoint)
 {
@@ -123,8 +130,7 @@ struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uin
   *path = (struct mp_path){.endpoint = *endpoint, .next_probe_us = tunnel->now_us};
   peer->present |= mp_path_bit(id);
   peer->usable &= (uint16_t)~mp_path_bit(id);
-  /* Until the peer says otherwise, its packets may be on it. */
-  peer->order_paths[id] = (struct mp_reorder_path){.carrying = true};
+  peer->order_paths[id] = order_path(peer, id);
   mp_wake_by(tunnel, peer, tunnel->now_us);
   return path;
 }
@@ -156,7 +162,7 @@ static bool begin_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
   peer->usable = 0;
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
     path_forget_measurements(&peer->paths[id]);
-    peer->order_paths[id] = (struct mp_reorder_path){.carrying = peer->present & mp_path_bit(id)};
+    peer->order_paths[id] = order_path(peer, id);
   }
   return true;
 }

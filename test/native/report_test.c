@@ -326,6 +326,38 @@ static void what_came_under_keys_that_are_gone_is_not_told(void)
   pair_close(&pair);
 }
 
+static void order_knows_how_long_no_report_is_usual(uint64_t least_us)
+{
+  const struct mp_peer *peer = pair.server.tunnel->peers[0];
+  MP_FOR_EACH_PATH(peer->present, id) {
+    CHECK(peer->order_paths[id].pto_us >= least_us);
+    CHECK_EQ(peer->order_paths[id].pto_us, mp_report_pto_us(&peer->paths[id]));
+  }
+}
+
+/* Of a path that is new, of one whose round trips change, and of a peer that begins anew. */
+static void order_waits_for_the_peer_to_miss_a_report(void)
+{
+  enum { UNKNOWN_US = 30000, WAY_US = 50000 };
+  pair_open(&pair, 2);
+  run_until(&pair, pair.now_us + 10001);
+  order_knows_how_long_no_report_is_usual(UNKNOWN_US);
+  pair_close(&pair);
+  open_pair(2);
+  send_for(SECOND_US);
+  order_knows_how_long_no_report_is_usual(UNKNOWN_US + 20000);
+  pair.client.delay_us[1] = pair.server.delay_us[1] = WAY_US;
+  send_for(5 * SECOND_US);
+  order_knows_how_long_no_report_is_usual(UNKNOWN_US + 20000);
+  CHECK(pair.server.tunnel->peers[0]->order_paths[1].pto_us > UNKNOWN_US + WAY_US);
+  install_keys(&pair, false, 1, true);
+  install_keys(&pair, true, 1, true);
+  run_until(&pair, pair.now_us + 10001);
+  CHECK(!pair.server.tunnel->peers[0]->paths[0].rtt.smoothed_us);
+  order_knows_how_long_no_report_is_usual(UNKNOWN_US);
+  pair_close(&pair);
+}
+
 /* Its clock begins where ours had it long before. */
 static void a_peer_that_begins_anew_is_not_late(void)
 {
@@ -364,6 +396,7 @@ int main(void)
   RUN(the_first_loss_is_waited_for);
   RUN(what_tells_of_more_than_was_sent_is_ignored);
   RUN(what_came_under_keys_that_are_gone_is_not_told);
+  RUN(order_waits_for_the_peer_to_miss_a_report);
   RUN(a_peer_that_begins_anew_is_not_late);
   return test_end();
 }
