@@ -123,6 +123,7 @@ static void stretch(struct mp_peer *peer, const struct mp_load *load, uint8_t be
       .is_full = is_asked && is_full(window),
       .farther_us = is_asked && is_alone(peer, best) ? farther_us(peer, best) : 0,
       .paths = adaptive->stretch.step == MP_STRETCH_NONE ? 0 : mp_choice_wide(peer),
+      .used_us = mp_stretch_asks_used(&adaptive->stretch, now_us) ? (uint32_t)later_us(peer, best) : 0,
   });
   const bool keeps_clear = flow->queued_us < (now_us - flow->wide_us) / CLEAR_SHARE;
   if (adaptive->stretch.step == MP_STRETCH_NONE && mp_class_is_level(flow, now_us) && keeps_clear)

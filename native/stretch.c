@@ -41,6 +41,10 @@
 /* A flow that sends nothing for so long measures anew by itself. */
 #define QUIET_US (2 * US_PER_S)
 
+/* A far path that is used no more for so long is gone, or much nearer. One that is away for ten seconds, in
+ * which BBR would measure the short round trip, is used again at once. */
+#define GONE_SECONDS 30u
+
 /* As much as a flow of 200 Mbit/s sends in 160 ms: who sends more in less has no use for it. */
 #define MOST_HELD_BYTES (4u << 20)
 
@@ -73,6 +77,8 @@ static void reach(struct mp_stretch *s, uint32_t farther_us, uint32_t reach_us,
   s->later_us = later_of(farther_us);
   s->since_us = now_us;
   s->covered_us = now_us + covered_us;
+  s->used_seconds = 0;
+  s->used_us = 0;
 }
 
 static void measure_from(struct mp_stretch *s, uint64_t rate, uint64_t now_us)
@@ -162,6 +168,28 @@ void mp_stretch_leave(struct mp_stretch *s)
 
 /* ---- While it goes on ---- */
 
+bool mp_stretch_asks_used(const struct mp_stretch *s, uint64_t now_us)
+{
+  return s->step == MP_STRETCH_REACHES && now_us - s->second.since_us >= US_PER_S;
+}
+
+/* Of 20 Mbit/s with 10 ms and 10 with 45, of which the second goes for good, BBR has a round trip of 41 ms
+ * ever after without this (simulation). */
+static void note_used(struct mp_stretch *s, uint32_t used_us)
+{
+  if (used_us > s->used_us)
+    s->used_us = used_us;
+  if (++s->used_seconds < GONE_SECONDS)
+    return;
+  const uint32_t later_us = later_of(s->used_us);
+  if (later_us == 0)
+    mp_stretch_leave(s);
+  else if (later_us < s->later_us - s->later_us / 4) /* by more than measurements vary */
+    s->later_us = later_us;
+  s->used_seconds = 0;
+  s->used_us = 0;
+}
+
 /* Where a path goes less is sent, and that is no mistake: the measure is then what is sent without it, as
  * soon as that has settled. Else the far path is left alone for a minute when it is back: of 20 Mbit/s with
  * 10 ms and 10 with 45, which is away for ten seconds, BBR gets 96 % of the sum in the 30 seconds after that
@@ -183,6 +211,8 @@ static void count_second(struct mp_stretch *s, const struct mp_stretch_sight *si
   s->poor_seconds = mp_rate_is_nearly(rate, s->rate) ? 0 : (uint8_t)(s->poor_seconds + 1);
   s->second.since_us = sight->now_us;
   s->second.octets = 0;
+  if (s->step == MP_STRETCH_REACHES)
+    note_used(s, sight->used_us);
 }
 
 /* Whether the pause in which BBR measures is just over. */
@@ -224,7 +254,7 @@ void mp_stretch_see(struct mp_stretch *s, const struct mp_stretch_sight *sight)
     return;
   }
   count_second(s, sight);
-  if (sight->bucket != s->bucket)
+  if (sight->bucket != s->bucket || s->step == MP_STRETCH_NONE)
     return;
   s->seen_us = now_us;
   const bool holds = s->step == MP_STRETCH_HOLDS;

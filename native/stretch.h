@@ -54,6 +54,8 @@ struct mp_stretch {
   uint8_t poor_seconds; /* in a row in which less was sent than before */
   uint8_t new_seconds;  /* to come in which the rate is measured anew */
   uint16_t paths;       /* that there were at the end of the last second */
+  uint8_t used_seconds; /* reaches: for so many seconds, how far at most the paths were that it used */
+  uint32_t used_us;
   uint64_t spilled_us;  /* when something last went to the far path for the sake of that */
   uint64_t measures_us; /* reaches: when the flow may at the soonest; nothing is held back before */
   uint64_t held_bytes;
@@ -77,11 +79,15 @@ struct mp_stretch_sight {
   bool is_full;           /* something stands there, at this moment */
   uint32_t farther_us;    /* than that: the nearest path that is out of reach; 0: none, or not asked */
   uint16_t paths;         /* that carry what flows of many paths send; 0: no flow is stretched */
+  uint32_t used_us;       /* farther, with jitter, the farthest is that something is under way on; if asked */
 };
 
 /* Whether it matters for a flow that sends so much within a second how far other paths are. */
 bool mp_stretch_asks(const struct mp_stretch *stretch, uint16_t bucket, uint32_t recent_octets,
                      uint64_t rate);
+
+/* Whether it matters how far those are that are used. */
+bool mp_stretch_asks_used(const struct mp_stretch *stretch, uint64_t now_us);
 
 /* Call for each packet of a flow that is not thin. */
 void mp_stretch_see(struct mp_stretch *stretch, const struct mp_stretch_sight *sight);

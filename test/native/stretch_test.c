@@ -423,6 +423,40 @@ static void what_others_send_counts_as_well(void)
   CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
 }
 
+/* Something stands on the quickest path too, so that what goes there is late by a little. */
+static void it_ends_when_the_far_path_is_gone_for_long(void)
+{
+  struct world world = world_of(60 * MS);
+  world.sight.used_us = 60 * MS;
+  go(&world, 13 * S);
+  REQUIRE(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  go_far(&world, 40 * S);
+  world.sight.used_us = 0;
+  go_far(&world, 15 * S);
+  CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  world.sight.used_us = 60 * MS;
+  go_far(&world, S);
+  world.sight.used_us = world.sight.farther_us = 0;
+  go_far(&world, 20 * S);
+  CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+  go_far(&world, 40 * S);
+  CHECK_EQ_INT(world.stretch.step, MP_STRETCH_NONE);
+  CHECK(mp_stretch_is_free(&world.stretch, world.now_us)); /* for it may come again */
+}
+
+static void it_is_held_back_by_no_more_than_the_paths_that_are_left(void)
+{
+  struct world world = world_of(60 * MS);
+  world.sight.used_us = 58 * MS;
+  go(&world, 13 * S);
+  go_far(&world, 65 * S);
+  CHECK_EQ(world.stretch.later_us, 30 * MS);
+  world.sight.used_us = 20 * MS;
+  go_far(&world, 65 * S);
+  CHECK_EQ(world.stretch.later_us, 10 * MS);
+  CHECK(mp_stretch_is(&world.stretch, MP_STRETCH_REACHES, 7));
+}
+
 static void it_ends_when_the_far_path_carries_nothing(void)
 {
   struct world world = world_of(60 * MS);
@@ -513,6 +547,8 @@ int main(void)
   RUN(less_than_without_the_path_is_one);
   RUN(a_path_more_is_no_reason_to_send_less);
   RUN(what_others_send_counts_as_well);
+  RUN(it_ends_when_the_far_path_is_gone_for_long);
+  RUN(it_is_held_back_by_no_more_than_the_paths_that_are_left);
   RUN(it_ends_when_the_far_path_carries_nothing);
   RUN(one_held_back_for_a_path_that_is_gone_is_held_back_again_when_it_is_there);
   RUN(it_ends_when_the_flow_does_not_mind_the_round_trip);
