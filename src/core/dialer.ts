@@ -92,8 +92,9 @@ export class Dialer {
     return true
   }
 
-  /** The server's packets arrive: the session goes on, whatever is under way. */
+  /** The server's packets arrive: the session goes on, whatever is under way. Of one that is over that means nothing. */
   handleAlive(): void {
+    if (this.#server.epochs.aead === undefined) return
     this.#firstPathByUs = Number.POSITIVE_INFINITY
     this.#isRekeying = true
   }

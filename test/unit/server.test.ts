@@ -89,6 +89,21 @@ describe('a peer that is revoked', () => {
     expect(van.up()).toEqual([0, 1, 2])
   })
 
+  it('does not ask sooner because of what C said of a path before it heard that the session is over', () => {
+    server.core.revoke('van')
+    world.runFor(SECOND)
+    let asked = 0
+    world.pass = (datagram) => {
+      asked += Number(datagram instanceof Uint8Array)
+      return true
+    }
+    van.core.handleEvent(world.nowUs, { kind: 'pathAlive', peer: 0, path: 1 })
+    van.core.setUplink(world.nowUs, 'lte', {})
+    world.plug(van, 'lte', '10.200.0.1')
+    world.runFor(58 * SECOND)
+    expect(asked).toBe(0)
+  })
+
   it('asks once a minute for as long as nobody answers', () => {
     server.core.revoke('van')
     world.runFor(SECOND)
