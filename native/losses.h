@@ -10,18 +10,21 @@
 
 enum mp_losses_verdict {
   MP_LOSSES_CHANCE,
-  MP_LOSSES_HEAVY,   /* put less under way, and see */
-  MP_LOSSES_MISTAKEN /* that did not help: put back what was taken */
+  MP_LOSSES_HEAVY,    /* put less under way, and see */
+  MP_LOSSES_OVERFULL, /* too little was taken to see, or more are lost now: put no more there than comes */
+  MP_LOSSES_MISTAKEN  /* less did not help: put back what was taken */
 };
 
 /* All zero: none seen. Shares in 1/65536. */
 struct mp_losses {
   uint8_t rounds; /* until what was taken is judged, 0: nothing is open */
   uint32_t blamed, usual;
+  uint64_t rate; /* bytes a second that came before anything was taken */
 };
 
-/* Of the last round trip. Precondition: together more than 0 and below 2^47. */
+/* Of the last round trip, which took so long. Precondition: together more than 0 and below 2^44, as is the
+ * time. */
 enum mp_losses_verdict mp_losses_judge(struct mp_losses *losses, uint64_t acked_bytes,
-                                       uint64_t lost_bytes);
+                                       uint64_t lost_bytes, uint64_t passed_us);
 
 #endif

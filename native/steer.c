@@ -150,8 +150,14 @@ static void yield_to_losses(struct mp_window *w, uint64_t now_us)
 
 static void judge_losses(struct mp_window *w, uint64_t now_us)
 {
-  switch (mp_losses_judge(&w->losses, w->round.acked_bytes, w->round.lost_bytes)) {
+  const uint64_t passed_us = greater(now_us - w->round.since_us, 1);
+  switch (mp_losses_judge(&w->losses, w->round.acked_bytes, w->round.lost_bytes, passed_us)) {
   case MP_LOSSES_CHANCE:
+    break;
+  case MP_LOSSES_OVERFULL:
+    w->hold_us = now_us + HOLD_US;
+    if (w->delivery.rate > 0)
+      mp_window_set(w, lesser(w->bytes, carried(w->delivery.rate, turn_us(w))));
     break;
   case MP_LOSSES_MISTAKEN:
     w->hold_us = 0;

@@ -271,7 +271,7 @@ static void a_receiver_that_takes_back_what_it_said_begins_anew(void)
 /* Of a round trip: packets that came, and those that did not. */
 static enum mp_losses_verdict judge(struct mp_losses *losses, uint64_t came, uint64_t lost)
 {
-  return mp_losses_judge(losses, came * 1500, lost * 1500);
+  return mp_losses_judge(losses, came * 1500, lost * 1500, 100 * MS);
 }
 
 static void losses_that_stay_when_less_is_sent_are_chance(void)
