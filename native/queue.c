@@ -164,6 +164,19 @@ void mp_queue_close(struct mp_queue *queue)
   free(queue);
 }
 
+static uint32_t shed(struct mp_queue *queue, struct bucket *bucket)
+{
+  const uint32_t kept_bytes = bucket->bytes - bucket->bytes / 2;
+  uint32_t lost = 0;
+  do {
+    drop(queue, bucket);
+    lost++;
+  } while (lost < SHED_PACKETS && bucket->bytes > kept_bytes);
+  mp_codel_press(&bucket->codel, lost);
+  queue->stats.dropped_overflow += lost;
+  return lost;
+}
+
 uint32_t mp_queue_shed(struct mp_queue *queue)
 {
   struct bucket *fattest = NULL;
@@ -172,17 +185,7 @@ uint32_t mp_queue_shed(struct mp_queue *queue)
     if (!fattest || bucket->bytes > fattest->bytes)
       fattest = bucket;
   }
-  if (!fattest || !fattest->head)
-    return 0;
-  const uint32_t kept_bytes = fattest->bytes - fattest->bytes / 2;
-  uint32_t lost = 0;
-  do {
-    drop(queue, fattest);
-    lost++;
-  } while (lost < SHED_PACKETS && fattest->bytes > kept_bytes);
-  mp_codel_press(&fattest->codel, lost);
-  queue->stats.dropped_overflow += lost;
-  return lost;
+  return fattest && fattest->head ? shed(queue, fattest) : 0;
 }
 
 /* Makes room, while something waits. */
