@@ -55,6 +55,7 @@ struct mp_queue {
   struct lane lanes[MP_QUEUE_CLASSES];
   struct mp_loads *loads;
   uint64_t limit_bytes;
+  uint64_t impatient_bytes; /* of loads that are not patient, at most */
   int32_t quantum_bytes; /* signed as deficits are */
   struct mp_sparse buckets; /* struct bucket, of each where something has waited */
   struct mp_queue_stats stats;
@@ -80,6 +81,7 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
   memset(queue, 0, sizeof *queue);
   queue->loads = loads;
   queue->limit_bytes = LIMIT_BYTES;
+  queue->impatient_bytes = LIMIT_BYTES_MOST;
   queue->quantum_bytes = (int32_t)QUANTUM_BYTES;
   queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000}; /* RFC 8290 section 5.2 */
   queue->lanes[MP_QUEUE_WIDE].law = (struct mp_queue_law){20000, 300000};
@@ -195,6 +197,26 @@ static void keep_limit(struct mp_queue *queue)
     (void)mp_queue_shed(queue);
 }
 
+/* The same among those whose loads are not patient; what is patient waits by a law of its own. */
+static void keep_impatient(struct mp_queue *queue)
+{
+  while (mp_queue_bytes(queue) > queue->impatient_bytes) {
+    struct bucket *fattest = NULL;
+    uint64_t bytes = 0;
+    MP_FOR_EACH_TURN(&queue->turns, at) {
+      struct bucket *bucket = bucket_of(queue, at);
+      if (!bucket->head || bucket->head->patient)
+        continue;
+      bytes += bucket->bytes;
+      if (!fattest || bucket->bytes > fattest->bytes)
+        fattest = bucket;
+    }
+    if (bytes <= queue->impatient_bytes)
+      return;
+    (void)shed(queue, fattest);
+  }
+}
+
 void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law)
 {
   queue->lanes[class].law = law;
@@ -204,6 +226,11 @@ void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes)
 {
   queue->limit_bytes = limit_bytes < LIMIT_BYTES_MOST ? limit_bytes : LIMIT_BYTES_MOST;
   keep_limit(queue);
+}
+
+void mp_queue_limit_impatient(struct mp_queue *queue, uint64_t limit_bytes)
+{
+  queue->impatient_bytes = limit_bytes;
 }
 
 void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s)
@@ -225,6 +252,7 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
   const uint16_t at = mp_flow_bucket(load->flow);
   struct bucket *bucket = mp_sparse_use(&queue->buckets, at, sizeof *bucket);
   const uint32_t bytes = packets_bytes(&load->segments);
+  const bool is_patient = load->patient;
   if (!bucket) {
     queue->stats.dropped_overflow += load->segments.count;
     mp_load_drop(queue->loads, load);
@@ -246,6 +274,8 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
     line_up(queue, bucket, at, NEW);
   }
   keep_limit(queue);
+  if (!is_patient)
+    keep_impatient(queue);
 }
 
 /* Whether CoDel takes a packet of this load, the last that was handed out, for a signal. Where flows are

@@ -10,7 +10,8 @@
  * standing queue: wide buckets are judged by a longer interval and a higher target than narrow ones.
  * Loads that are `patient` have a law of their own, whatever their class (codel.h).
  *
- * O(1) a packet, but for the overflow, which is O(buckets in use) for many packets at once. */
+ * O(1) a packet, but for the overflow, which is O(buckets in use) for many packets at once, and while so
+ * much waits of patient loads for each that is not. */
 #ifndef MP_QUEUE_H
 #define MP_QUEUE_H
 
@@ -49,6 +50,10 @@ void mp_queue_close(struct mp_queue *queue);
  * Unless told otherwise: 5 ms in 100 ms for narrow, 20 ms in 300 ms for wide, 4 MiB. */
 void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law);
 void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes);
+
+/* How many octets of loads that are not patient may wait, looked at when the next such load comes: of their
+ * buckets the one with most is shed. Unless told otherwise: no limit of their own. */
+void mp_queue_limit_impatient(struct mp_queue *queue, uint64_t limit_bytes);
 
 /* What leaves the queue together, as far as is known: how long turns are. */
 void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s);

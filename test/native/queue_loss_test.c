@@ -189,6 +189,37 @@ static void overflow_takes_half_of_few_large_packets(void)
   CHECK(queue_finish());
 }
 
+/* Of a TCP, a greater TCP and what is patient and more than both. */
+static void loads_that_are_not_patient_have_a_limit_of_their_own(void)
+{
+  queue_start_patient();
+  mp_queue_limit_impatient(queue, 100000);
+  for (uint32_t i = 0; i < 200; i++) {
+    struct mp_load *load = load_of(1, i, 1, 1000, 0);
+    load->patient = true;
+    mp_queue_put(queue, load, MP_QUEUE_WIDE, 0);
+  }
+  for (uint32_t i = 0; i < 30; i++)
+    put(2, i, 1000, MP_QUEUE_NARROW, 0);
+  for (uint32_t i = 0; i < 70; i++)
+    put(3, i, 1000, MP_QUEUE_WIDE, 0);
+  CHECK_EQ(mp_queue_stats(queue)->dropped_overflow, 0);
+  put(2, 30, 1000, MP_QUEUE_NARROW, 0);
+  CHECK_EQ(mp_queue_stats(queue)->dropped_overflow, 35);
+  CHECK_EQ(mp_queue_bytes(queue), 200000 + 31000 + 35000);
+
+  uint32_t left[4] = {0};
+  struct mp_queued packet;
+  while (mp_queue_take(queue, MP_QUEUE_WIDE, 0, &packet)) {
+    if (left[bucket_of(&packet)]++ == 0)
+      CHECK_EQ(name_of(packet.load), bucket_of(&packet) == 3 ? 35 : 0); /* from the head */
+    give(&packet);
+  }
+  CHECK_EQ(left[1], 200);
+  CHECK_EQ(left[3], 35);
+  CHECK(queue_finish());
+}
+
 /* A super-packet of tiny packets is more than one round can undo. */
 static void the_limit_holds_whatever_comes(void)
 {
@@ -271,6 +302,7 @@ int main(void)
   RUN(what_nobody_waits_for_any_more_is_dropped);
   RUN(overflow_hits_the_fattest_bucket_alone);
   RUN(overflow_takes_half_of_few_large_packets);
+  RUN(loads_that_are_not_patient_have_a_limit_of_their_own);
   RUN(the_limit_holds_whatever_comes);
   RUN(what_is_shed_is_of_the_fattest_bucket);
   RUN(moving_keeps_the_order_and_what_codel_knows);

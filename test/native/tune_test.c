@@ -126,6 +126,53 @@ static void by_as_much_of_all_that_is_carried_as_does(void)
   CHECK_EQ(bearable_us(0, MP_REST_WHOLE * 2 / 5), steady_us + 30000);
 }
 
+/* ---- What may wait at all ---- */
+
+enum { MANY = 6 << 20 };
+
+/* Octets that stay of so many that come at once, over a path of so many octets a second. */
+static uint64_t stays(uint64_t rate, bool opens, bool patient)
+{
+  start(false);
+  open_lane(PATH, rate, 0);
+  adaptive.lanes[PATH].window.startup = opens;
+  adaptive.lanes[PATH].window.rtt.smoothed_us = TURN_US;
+  mp_adaptive_tune(&tunnel, &peer);
+  for (uint32_t name = 0; name < MANY / PACKET_BYTES; name++) {
+    struct mp_load *load = load_of(FLOW, name, 1, PACKET_BYTES, 0);
+    load->patient = patient;
+    mp_queue_put(queue, load, MP_QUEUE_WIDE, tunnel.now_us);
+  }
+  const uint64_t bytes = mp_queue_bytes(queue);
+  CHECK(queue_finish());
+  return bytes;
+}
+
+/* Up to the limit, of which half or 64 packets were just lost. */
+static void check_stays(uint64_t bytes, uint64_t limit)
+{
+  CHECK(bytes <= limit);
+  CHECK(bytes > limit - 65 * PACKET_BYTES);
+}
+
+static void what_waits_is_half_a_second_and_a_round_trip_at_most(void)
+{
+  check_stays(stays(2500000, false, false), 1500000);
+  check_stays(stays(1250000, false, false), 750000);
+  check_stays(stays(250000, false, false), 256 << 10); /* the least */
+  check_stays(stays(0, false, false), 4 << 20);        /* unknown */
+}
+
+static void while_a_path_opens_as_much_as_there_is_memory_for(void)
+{
+  check_stays(stays(250000, true, false), 4 << 20);
+}
+
+static void but_for_what_is_patient(void)
+{
+  check_stays(stays(250000, false, true), 4 << 20);
+}
+
 int main(void)
 {
   RUN(a_narrow_flow_waits_for_a_path_that_opens);
@@ -133,5 +180,8 @@ int main(void)
   RUN(nor_for_ever);
   RUN(what_waits_outlasts_a_rate_that_goes_up_and_down);
   RUN(by_as_much_of_all_that_is_carried_as_does);
+  RUN(what_waits_is_half_a_second_and_a_round_trip_at_most);
+  RUN(while_a_path_opens_as_much_as_there_is_memory_for);
+  RUN(but_for_what_is_patient);
   return test_end();
 }
