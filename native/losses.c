@@ -33,6 +33,7 @@ static void begin(struct mp_losses *losses, const struct round *round)
   losses->blamed = round->share;
   losses->rate = round->rate;
   losses->rounds = ROUNDS;
+  losses->sent_bytes = losses->lost_bytes = 0;
 }
 
 /* A quarter more than that, within which chance and the ends of a round trip make a difference. */
@@ -54,16 +55,24 @@ static enum mp_losses_verdict judge_taken(struct mp_losses *losses, const struct
     begin(losses, round);
     return MP_LOSSES_OVERFULL;
   }
-  if (losses->rounds == ROUNDS && round->rate < losses->rate)
-    losses->rate = round->rate;
-  if (--losses->rounds > 0 || round->share <= losses->blamed / 2)
+  if (losses->rounds == ROUNDS) {
+    if (round->rate < losses->rate)
+      losses->rate = round->rate;
+  } else {
+    losses->sent_bytes += round->sent_bytes;
+    losses->lost_bytes += round->lost_bytes;
+  }
+  if (--losses->rounds > 0)
+    return MP_LOSSES_CHANCE;
+  const uint32_t since = (uint32_t)(losses->lost_bytes * WHOLE / losses->sent_bytes);
+  if (since <= losses->blamed / 2)
     return MP_LOSSES_CHANCE;
   const bool is_overfull = is_more(round->sent_rate, losses->rate);
   if (is_overfull || has_helped(losses, round)) {
     begin(losses, round);
     return is_overfull ? MP_LOSSES_OVERFULL : MP_LOSSES_HEAVY;
   }
-  losses->usual = round->share > losses->blamed ? round->share : losses->blamed;
+  losses->usual = since;
   return MP_LOSSES_MISTAKEN;
 }
 

@@ -19,6 +19,7 @@ enum mp_losses_verdict {
 struct mp_losses {
   uint8_t rounds; /* until what was taken is judged, 0: nothing is open */
   uint32_t blamed, usual;
+  uint64_t sent_bytes, lost_bytes; /* of the round trips since then but the first */
   uint64_t rate; /* bytes a second that came before anything was taken */
 };
 

@@ -84,10 +84,40 @@ static void what_becomes_worse_is_judged_anew(void)
   CHECK(losses.usual < 4 * SHARE_5);
 }
 
+static enum mp_losses_verdict judge_lost(struct mp_losses *losses, uint32_t sent, uint32_t lost)
+{
+  return mp_losses_judge(losses, (uint64_t)(sent - lost) * PACKET, (uint64_t)lost * PACKET, ROUND_US);
+}
+
+/* Of 40 packets that one in twenty is lost of it may be seven. */
+static void no_single_round_trip_tells_that_less_was_of_no_use(void)
+{
+  struct mp_losses losses = {.usual = SHARE_5};
+  CHECK_EQ(judge_lost(&losses, 40, 11), MP_LOSSES_HEAVY);
+  CHECK_EQ(judge_lost(&losses, 40, 8), MP_LOSSES_CHANCE); /* was under way before */
+  CHECK_EQ(judge_lost(&losses, 40, 2), MP_LOSSES_CHANCE);
+  CHECK_EQ(judge_lost(&losses, 40, 7), MP_LOSSES_CHANCE);
+  CHECK(losses.usual <= SHARE_5);
+}
+
+/* Not what it was with more under way. */
+static void what_is_lost_of_less_is_usual(void)
+{
+  struct mp_losses losses = {0};
+  CHECK_EQ(judge_lost(&losses, 1000, 250), MP_LOSSES_HEAVY);
+  for (unsigned i = 0; i < 2; i++)
+    CHECK_EQ(judge_lost(&losses, 900, 135), MP_LOSSES_CHANCE);
+  CHECK_EQ(judge_lost(&losses, 900, 135), MP_LOSSES_MISTAKEN);
+  CHECK_EQ(losses.usual, 65536 * 15 / 100);
+  CHECK_EQ(judge_lost(&losses, 1000, 350), MP_LOSSES_HEAVY);
+}
+
 int main(void)
 {
   RUN(chance_is_not_blamed_for_long);
   RUN(a_path_that_has_become_slower_is_not_taken_for_chance);
   RUN(what_becomes_worse_is_judged_anew);
+  RUN(no_single_round_trip_tells_that_less_was_of_no_use);
+  RUN(what_is_lost_of_less_is_usual);
   return test_end();
 }

@@ -40,4 +40,11 @@ describe.each(['cubic', 'bbr'] as const)('%s over 12 Mbit/s of which 2 are left'
     expect(waitUs).toBeLessThan(1_200_000)
     expect(goodput).toBeGreaterThan(1.65)
   })
+
+  /** Of three packets, which no delay tells of. */
+  it.each([1, 2, 3, 4])('does not overflow a short queue for ever, %d', async (seed) => {
+    const { goodput, waitUs } = await afterwards(congestion, '20ms', seed)
+    expect(waitUs).toBeLessThan(1_500_000)
+    expect(goodput).toBeGreaterThan(1.15)
+  })
 })
