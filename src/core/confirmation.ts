@@ -5,10 +5,10 @@
  */
 
 /** CONFIRMATION_TIMER of RFC 8899, section 5.1.1. */
-const ASK_AFTER_US = 5_000_000
+const ASK_AFTER_US = 6_000_000
 /** One question and its answer are less than 3 % of that. */
 const ASK_AFTER_BYTES = 100_000
-/** One is enough of an answer, however late. Where a tenth is lost each way, all of them are once in five hours. */
+/** One is enough of an answer, however late. Where a tenth is lost each way, all of them are once in six hours. */
 const MOST_QUESTIONS = 5
 /** All of them are above every round trip that is worth it. */
 const NEXT_QUESTION_US = 500_000
