@@ -55,7 +55,7 @@ struct mp_queue {
   struct lane lanes[MP_QUEUE_CLASSES];
   struct mp_loads *loads;
   uint64_t limit_bytes;
-  uint64_t impatient_bytes; /* of loads that are not patient, at most */
+  uint64_t impatient_bytes, impatient_limit_bytes; /* of loads that are not patient: what waits, at most */
   int32_t quantum_bytes; /* signed as deficits are */
   struct mp_sparse buckets; /* struct bucket, of each where something has waited */
   struct mp_queue_stats stats;
@@ -81,7 +81,7 @@ struct mp_queue *mp_queue_open(struct mp_loads *loads)
   memset(queue, 0, sizeof *queue);
   queue->loads = loads;
   queue->limit_bytes = LIMIT_BYTES;
-  queue->impatient_bytes = LIMIT_BYTES_MOST;
+  queue->impatient_limit_bytes = LIMIT_BYTES_MOST;
   queue->quantum_bytes = (int32_t)QUANTUM_BYTES;
   queue->lanes[MP_QUEUE_NARROW].law = (struct mp_queue_law){5000, 100000}; /* RFC 8290 section 5.2 */
   queue->lanes[MP_QUEUE_WIDE].law = (struct mp_queue_law){20000, 300000};
@@ -131,6 +131,8 @@ static bool take_off(struct mp_queue *queue, struct bucket *bucket, uint32_t cou
   }
   bucket->bytes -= bytes;
   queue->lanes[bucket->class].bytes -= bytes;
+  if (!load->patient)
+    queue->impatient_bytes -= bytes;
   settle(queue, bucket->class);
   return is_last;
 }
@@ -179,15 +181,22 @@ static uint32_t shed(struct mp_queue *queue, struct bucket *bucket)
   return lost;
 }
 
-uint32_t mp_queue_shed(struct mp_queue *queue)
+static struct bucket *find_fattest(const struct mp_queue *queue, bool is_patient_too)
 {
   struct bucket *fattest = NULL;
   MP_FOR_EACH_TURN(&queue->turns, at) {
     struct bucket *bucket = bucket_of(queue, at);
-    if (!fattest || bucket->bytes > fattest->bytes)
+    if (bucket->head && (is_patient_too || !bucket->head->patient) &&
+        (!fattest || bucket->bytes > fattest->bytes))
       fattest = bucket;
   }
-  return fattest && fattest->head ? shed(queue, fattest) : 0;
+  return fattest;
+}
+
+uint32_t mp_queue_shed(struct mp_queue *queue)
+{
+  struct bucket *fattest = find_fattest(queue, true);
+  return fattest ? shed(queue, fattest) : 0;
 }
 
 /* Makes room, while something waits. */
@@ -200,18 +209,9 @@ static void keep_limit(struct mp_queue *queue)
 /* The same among those whose loads are not patient; what is patient waits by a law of its own. */
 static void keep_impatient(struct mp_queue *queue)
 {
-  while (mp_queue_bytes(queue) > queue->impatient_bytes) {
-    struct bucket *fattest = NULL;
-    uint64_t bytes = 0;
-    MP_FOR_EACH_TURN(&queue->turns, at) {
-      struct bucket *bucket = bucket_of(queue, at);
-      if (!bucket->head || bucket->head->patient)
-        continue;
-      bytes += bucket->bytes;
-      if (!fattest || bucket->bytes > fattest->bytes)
-        fattest = bucket;
-    }
-    if (bytes <= queue->impatient_bytes)
+  while (queue->impatient_bytes > queue->impatient_limit_bytes) {
+    struct bucket *fattest = find_fattest(queue, false);
+    if (!fattest) /* they wait behind a patient one of the same bucket */
       return;
     (void)shed(queue, fattest);
   }
@@ -230,7 +230,7 @@ void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes)
 
 void mp_queue_limit_impatient(struct mp_queue *queue, uint64_t limit_bytes)
 {
-  queue->impatient_bytes = limit_bytes;
+  queue->impatient_limit_bytes = limit_bytes;
 }
 
 void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s)
@@ -269,6 +269,8 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
   bucket->tail = load;
   bucket->bytes += bytes;
   queue->lanes[bucket->class].bytes += bytes;
+  if (!is_patient)
+    queue->impatient_bytes += bytes;
   if (bucket->age == IDLE) {
     bucket->deficit = queue->quantum_bytes;
     line_up(queue, bucket, at, NEW);

@@ -10,8 +10,7 @@
  * standing queue: wide buckets are judged by a longer interval and a higher target than narrow ones.
  * Loads that are `patient` have a law of their own, whatever their class (codel.h).
  *
- * O(1) a packet, but for the overflow, which is O(buckets in use) for many packets at once, and while so
- * much waits of patient loads for each that is not. */
+ * O(1) a packet, but for the overflow, which is O(buckets in use) for many packets at once. */
 #ifndef MP_QUEUE_H
 #define MP_QUEUE_H
 
