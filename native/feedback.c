@@ -7,12 +7,9 @@
 void mp_feedback_heard(struct mp_feedback_note *note, const struct mp_feedback_datagram *datagram)
 {
   const uint64_t advanced = datagram->advanced;
-  if (note->receiver != datagram->receiver || note->replay != datagram->replay) {
-    if (note->pending && advanced == 0)
-      return; /* a straggler of the epoch before */
-    /* Nothing is told yet: what was before the first that asks may have asked too, and is lost. */
+  /* Nothing is told yet: what was before the first that asks may have asked too, and is lost. */
+  if (!mp_feedback_is_of(note, datagram))
     *note = (struct mp_feedback_note){.receiver = datagram->receiver, .replay = datagram->replay};
-  }
   if (!note->pending || datagram->delay_us < note->delay_us)
     note->delay_us = datagram->delay_us;
   /* RFC 9000 section 13.2.1: what fills a gap is told as soon as the gap was, or it is sent again. */

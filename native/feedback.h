@@ -35,13 +35,20 @@ struct mp_feedback_datagram {
   bool asks;                      /* for a report; what does not may still show a gap in what did */
 };
 
+static inline bool mp_feedback_is_of(const struct mp_feedback_note *note,
+                                     const struct mp_feedback_datagram *datagram)
+{
+  return note->receiver == datagram->receiver && note->replay == datagram->replay;
+}
+
+/* A note of another epoch begins anew. */
 void mp_feedback_heard(struct mp_feedback_note *note, const struct mp_feedback_datagram *datagram);
 
 /* The same where it is the next one, as nearly always. False, and nothing noted, where not. */
 static inline bool mp_feedback_heard_next(struct mp_feedback_note *note,
                                           const struct mp_feedback_datagram *datagram)
 {
-  if (datagram->advanced != 1 || note->receiver != datagram->receiver || note->replay != datagram->replay)
+  if (datagram->advanced != 1 || !mp_feedback_is_of(note, datagram))
     return false;
   if (!note->pending || datagram->delay_us < note->delay_us)
     note->delay_us = datagram->delay_us;
@@ -49,6 +56,12 @@ static inline bool mp_feedback_heard_next(struct mp_feedback_note *note,
   note->newest_at_us = datagram->at_us;
   note->pending |= datagram->asks;
   return true;
+}
+
+/* Something came that has not been told in so many reports. */
+static inline bool mp_feedback_is_untold(const struct mp_feedback_note *note)
+{
+  return note->replay && (note->pending || note->told[MP_FEEDBACK_REPEATS - 1] != note->newest);
 }
 
 /* The epoch is gone: its sequences cannot be told any more. Whether there was anything of it. */
@@ -83,6 +96,7 @@ struct mp_reporting {
   struct mp_sizes sent, heard; /* on all paths, by the last report */
   uint64_t sent_bytes;      /* of all reports */
   struct mp_feedback_note notes[MP_LIMIT_PATHS];
+  struct mp_feedback_note before[MP_LIMIT_PATHS]; /* of the epoch before: the sender has to know its end */
 };
 
 /* One path of a message, as it says it. */

@@ -52,6 +52,18 @@ static const struct mp_flight_span *find_span(const struct mp_flight *flight, ui
   return NULL;
 }
 
+/* Where the epoch behind it begins. */
+static uint64_t end_of(const struct mp_flight *flight, const struct mp_flight_span *span)
+{
+  uint64_t end = UINT64_MAX;
+  for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++) {
+    const struct mp_flight_span *other = &flight->spans[i];
+    if (other->exists && other->base > span->base && other->base < end)
+      end = other->base;
+  }
+  return end;
+}
+
 /* The span that a sequence about to be recorded belongs to. Sequences of one epoch only grow: what seems to
  * run back is of another one, which the peer has given an index of before. */
 static const struct mp_flight_span *span_for(struct mp_flight *flight, uint16_t receiver,
@@ -67,7 +79,7 @@ static const struct mp_flight_span *span_for(struct mp_flight *flight, uint16_t 
   for (unsigned i = 0; i < MP_CROSSING_EPOCHS; i++)
     flight->spans[i].exists &= flight->spans[i].receiver != receiver;
   newest = &flight->spans[flight->newest_span];
-  *newest = (struct mp_flight_span){true, receiver, flight->next - path_seq};
+  *newest = (struct mp_flight_span){true, receiver, flight->next};
   return newest;
 }
 
@@ -175,10 +187,14 @@ static void settle_missing(struct mp_flight *flight, uint64_t serial, const stru
 void mp_flight_report(struct mp_flight *flight, const struct mp_flight_report *report,
                       const struct mp_flight_fate *fate, struct mp_flight_outcome *outcome)
 {
-  *outcome = (struct mp_flight_outcome){0};
+  const struct mp_flight_span *span = find_span(flight, report->receiver);
   const uint64_t newest = report->newest;
-  const uint64_t end = lesser(newest + 1, flight->next);
+  *outcome = (struct mp_flight_outcome){.newest = span ? lesser(newest, end_of(flight, span) - 1) : newest};
+  const uint64_t end = lesser(outcome->newest + 1, flight->next);
   uint64_t serial = flight->first;
+  for (const uint64_t to = span ? lesser(span->base, end) : 0; serial < to; serial++)
+    if (newest - serial >= MP_FLIGHT_DISORDER)
+      settle_missing(flight, serial, fate, outcome);
   for (unsigned i = 0; i < report->gap_count && serial < end; i++) {
     const struct mp_flight_gap *gap = &report->gaps[i];
     serial = settle_come(flight, fate->loads, serial, lesser(gap->from, end), newest, outcome);

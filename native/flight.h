@@ -53,14 +53,17 @@ struct mp_flight_gap {
   uint64_t from, to;
 };
 
-/* All up to `newest` has arrived but for the gaps, oldest first. */
+/* All of an epoch up to `newest` has arrived but for the gaps, oldest first. What is open of the epochs
+ * before has not: it was to be told first. */
 struct mp_flight_report {
+  uint16_t receiver; /* of the epoch; where nothing is recorded of it, all counts as of one */
   uint64_t newest;
   unsigned gap_count;
   struct mp_flight_gap gaps[MP_LIMIT_FEEDBACK_GAPS];
 };
 
 struct mp_flight_outcome {
+  uint64_t newest; /* as reported, or the last of its epoch: that has sequences without a record behind it */
   uint64_t acked_bytes, lost_bytes;
   uint32_t lost;
   bool newest_acked;       /* the newest one reported was open until now */

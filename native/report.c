@@ -147,10 +147,24 @@ uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_
   return sent_us < told_us + PATIENT_US ? mp_report_interval_us(peer) : least_interval_us(peer);
 }
 
+/* Where it is noted. What comes late of an epoch counts with that one. */
+static struct mp_feedback_note *note_for(struct mp_peer *peer, uint8_t id,
+                                         const struct mp_feedback_datagram *datagram)
+{
+  struct mp_feedback_note *note = &peer->reporting.notes[id], *before = &peer->reporting.before[id];
+  if (mp_feedback_is_of(note, datagram))
+    return note;
+  if (!peer->sending || datagram->replay != &peer->sending->replay[id])
+    return before;
+  if (note->replay)
+    *before = *note;
+  return note;
+}
+
 void mp_report_heard_else(struct mp_peer *peer, uint8_t id, const struct mp_feedback_datagram *datagram)
 {
   struct mp_reporting *reporting = &peer->reporting;
-  struct mp_feedback_note *note = &reporting->notes[id];
+  struct mp_feedback_note *note = note_for(peer, id, datagram);
   mp_feedback_heard(note, datagram);
   if (note->pending)
     reporting->pending |= mp_path_bit(id);
@@ -236,6 +250,23 @@ static uint64_t heard_octets(const struct mp_peer *peer)
   return octets;
 }
 
+/* Appends what there is to tell of a path. False where there was no room for all of it. */
+static bool write_path(struct mp_peer *peer, uint8_t id, uint8_t *message, uint32_t *length, uint64_t now_us)
+{
+  const struct mp_path *path = &peer->paths[id];
+  const struct mp_feedback_totals totals = {path->rx_bytes, path->rx_datagrams};
+  struct mp_feedback_note *notes[] = {&peer->reporting.before[id], &peer->reporting.notes[id]};
+  for (unsigned i = 0; i < 2; i++) {
+    if (i == 0 ? !mp_feedback_is_untold(notes[i]) : !notes[i]->replay)
+      continue;
+    const uint32_t before = *length;
+    *length = mp_feedback_write(message, before, id, notes[i], &totals, now_us);
+    if (*length == before)
+      return false;
+  }
+  return true;
+}
+
 static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_reporting *reporting = &peer->reporting;
@@ -247,11 +278,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   const uint64_t octets = heard_octets(peer);
   uint16_t untold = 0; /* for want of room */
   MP_FOR_EACH_PATH(reporting->pending, id) {
-    const struct mp_path *path = &peer->paths[id];
-    const struct mp_feedback_totals totals = {path->rx_bytes, path->rx_datagrams};
-    const uint32_t before = length;
-    length = mp_feedback_write(message, length, id, &reporting->notes[id], &totals, tunnel->now_us);
-    if (length == before)
+    if (!write_path(peer, id, message, &length, tunnel->now_us))
       untold |= mp_path_bit(id);
   }
   const struct mp_body body = {.type = MP_MSG_FEEDBACK, .bytes = message, .length = length};

@@ -46,6 +46,7 @@ void mp_reported_idle(const struct mp_tunnel *tunnel, struct mp_peer *peer, uint
 static void name_serials(struct mp_flight_report *report, const struct mp_feedback_path *told,
                          uint64_t newest)
 {
+  report->receiver = told->receiver;
   report->newest = newest;
   report->gap_count = told->gap_count;
   uint64_t above = newest + 1;
@@ -114,48 +115,56 @@ static bool is_known(struct mp_lane *lane, uint64_t newest, uint64_t now_us)
   return newest >= lane->heard.known_from;
 }
 
-static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
-                      const struct mp_packet *packet, const struct mp_feedback_path *told,
-                      uint32_t late_us)
+/* False where it says nothing. */
+static bool settle(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_feedback_path *told,
+                   struct mp_flight_outcome *outcome)
 {
   struct mp_lane *lane = &peer->adaptive->lanes[told->path];
   uint64_t newest;
   if (!was_sent(peer, told) ||
       !mp_flight_serial(&lane->flight, told->receiver, told->newest, &newest))
-    return;
+    return false;
   struct mp_flight_report settled;
   name_serials(&settled, told, newest);
   struct mp_place place = {tunnel, peer, told->path};
   const struct mp_flight_fate fate = mp_again_fate(&place);
-  struct mp_flight_outcome outcome;
-  mp_flight_report(&lane->flight, &settled, &fate, &outcome);
-  lane->lost += outcome.lost;
-  mp_twin_settled(lane, outcome.acked_bytes, outcome.lost_bytes, outcome.lost, tunnel->now_us);
-  if (outcome.lost > 0)
+  mp_flight_report(&lane->flight, &settled, &fate, outcome);
+  lane->lost += outcome->lost;
+  mp_twin_settled(lane, outcome->acked_bytes, outcome->lost_bytes, outcome->lost, tunnel->now_us);
+  if (outcome->lost > 0)
     peer->adaptive->lost_us = tunnel->now_us;
-  lane->peer_octets = mp_unwrap(lane->peer_octets, told->octets, 32);
-  lane->peer_datagrams = mp_unwrap(lane->peer_datagrams, told->datagrams, 32);
-  if (outcome.acked_bytes > 0) {
+  if (outcome->acked_bytes > 0) {
     lane->progress_us = tunnel->now_us;
     lane->doubts = 0;
   }
+  return true;
+}
+
+/* What follows for the path. */
+static void weigh(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_packet *packet,
+                  const struct mp_feedback_path *told, const struct mp_flight_outcome *outcome,
+                  uint32_t late_us)
+{
+  struct mp_lane *lane = &peer->adaptive->lanes[told->path];
+  lane->peer_octets = mp_unwrap(lane->peer_octets, told->octets, 32);
+  lane->peer_datagrams = mp_unwrap(lane->peer_datagrams, told->datagrams, 32);
   const uint64_t arrived_us = packet->sent_us - told->hold_us;
-  const bool delay_any = is_known(lane, newest, tunnel->now_us);
+  const bool delay_any = is_known(lane, outcome->newest, tunnel->now_us);
   mp_doubt_reported(tunnel, peer, told->path, &(struct mp_doubt_report){
-      .serial = newest,
-      .delay_any = outcome.newest_acked,
+      .serial = outcome->newest,
+      .delay_any = outcome->newest_acked,
       .delay_us = mp_reported_delay(peer->adaptive,
-                                  (uint32_t)(arrived_us - outcome.newest_sent_us)),
-      .reach_us = outcome.newest_sent_us + told->hold_us,
+                                  (uint32_t)(arrived_us - outcome->newest_sent_us)),
+      .reach_us = outcome->newest_sent_us + told->hold_us,
   });
   /* As if all reports came on the quickest path: one that takes another says nothing of this one. */
   const uint64_t away_us =
-      tunnel->now_us - outcome.newest_sent_us - peer->adaptive->detour_us;
-  const bool timed = outcome.newest_acked && (int64_t)away_us > told->hold_us;
+      tunnel->now_us - outcome->newest_sent_us - peer->adaptive->detour_us;
+  const bool timed = outcome->newest_acked && (int64_t)away_us > told->hold_us;
   const struct mp_window_report report = {
       .now_us = tunnel->now_us,
-      .acked_bytes = outcome.acked_bytes,
-      .lost_bytes = outcome.lost_bytes + lane->overtaken_bytes,
+      .acked_bytes = outcome->acked_bytes,
+      .lost_bytes = outcome->lost_bytes + lane->overtaken_bytes,
       .inflight_bytes = lane->flight.inflight_bytes,
       .rtt_us = timed ? (uint32_t)(away_us - told->hold_us) : 0,
       .late_us = late_us,
@@ -171,6 +180,29 @@ static void take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
   lane->overtaken_bytes = 0;
 }
 
+/* Totals and times are those of the path, told with its newest epoch: what is told of the one before goes
+ * before it, and counts with it. Returns where the next path begins. */
+static uint32_t take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
+                          const struct mp_packet *packet, uint32_t offset, uint32_t late_us)
+{
+  uint64_t acked_bytes = 0, lost_bytes = 0;
+  for (;;) {
+    struct mp_feedback_path told;
+    struct mp_flight_outcome outcome;
+    offset = mp_feedback_read(packet->bytes, offset, &told);
+    const bool is_any = settle(tunnel, peer, &told, &outcome);
+    if (is_any) {
+      outcome.acked_bytes = acked_bytes += outcome.acked_bytes;
+      outcome.lost_bytes = lost_bytes += outcome.lost_bytes;
+    }
+    if (offset < packet->length && packet->bytes[offset + MP_FEEDBACK_PATH_PATH] == told.path)
+      continue;
+    if (is_any)
+      weigh(tunnel, peer, packet, &told, &outcome, late_us);
+    return offset;
+  }
+}
+
 bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_packet *packet)
 {
   if (!mp_feedback_check(packet->bytes, packet->length))
@@ -180,11 +212,8 @@ bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const stru
   note_detour(tunnel, peer, packet->path);
   const uint32_t late_us = lateness_us(tunnel, peer->adaptive, packet->sent_us);
   uint32_t offset = MP_FEEDBACK_BYTES;
-  while (offset < packet->length) {
-    struct mp_feedback_path told;
-    offset = mp_feedback_read(packet->bytes, offset, &told);
-    take_path(tunnel, peer, packet, &told, late_us);
-  }
+  while (offset < packet->length)
+    offset = take_path(tunnel, peer, packet, offset, late_us);
   mp_doubt_compare(tunnel, peer, packet->sent_us);
   mp_wake_about(tunnel, peer, mp_behind_tick(tunnel, peer));
   peer->adaptive->untuned = true;

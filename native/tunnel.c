@@ -89,7 +89,12 @@ void *mp_event_because_of(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16
 static void forget_reports(struct mp_reporting *reporting, uint16_t receiver)
 {
   for (uint8_t id = 0; id < MP_LIMIT_PATHS; id++) {
-    if (!mp_feedback_forget(&reporting->notes[id], receiver))
+    struct mp_feedback_note *note = &reporting->notes[id], *before = &reporting->before[id];
+    if (mp_feedback_forget(note, receiver))
+      *before = (struct mp_feedback_note){0};
+    else if (!mp_feedback_forget(before, receiver))
+      continue;
+    if (note->pending)
       continue;
     reporting->pending &= (uint16_t)~mp_path_bit(id);
     reporting->told &= (uint16_t)~mp_path_bit(id);

@@ -42,7 +42,7 @@ static struct mp_flight_outcome take_report(uint16_t receiver, uint32_t newest,
                                             const struct mp_flight_gap *gap)
 {
   struct mp_flight_outcome outcome = {0};
-  struct mp_flight_report report = {.gap_count = gap != NULL};
+  struct mp_flight_report report = {.receiver = receiver, .gap_count = gap != NULL};
   if (gap)
     report.gaps[0] = *gap;
   if (mp_flight_serial(&flight, receiver, newest, &report.newest))
@@ -147,6 +147,42 @@ static void epochs_follow_each_other(void)
   CHECK_EQ(mp_flight_oldest(&flight)->what.flow_seq, 10);
   CHECK_EQ(take_report(RECEIVER + 1, 2, NULL).acked_bytes, 3 * BYTES);
   CHECK_EQ(take_report(RECEIVER + 2, 2, NULL).acked_bytes, 0);
+  finish();
+}
+
+/* Nothing more is told of it. Its last ones have fewer behind them than make a loss. */
+static void what_an_epoch_left_open_is_lost_with_the_next(void)
+{
+  start();
+  for (uint32_t i = 0; i < 5; i++)
+    send_as(RECEIVER, i, i);
+  send_as(RECEIVER + 1, 1, 10); /* behind a probe */
+  send_as(RECEIVER + 1, 2, 11);
+  CHECK_EQ(take_report(RECEIVER, 2, NULL).acked_bytes, 3 * BYTES);
+  struct mp_flight_outcome outcome = take_report(RECEIVER + 1, 0, NULL);
+  CHECK_EQ(outcome.acked_bytes, 0);
+  CHECK_EQ(outcome.lost, 0);
+  outcome = take_report(RECEIVER + 1, 1, NULL);
+  CHECK_EQ(outcome.acked_bytes, BYTES);
+  CHECK_EQ(outcome.lost, 1);
+  CHECK_EQ(lost[0], 3);
+  CHECK_EQ(take_report(RECEIVER + 1, 2, NULL).lost, 1);
+  CHECK_EQ(lost[1], 4);
+  CHECK_EQ(flight.inflight_bytes, 0);
+  finish();
+}
+
+/* Probes went last in it, and have no record. */
+static void the_end_of_an_epoch_says_nothing_of_the_next(void)
+{
+  start();
+  for (uint32_t i = 0; i < 5; i++)
+    send_as(RECEIVER, i, i);
+  send_as(RECEIVER + 1, 0, 10);
+  const struct mp_flight_outcome outcome = take_report(RECEIVER, 7, NULL);
+  CHECK_EQ(outcome.acked_bytes, 5 * BYTES);
+  CHECK(mp_flight_after(&flight, outcome.newest, 1));
+  CHECK_EQ(flight.inflight_bytes, BYTES);
   finish();
 }
 
@@ -319,6 +355,8 @@ int main(void)
   RUN(sequences_without_a_record_count_for_nothing);
   RUN(a_report_may_tell_of_what_was_before_all_records);
   RUN(epochs_follow_each_other);
+  RUN(what_an_epoch_left_open_is_lost_with_the_next);
+  RUN(the_end_of_an_epoch_says_nothing_of_the_next);
   RUN(an_index_that_comes_back_is_that_of_the_newest_epoch);
   RUN(the_same_index_for_two_epochs_leaves_nothing_behind);
   RUN(what_is_given_up_comes_back_oldest_first);
