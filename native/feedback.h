@@ -91,7 +91,7 @@ struct mp_reporting {
   uint8_t on;               /* the path that the newest report went on, */
   uint16_t told;            /* and the paths that it and those before it there told of */
   uint32_t datagrams;       /* since the last report */
-  uint64_t reported_us, reported_octets;
+  uint64_t reported_us;
   uint64_t gap_us;          /* when something was last missing */
   struct mp_sizes sent, heard; /* on all paths, by the last report */
   uint64_t sent_bytes;      /* of all reports */

@@ -241,19 +241,19 @@ static void tell_again(const struct mp_tunnel *tunnel, struct mp_peer *peer, uin
   reporting->told |= reporting->pending;
 }
 
-/* On the paths that have something to report. */
+/* What there is to report, of each path since it was told of last. */
 static uint64_t heard_octets(const struct mp_peer *peer)
 {
   uint64_t octets = 0;
   MP_FOR_EACH_PATH(peer->reporting.pending, id)
-    octets += peer->paths[id].rx_bytes;
+    octets += peer->paths[id].rx_bytes - peer->paths[id].told_bytes;
   return octets;
 }
 
 /* Appends what there is to tell of a path. False where there was no room for all of it. */
 static bool write_path(struct mp_peer *peer, uint8_t id, uint8_t *message, uint32_t *length, uint64_t now_us)
 {
-  const struct mp_path *path = &peer->paths[id];
+  struct mp_path *path = &peer->paths[id];
   const struct mp_feedback_totals totals = {path->rx_bytes, path->rx_datagrams};
   struct mp_feedback_note *notes[] = {&peer->reporting.before[id], &peer->reporting.notes[id]};
   for (unsigned i = 0; i < 2; i++) {
@@ -264,6 +264,7 @@ static bool write_path(struct mp_peer *peer, uint8_t id, uint8_t *message, uint3
     if (*length == before)
       return false;
   }
+  path->told_bytes = path->rx_bytes;
   return true;
 }
 
@@ -283,7 +284,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
   }
   const struct mp_body body = {.type = MP_MSG_FEEDBACK, .bytes = message, .length = length};
   const uint64_t bytes = length + MP_SEAL_HEADER_BYTES + MP_SEAL_TAG_BYTES;
-  const bool cheap = (octets - reporting->reported_octets) / COPY_SHARE >= 2 * bytes;
+  const bool cheap = octets / COPY_SHARE >= 2 * bytes;
   const unsigned turns = !cheap || is_many(reporting) ? COPY_TURNS : is_hurried(peer) ? HURRIED_TURNS : 1;
   const bool both = turns == 1 || reporting->turn++ % turns == 0;
   for (unsigned i = 0; i < (both ? 2 : 1); i++) {
@@ -292,7 +293,6 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
     if (mp_out_push(tunnel, peer, chosen[i], &body))
       reporting->sent_bytes += bytes;
   }
-  reporting->reported_octets = octets;
   note_traffic(peer);
   reporting->reported_us = tunnel->now_us;
   reporting->pending = untold;
@@ -308,7 +308,7 @@ static void send_report(struct mp_tunnel *tunnel, struct mp_peer *peer)
 static bool says_little(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
   const struct mp_reporting *reporting = &peer->reporting;
-  return heard_octets(peer) - reporting->reported_octets < LITTLE_BYTES &&
+  return heard_octets(peer) < LITTLE_BYTES &&
          (reporting->gap_us == 0 || tunnel->now_us - reporting->gap_us >= LOSSY_US);
 }
 

@@ -127,6 +127,7 @@ struct mp_path {
   uint64_t asked_us;        /* first probe since we last heard the path; 0: none */
   uint64_t tx_datagrams, tx_bytes, tx_data;
   uint64_t rx_datagrams, rx_bytes, rx_data, rx_expected;
+  uint64_t told_bytes;      /* of rx_bytes, when the path was last reported */
   struct mp_rtt rtt;
   struct mp_owd owd;        /* towards us */
   uint32_t tx_owd_us;       /* away from us, on the clock difference, modulo 2^32; from echoes */

@@ -137,6 +137,37 @@ static void paths_that_find_no_room_are_told_of_next(void)
   pair_close(&pair);
 }
 
+/* What came long ago on a path counts for no report of it, nor of another. */
+static void paths_that_take_turns_are_copied_as_seldom_as_one(void)
+{
+  enum { ROUNDS = 40, EACH_BYTES = 1000 };
+  open_pair(2);
+  send_for(SECOND_US);
+  run_until(&pair, pair.now_us + PAUSE_US);
+  struct mp_peer *peer = pair.server.tunnel->peers[0];
+  peer->paths[0].rx_bytes += 100 << 20;
+  const uint64_t before = reported_bytes();
+  for (unsigned i = 0; i <= ROUNDS; i++) {
+    const uint8_t id = i % 2;
+    struct mp_replay *replay = &peer->sending->replay[id];
+    const uint64_t seq = replay->next;
+    peer->paths[id].rx_bytes += EACH_BYTES;
+    mp_report_heard(peer, id,
+                    &(struct mp_feedback_datagram){.receiver = peer->sending->local_index,
+                                                   .replay = replay,
+                                                   .path_seq = seq,
+                                                   .advanced = mp_replay_accept(replay, seq),
+                                                   .at_us = pair.now_us,
+                                                   .asks = true});
+    mp_wake_by(pair.server.tunnel, peer, pair.now_us);
+    run_until(&pair, pair.now_us + SECOND_US / 20);
+    CHECK_EQ(peer->reporting.pending, 0);
+  }
+  /* The first one tells of much. */
+  CHECK(reported_bytes() - before <= (2 + ROUNDS + ROUNDS / 4) * REPORT_BYTES);
+  pair_close(&pair);
+}
+
 static void what_is_missing_makes_haste(void)
 {
   open_pair(1);
@@ -386,6 +417,7 @@ int main(void)
   RUN(what_our_own_data_keeps_waiting_makes_no_report_later);
   RUN(acknowledgements_are_told_of_seldom_then);
   RUN(paths_that_find_no_room_are_told_of_next);
+  RUN(paths_that_take_turns_are_copied_as_seldom_as_one);
   RUN(what_is_missing_makes_haste);
   RUN(the_first_after_a_pause_is_reported_at_once);
   RUN(a_report_goes_with_data);
