@@ -26,9 +26,12 @@ _Static_assert(MP_OUT_BATCH <= UINT8_MAX, "mp_udp_run");
 void mp_udp_adopt(struct mp_udp_socket *socket, int fd, uint8_t family, bool offload)
 {
   const int on = 1;
+  int segment_bytes;
+  socklen_t length = sizeof segment_bytes;
   socket->fd = fd;
   socket->family = family;
-  atomic_init(&socket->segments, offload);
+  atomic_init(&socket->segments,
+              offload && getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment_bytes, &length) == 0);
   if (offload)
     (void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on); /* refused: single datagrams come */
 }
@@ -259,10 +262,10 @@ static void send_runs(struct mp_udp_outbox *scratch, struct mp_udp_socket *socke
       while (done < runs)
         set_error(scratch, done++, outbox, EAGAIN);
     } else if ((errno == EIO || errno == EINVAL || errno == EMSGSIZE) && scratch->runs[done].count > 1) {
-      /* udp(7): EIO where the device lacks checksum offload; EINVAL where the kernel lacks runs or
-       * a segment is larger than the path's MTU. Of the latter kernels say EMSGSIZE from Linux 6.14 on and
-       * in what was maintained when it came: other paths of the socket may be wider. */
-      if (errno != EMSGSIZE)
+      /* udp(7): EIO where the device lacks checksum offload. Where a segment is larger than the path's MTU it
+       * is EINVAL, and EMSGSIZE from Linux 6.14 on and in what was maintained when that came: other paths of
+       * the socket may be wider. */
+      if (errno == EIO)
         atomic_store_explicit(&socket->segments, false, memory_order_relaxed);
       send_singly(scratch, done++, socket->fd, outbox);
     } else if (errno != EINTR) {

@@ -29,8 +29,8 @@ int mp_udp_open(const struct mp_udp_request *request, uint16_t *port, struct mp_
 struct mp_udp_socket {
   int fd; /* -1: closed */
   uint8_t family;
-  /* The kernel splits runs of datagrams for us. Probed by use: given up for good when it refuses one,
-   * as it does on devices without checksum offload. Either thread may find out. */
+  /* The kernel splits runs of datagrams for us. Given up for good when it refuses one as it does on devices
+   * without checksum offload. Either thread may find out. */
   atomic_bool segments;
 };
 
