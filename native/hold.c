@@ -8,23 +8,36 @@
  * that gives up its oldest gaps rather than memory. */
 #define SLOTS_PER_PACKET 16u
 
-void mp_hold_open(struct mp_hold_store *store, uint32_t limit)
+void mp_hold_open(struct mp_hold_share *share, struct mp_hold_store *store, uint32_t limit)
 {
-  *store = (struct mp_hold_store){
+  *share = (struct mp_hold_share){
+    .store = store,
     .slots_limit =
       (uint64_t)limit * SLOTS_PER_PACKET + (uint64_t)MP_LIMIT_BUCKETS * MP_HOLD_SPAN_LEAST,
   };
 }
 
+static struct mp_hold *take(struct mp_hold_store *store, uint32_t size)
+{
+  struct mp_hold *hold = store->free[size];
+  store->free[size] = hold->next;
+  store->slots -= hold->capacity;
+  return hold;
+}
+
 void mp_hold_close(struct mp_hold_store *store)
 {
-  for (uint32_t size = 0; size < MP_HOLD_SIZES; size++) {
-    while (store->free[size]) {
-      struct mp_hold *hold = store->free[size];
-      store->free[size] = hold->next;
-      free(hold);
-    }
-  }
+  for (uint32_t size = 0; size < MP_HOLD_SIZES; size++)
+    while (store->free[size])
+      free(take(store, size));
+}
+
+/* The widest go first: one takes the memory of many, and few are in use at a time. */
+static void bound(struct mp_hold_store *store)
+{
+  for (uint32_t size = MP_HOLD_SIZES; store->slots > MP_HOLD_KEPT_SLOTS; size--)
+    while (store->free[size - 1] && store->slots > MP_HOLD_KEPT_SLOTS)
+      free(take(store, size - 1));
 }
 
 static uint32_t size_of(uint32_t capacity)
@@ -32,12 +45,11 @@ static uint32_t size_of(uint32_t capacity)
   return (uint32_t)__builtin_ctz(capacity / MP_HOLD_SPAN_LEAST);
 }
 
-static struct mp_hold *ring_of(struct mp_hold_store *store, uint32_t capacity)
+static struct mp_hold *ring_of(struct mp_hold_share *share, uint32_t capacity)
 {
-  struct mp_hold **free = &store->free[size_of(capacity)];
-  struct mp_hold *hold = *free;
-  if (hold) {
-    *free = hold->next;
+  struct mp_hold *hold;
+  if (share->store->free[size_of(capacity)]) {
+    hold = take(share->store, size_of(capacity));
   } else {
     hold = calloc(1, sizeof *hold + capacity * sizeof hold->slots[0] + capacity / 8);
     if (!hold)
@@ -45,20 +57,23 @@ static struct mp_hold *ring_of(struct mp_hold_store *store, uint32_t capacity)
     hold->capacity = capacity;
     hold->occupied = (uint64_t *)&hold->slots[capacity];
   }
-  store->slots_used += capacity;
+  share->slots_used += capacity;
   return hold;
 }
 
-void mp_hold_release(struct mp_hold_store *store, struct mp_hold **hold)
+void mp_hold_release(struct mp_hold_share *share, struct mp_hold **hold)
 {
+  struct mp_hold_store *store = share->store;
   struct mp_hold **free = &store->free[size_of((*hold)->capacity)];
-  store->slots_used -= (*hold)->capacity;
+  share->slots_used -= (*hold)->capacity;
+  store->slots += (*hold)->capacity;
   (*hold)->next = *free;
   *free = *hold;
   *hold = NULL;
+  bound(store);
 }
 
-bool mp_hold_reach(struct mp_hold_store *store, struct mp_hold **hold, uint64_t turn,
+bool mp_hold_reach(struct mp_hold_share *share, struct mp_hold **hold, uint64_t turn,
                    uint64_t sequence)
 {
   struct mp_hold *narrow = *hold;
@@ -68,9 +83,9 @@ bool mp_hold_reach(struct mp_hold_store *store, struct mp_hold **hold, uint64_t 
   while (capacity < sequence - turn)
     capacity *= 2;
   /* The narrow one comes back: it does not count, though both exist for a moment. */
-  if (store->slots_used - (narrow ? narrow->capacity : 0) + capacity > store->slots_limit)
+  if (share->slots_used - (narrow ? narrow->capacity : 0) + capacity > share->slots_limit)
     return false;
-  struct mp_hold *wide = ring_of(store, capacity);
+  struct mp_hold *wide = ring_of(share, capacity);
   if (!wide)
     return false;
   if (narrow) {
@@ -79,7 +94,7 @@ bool mp_hold_reach(struct mp_hold_store *store, struct mp_hold **hold, uint64_t 
       const uint64_t clock_us = mp_hold_slot(narrow, held)->clock_us;
       mp_hold_put(wide, held, mp_hold_take(narrow, held), clock_us);
     }
-    mp_hold_release(store, hold);
+    mp_hold_release(share, hold);
   }
   *hold = wide;
   return true;

@@ -3,7 +3,7 @@
  * A ring of 64 to 16384 slots, as large as the distance from the turn to the furthest packet asks
  * for, with one bit a slot and one bit a word above those: the lowest packet that waits is found in
  * a fixed number of steps however far apart they are. Rings come from a store that keeps them by
- * size, so that nothing is allocated once each size has been in use. */
+ * size, so that as a rule nothing is allocated once each size has been in use. */
 #ifndef MP_HOLD_H
 #define MP_HOLD_H
 
@@ -33,15 +33,25 @@ struct mp_hold {
   struct mp_hold_slot slots[]; /* the slot of a sequence is its remainder by the capacity */
 };
 
-/* The rings of one peer. */
+/* Rings that nobody uses, for all peers. All zero: none. */
 struct mp_hold_store {
   struct mp_hold *free[MP_HOLD_SIZES];
+  uint64_t slots; /* of all of them */
+};
+
+/* No more are kept, 4 MiB: all packets of the engine's pool find a place in them where each fourth slot is in
+ * use. */
+#define MP_HOLD_KEPT_SLOTS (1u << 18)
+
+/* The rings that one peer uses. */
+struct mp_hold_share {
+  struct mp_hold_store *store;
   uint64_t slots_used;
   uint64_t slots_limit;
 };
 
-/* `limit` packets are held at most; the memory of all rings is bounded accordingly. */
-void mp_hold_open(struct mp_hold_store *store, uint32_t limit);
+/* `limit` packets are held at most; the memory of the rings in use is bounded accordingly. */
+void mp_hold_open(struct mp_hold_share *share, struct mp_hold_store *store, uint32_t limit);
 
 /* Frees the rings in the store; those in use must have been released. */
 void mp_hold_close(struct mp_hold_store *store);
@@ -49,11 +59,11 @@ void mp_hold_close(struct mp_hold_store *store);
 /* Makes *hold, which may be NULL, wide enough for `sequence`, when `turn` is the next one that will
  * be delivered: turn < sequence <= turn + MP_HOLD_SPAN. False, and *hold as it was, when memory or
  * the bound does not allow it. Moves packets only when it grows: O(1) for each, amortised. */
-bool mp_hold_reach(struct mp_hold_store *store, struct mp_hold **hold, uint64_t turn,
+bool mp_hold_reach(struct mp_hold_share *share, struct mp_hold **hold, uint64_t turn,
                    uint64_t sequence);
 
 /* Gives an empty ring back; *hold is NULL afterwards. */
-void mp_hold_release(struct mp_hold_store *store, struct mp_hold **hold);
+void mp_hold_release(struct mp_hold_share *share, struct mp_hold **hold);
 
 /* Takes the packet over. The slot must be free and within reach. */
 void mp_hold_put(struct mp_hold *hold, uint64_t sequence, struct mp_packet *packet,

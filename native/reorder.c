@@ -36,7 +36,7 @@ struct mp_reorder {
   /* The buckets where something waits, by the time since when they have stood at their gap. */
   struct bucket *oldest, *youngest;
   struct mp_sparse buckets; /* struct bucket, of each that something of came */
-  struct mp_hold_store store;
+  struct mp_hold_share share;
   uint32_t limit;
   uint64_t repair_us;
   struct mp_reorder_stats stats;
@@ -46,7 +46,7 @@ _Static_assert(offsetof(struct mp_reorder, buckets.last_entry) < 64, "a line for
 _Static_assert(offsetof(struct mp_unordered, follow.count) / 64 ==
                  offsetof(struct mp_unordered, seen.last_entry) / 64, "and one for any other");
 
-struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
+struct mp_reorder *mp_reorder_open(struct mp_pool *pool, struct mp_hold_store *holds, uint32_t limit,
                                    mp_reorder_deliver *deliver, void *context)
 {
   struct mp_reorder *reorder = aligned_alloc(_Alignof(struct mp_reorder), sizeof *reorder);
@@ -62,7 +62,7 @@ struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
   reorder->unordered.deliver = deliver;
   reorder->unordered.context = context;
   reorder->unordered.stats = &reorder->stats;
-  mp_hold_open(&reorder->store, limit);
+  mp_hold_open(&reorder->share, holds, limit);
   return reorder;
 }
 
@@ -75,13 +75,12 @@ void mp_reorder_close(struct mp_reorder *reorder)
       const uint64_t front = mp_hold_first(bucket->hold, bucket->turn);
       mp_pool_give(reorder->pool, mp_hold_take(bucket->hold, front));
     }
-    mp_hold_release(&reorder->store, &bucket->hold);
+    mp_hold_release(&reorder->share, &bucket->hold);
   }
   for (uint32_t n = 0; n < reorder->buckets.count; n++)
     free(((struct bucket *)mp_sparse_nth(&reorder->buckets, n, sizeof(struct bucket)))->missed);
   mp_sparse_close(&reorder->buckets);
   mp_unordered_close(&reorder->unordered);
-  mp_hold_close(&reorder->store);
   free(reorder);
 }
 
@@ -146,7 +145,7 @@ static void deliver_run(struct mp_reorder *reorder, struct bucket *bucket,
 
   unlink_bucket(reorder, bucket);
   if (hold->count == 0) {
-    mp_hold_release(&reorder->store, &bucket->hold);
+    mp_hold_release(&reorder->share, &bucket->hold);
     if (reorder->stats.held == 0)
       reorder->deadline_us = UINT64_MAX;
     return;
@@ -186,7 +185,7 @@ static void make_room(struct mp_reorder *reorder, struct bucket *bucket, uint64_
 {
   close_in(reorder, bucket, sequence, MP_HOLD_SPAN, paths);
   while (sequence != bucket->turn &&
-         !mp_hold_reach(&reorder->store, &bucket->hold, bucket->turn, sequence))
+         !mp_hold_reach(&reorder->share, &bucket->hold, bucket->turn, sequence))
     close_in(reorder, bucket, sequence, bucket->hold ? bucket->hold->capacity : 0, paths);
 }
 

@@ -55,10 +55,12 @@ struct mp_reorder_stats {
 typedef void mp_reorder_deliver(void *context, struct mp_packet *packet);
 
 struct mp_reorder; /* one peer, one direction */
+struct mp_hold_store;
 
 /* NULL when memory is gone. `limit` bounds the packets held, and so does what others leave of the
- * pool: at most as many are held as are free. `pool` gets dropped copies back. */
-struct mp_reorder *mp_reorder_open(struct mp_pool *pool, uint32_t limit,
+ * pool: at most as many are held as are free. `pool` gets dropped copies back, `holds` the rings that they
+ * wait in. Both outlive it, and others may have them too. */
+struct mp_reorder *mp_reorder_open(struct mp_pool *pool, struct mp_hold_store *holds, uint32_t limit,
                                    mp_reorder_deliver *deliver, void *context);
 
 /* Gives all held packets back without delivering them. NULL is allowed. */

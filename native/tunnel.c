@@ -143,7 +143,7 @@ struct mp_path *mp_path_open(struct mp_tunnel *tunnel, struct mp_peer *peer, uin
 static bool order_anew(struct mp_tunnel *tunnel, struct mp_peer *peer)
 {
   struct mp_reorder *reorder =
-      mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_data_deliver, peer);
+      mp_reorder_open(tunnel->pool, &tunnel->holds, REORDER_LIMIT, mp_data_deliver, peer);
   if (!reorder)
     return false;
   mp_reorder_close(peer->reorder);
@@ -200,7 +200,7 @@ struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id)
   if (!peer)
     return NULL;
   memset(peer, 0, sizeof *peer);
-  peer->reorder = mp_reorder_open(tunnel->pool, REORDER_LIMIT, mp_data_deliver, peer);
+  peer->reorder = mp_reorder_open(tunnel->pool, &tunnel->holds, REORDER_LIMIT, mp_data_deliver, peer);
   if (!peer->reorder) {
     free(peer);
     return NULL;
@@ -295,6 +295,7 @@ void mp_tunnel_close(struct mp_tunnel *tunnel)
     return;
   while (tunnel->peer_count > 0)
     mp_peer_close(tunnel, tunnel->peers[tunnel->peer_ids[0]]);
+  mp_hold_close(&tunnel->holds);
   mp_loads_close(&tunnel->loads);
   explicit_bzero(tunnel, sizeof *tunnel);
   free(tunnel);

@@ -26,6 +26,7 @@
 #include "contract.h"
 #include "deadlines.h"
 #include "feedback.h"
+#include "hold.h"
 #include "lapses.h"
 #include "load.h"
 #include "measure.h"
@@ -188,6 +189,7 @@ struct mp_tunnel {
   struct mp_ports ports;
   struct mp_ring *events;
   struct mp_pool *pool;
+  struct mp_hold_store holds;
   uint64_t now_us;
   struct mp_deadlines deadlines; /* when which peer's first timer is due, but for the next */
   struct mp_deadlines answers;   /* when acknowledgements of which peer have waited for long enough */

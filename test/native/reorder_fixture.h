@@ -2,6 +2,7 @@
 #ifndef MP_REORDER_FIXTURE_H
 #define MP_REORDER_FIXTURE_H
 
+#include "hold.h"
 #include "reorder.h"
 #include "test.h"
 
@@ -14,6 +15,7 @@
 enum { LOG = 65536 };
 
 static struct mp_pool pool;
+static struct mp_hold_store holds;
 static struct mp_reorder *reorder;
 static struct mp_reorder_path paths[MP_LIMIT_PATHS];
 static uint32_t delivered[LOG]; /* the packets' names: their `length` */
@@ -32,7 +34,7 @@ TEST_API void open_reorder(uint32_t limit)
   mp_pool_open(&pool, 65536);
   memset(paths, 0, sizeof paths);
   delivered_count = 0;
-  reorder = mp_reorder_open(&pool, limit, note, NULL);
+  reorder = mp_reorder_open(&pool, &holds, limit, note, NULL);
   if (!reorder)
     abort();
 }
@@ -41,6 +43,7 @@ TEST_API void close_reorder(void)
 {
   mp_reorder_close(reorder);
   CHECK_EQ(pool.taken, 0);
+  mp_hold_close(&holds);
   mp_pool_close(&pool);
 }
 

@@ -3,6 +3,7 @@
 #ifndef MP_REORDER_MODEL_H
 #define MP_REORDER_MODEL_H
 
+#include "hold.h"
 #include "once.h"
 #include "reorder.h"
 
@@ -53,6 +54,7 @@ struct model_bucket {
 
 struct twin {
   struct mp_pool pool;
+  struct mp_hold_store holds;
   struct mp_reorder *real;
   uint32_t limit;
   uint64_t repair_us;
@@ -113,7 +115,7 @@ MODEL_API struct twin *twin_open(uint32_t limit, uint64_t repair_us)
   mp_pool_open(&twin->pool, MODEL_BUCKETS * MODEL_SPAN + 1);
   twin->limit = limit;
   twin->repair_us = repair_us;
-  twin->real = mp_reorder_open(&twin->pool, limit, twin_note, twin);
+  twin->real = mp_reorder_open(&twin->pool, &twin->holds, limit, twin_note, twin);
   if (!twin->real)
     abort();
   mp_reorder_repair(twin->real, repair_us);
@@ -129,6 +131,7 @@ MODEL_API bool twin_close(struct twin *twin)
 {
   mp_reorder_close(twin->real);
   const bool is_clean = twin->pool.taken == 0;
+  mp_hold_close(&twin->holds);
   mp_pool_close(&twin->pool);
   for (int i = 0; i < MODEL_BUCKETS; i++) {
     free(twin->buckets[i].packets);

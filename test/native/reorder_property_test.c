@@ -32,6 +32,7 @@ static struct {
   uint64_t delay_us[PATHS_MOST]; /* between the two clocks */
   struct mp_reorder_path paths[MP_LIMIT_PATHS];
   struct mp_pool pool;
+  struct mp_hold_store holds;
   struct mp_reorder *reorder;
   uint64_t now_us;
   uint32_t turn[BUCKETS]; /* next sequence to see delivered or given up */
@@ -92,7 +93,7 @@ static void start(void)
     run.paths[id] = (struct mp_reorder_path){
       .live = true, .carrying = true, .owd_high_us = (int64_t)run.delay_us[id]};
   mp_pool_open(&run.pool, 2 * PACKETS);
-  run.reorder = mp_reorder_open(&run.pool, PACKETS, note, NULL);
+  run.reorder = mp_reorder_open(&run.pool, &run.holds, PACKETS, note, NULL);
   if (!run.reorder)
     abort();
   run.delivered = 0;
@@ -162,6 +163,7 @@ static void finish(void)
 {
   mp_reorder_close(run.reorder);
   CHECK_EQ(run.pool.taken, 0);
+  mp_hold_close(&run.holds);
   mp_pool_close(&run.pool);
 }
 

@@ -308,7 +308,7 @@ static void what_some_hold_leaves_room_for_others(void)
   delivered_count = 0;
   use_path(0, 10 * MS);
   for (uint32_t peer = 0; peer < PEERS; peer++)
-    REQUIRE((peers[peer] = mp_reorder_open(&pool, POOL, note, NULL)));
+    REQUIRE((peers[peer] = mp_reorder_open(&pool, &holds, POOL, note, NULL)));
   for (uint32_t seq = 2; seq < 2 * POOL; seq += 2)
     for (uint32_t peer = 0; peer < PEERS; peer++) {
       struct mp_packet *packet = mp_pool_take(&pool);
@@ -323,6 +323,7 @@ static void what_some_hold_leaves_room_for_others(void)
     mp_reorder_close(peers[peer]);
   }
   CHECK_EQ(pool.taken, 0);
+  mp_hold_close(&holds);
   mp_pool_close(&pool);
 }
 

@@ -1,6 +1,7 @@
 /* What puts packets back in order, and where they wait. */
 #include <stdlib.h>
 
+#include "hold.h"
 #include "leaf.h"
 #include "pool.h"
 #include "reorder.h"
@@ -9,6 +10,7 @@ enum { BURST = 16, STEP_US = 10 };
 
 static uint8_t octets[LEAF_PACKET_BYTES];
 static struct mp_pool pool;
+static struct mp_hold_store holds;
 static struct mp_reorder *reorder;
 static struct mp_reorder_path paths[MP_LIMIT_PATHS];
 static struct mp_packet loans[BURST];
@@ -44,7 +46,7 @@ static void deliver(void *context, struct mp_packet *packet) { mp_pool_give(cont
 static bool open_reorder(void)
 {
   mp_pool_open(&pool, 4096);
-  reorder = mp_reorder_open(&pool, 4096, deliver, &pool);
+  reorder = mp_reorder_open(&pool, &holds, 4096, deliver, &pool);
   if (!reorder)
     abort();
   flow_seq = 0;
@@ -58,6 +60,7 @@ static bool open_reorder(void)
 static void close_reorder(void)
 {
   mp_reorder_close(reorder);
+  mp_hold_close(&holds);
   mp_pool_close(&pool);
 }
 
