@@ -71,6 +71,8 @@ uint32_t mp_feedback_write(uint8_t *body, uint32_t length, uint8_t path,
   const unsigned most = room < MP_LIMIT_FEEDBACK_GAPS ? room : MP_LIMIT_FEEDBACK_GAPS;
   uint8_t *out = body + start;
   const unsigned gaps = write_gaps(out + MP_FEEDBACK_PATH_BYTES, most, note);
+  if (gaps == most && most < MP_LIMIT_FEEDBACK_GAPS)
+    return length; /* what is left out for want of room passes for arrived */
   out[MP_FEEDBACK_PATH_PATH] = path;
   mp_store16(out + MP_FEEDBACK_PATH_RECEIVER, note->receiver);
   mp_store32(out + MP_FEEDBACK_PATH_NEWEST, (uint32_t)note->newest);

@@ -140,6 +140,26 @@ static void so_is_what_was_lost_first_of_an_epoch(void)
   CHECK_EQ(told.gaps[0].missing, 1);
 }
 
+/* Else the sender would take those left out for arrived. */
+static void all_gaps_of_a_path_go_into_one_message(void)
+{
+  start();
+  for (uint64_t seq = 0; seq < 20; seq += 2)
+    arrive(seq, 0, seq);
+  const struct mp_feedback_totals totals = {0, 0};
+  const uint32_t alone = mp_feedback_write(body, 0, 3, &note, &totals, 20);
+  CHECK_EQ(body[MP_FEEDBACK_PATHS], 1);
+  const uint32_t before = MP_LIMIT_FEEDBACK_BYTES - (alone - MP_FEEDBACK_BYTES);
+  note.pending = true;
+  body[MP_FEEDBACK_PATHS] = 1;
+  CHECK_EQ(mp_feedback_write(body, before + MP_FEEDBACK_GAP_BYTES, 3, &note, &totals, 20),
+           before + MP_FEEDBACK_GAP_BYTES);
+  CHECK_EQ(body[MP_FEEDBACK_PATHS], 1);
+  CHECK(note.pending);
+  CHECK(mp_feedback_write(body, before - MP_FEEDBACK_GAP_BYTES, 3, &note, &totals, 20) > before);
+  CHECK_EQ(body[MP_FEEDBACK_PATHS], 2);
+}
+
 static void a_new_epoch_begins_anew(void)
 {
   static struct mp_replay other;
@@ -208,6 +228,7 @@ int main(void)
   RUN(tells_a_gap_so_often_and_no_more);
   RUN(what_was_lost_before_the_first_that_asks_is_told);
   RUN(so_is_what_was_lost_first_of_an_epoch);
+  RUN(all_gaps_of_a_path_go_into_one_message);
   RUN(a_new_epoch_begins_anew);
   RUN(bodies_that_lie_are_refused);
   RUN(any_octets_are_safe);
