@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "7652e8df6b7b071a"
+#define MP_CONTRACT_DIGEST "ffba84623155d873"
 
 /* The wire. */
 
@@ -769,7 +769,7 @@ enum {
   MP_COUNTER_DROP_TUN_FULL = 34, /* data: the TUN refused it */
   MP_COUNTER_DROP_ACK_THINNED = 46, /* data: acknowledged no more than a later one, of a flow in slow start */
   MP_COUNTER_DROP_CONTEXT = 47, /* data: compressed by a context that is not kept, or no memory is left for the packet */
-  MP_COUNTER_DROP_TOLD = 48, /* what a peer says or does that TypeScript is told: more of it than makes sense */
+  MP_COUNTER_DROP_TOLD = 48, /* what a peer says or does that TypeScript is told or that costs much: more of it than makes sense */
   MP_COUNTER_DROP_BODY = 35, /* probe, echo or control: wrong length or content */
   MP_COUNTER_EVENTS_LOST = 40, /* events other than handshakes that found the ring full */
 };

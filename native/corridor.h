@@ -50,8 +50,11 @@ void mp_enter(struct mp_tunnel *tunnel, struct mp_outbox *outbox, uint64_t now_u
 void *mp_event_begin(struct mp_tunnel *tunnel, uint16_t kind);
 void mp_event_end(struct mp_tunnel *tunnel);
 
-/* The same of what the peer can bring about as often as it likes: NULL, too, where it does so more often
- * than makes sense. Nobody else waits behind what it says. */
+/* Call before what costs much more than the datagram by which a peer brings it about. False, and counted,
+ * where it does so more often than makes sense: nobody else waits behind what it says. */
+bool mp_peer_may(struct mp_tunnel *tunnel, struct mp_peer *peer);
+
+/* As mp_event_begin, of what the peer can bring about as often as it likes. NULL, too, where it may not. */
 void *mp_event_because_of(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t kind);
 
 /* Endpoint records of events start with `port`; see ENDPOINT in src/boundary/record.ts. */

@@ -31,7 +31,8 @@ bool mp_sizing_on_probe(struct mp_tunnel *tunnel, struct mp_peer *peer,
 {
   if (packet->length > MP_LIMIT_PACKET_BYTES)
     return false;
-  send_whole(tunnel, peer, packet->path, MP_MSG_SIZE_ECHO, packet->length);
+  if (mp_peer_may(tunnel, peer)) /* four system calls, under the lock */
+    send_whole(tunnel, peer, packet->path, MP_MSG_SIZE_ECHO, packet->length);
   return true;
 }
 

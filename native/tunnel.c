@@ -17,10 +17,11 @@
 #define SHARED_MOST_US 1000u
 /* Packets that reorder may hold for one peer: 400 ms at 500 Mbit/s in packets of 1500 octets. */
 #define REORDER_LIMIT 16384u
-/* Events that one peer may cause. Sixteen paths that come and go together are 32 at once; the thread that
- * takes them has others to listen to, and control is repeated until it is heard. */
-#define TELLS_PER_S 500u
-#define TELLS_AT_ONCE 512u
+/* Events that one peer may cause, and answers that cost system calls. Sixteen paths that come and go
+ * together are 32 at once; the thread that takes them has others to listen to, and control is repeated until
+ * it is heard. */
+#define COSTLY_PER_S 500u
+#define COSTLY_AT_ONCE 512u
 /* Packets that wait in the queues of all peers, or may have to be sent again. One peer may have half of it:
  * 100 ms of 2.5 Gbit/s under way, and what may wait behind that. */
 #define LOADS_BYTES (128ull << 20)
@@ -75,14 +76,19 @@ void *mp_event_begin(struct mp_tunnel *tunnel, uint16_t kind)
 
 void mp_event_end(struct mp_tunnel *tunnel) { mp_ring_publish(tunnel->events); }
 
+bool mp_peer_may(struct mp_tunnel *tunnel, struct mp_peer *peer)
+{
+  if (mp_pacer_due(&peer->costly, 1, tunnel->now_us) > tunnel->now_us) {
+    mp_count(tunnel, MP_COUNTER_DROP_TOLD);
+    return false;
+  }
+  mp_pacer_sent(&peer->costly, 1, tunnel->now_us);
+  return true;
+}
+
 void *mp_event_because_of(struct mp_tunnel *tunnel, struct mp_peer *peer, uint16_t kind)
 {
-  if (mp_pacer_due(&peer->telling, 1, tunnel->now_us) > tunnel->now_us) {
-    mp_count(tunnel, MP_COUNTER_DROP_TOLD);
-    return NULL;
-  }
-  mp_pacer_sent(&peer->telling, 1, tunnel->now_us);
-  return mp_event_begin(tunnel, kind);
+  return mp_peer_may(tunnel, peer) ? mp_event_begin(tunnel, kind) : NULL;
 }
 
 /* Nothing is left to tell of paths on which nothing newer came. */
@@ -211,7 +217,7 @@ struct mp_peer *mp_peer_open(struct mp_tunnel *tunnel, uint16_t id)
   peer->keepalive_us = DEFAULT_KEEPALIVE_US;
   peer->silence_us = DEFAULT_SILENCE_US;
   peer->idle_after_us = DEFAULT_IDLE_AFTER_US;
-  mp_pacer_set(&peer->telling, TELLS_PER_S, TELLS_AT_ONCE);
+  mp_pacer_set(&peer->costly, COSTLY_PER_S, COSTLY_AT_ONCE);
   tunnel->peers[id] = peer;
   tunnel->peer_ids[tunnel->peer_count++] = id;
   return peer;

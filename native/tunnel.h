@@ -179,7 +179,7 @@ struct mp_peer {
   struct mp_schedule schedule;
   struct mp_contexts contexts;
   uint64_t compressed, saved_octets; /* packets sent by a context, and what that saved */
-  struct mp_pacer telling;  /* of what TypeScript is told because of it; a byte stands for an event */
+  struct mp_pacer costly;   /* of what it may bring about no more often; a byte stands for one */
   uint32_t flow_seq[MP_LIMIT_BUCKETS];
   uint32_t thin_seq[MP_LIMIT_BUCKETS]; /* of unordered packets, which only a plan of kind arrival sends */
 };

@@ -49,7 +49,7 @@ export const COUNTER = {
   },
   dropTold: {
     value: 48,
-    doc: 'what a peer says or does that TypeScript is told: more of it than makes sense',
+    doc: 'what a peer says or does that TypeScript is told or that costs much: more of it than makes sense',
   },
   dropBody: { value: 35, doc: 'probe, echo or control: wrong length or content' },
   eventsLost: { value: 40, doc: 'events other than handshakes that found the ring full' },

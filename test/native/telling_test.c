@@ -1,4 +1,5 @@
-/* What TypeScript is told because of a peer: no more than makes sense, and nobody else waits behind it. */
+/* What TypeScript is told because of a peer, and what else costs much: no more than makes sense, and nobody
+ * else waits behind it. */
 #include "tunnel_fixture.h"
 
 enum { FLOOD = 5000, MOST_AT_ONCE = 600 };
@@ -119,6 +120,22 @@ static void all_peers_are_told_of_in_parts(void)
   pair_close(&pair);
 }
 
+/* Each is sent by itself, on a socket that is told what it may do with it. */
+static void questions_about_sizes_are_answered_as_often(void)
+{
+  struct pair pair;
+  open_quiet(&pair);
+  const uint64_t before = pair.server.sent[0];
+  for (unsigned i = 0; i < FLOOD; i++)
+    COMMAND(&pair, &pair.client,
+            (struct mp_cmd_size_probe){.kind = MP_CMD_SIZE_PROBE, .octets = 32});
+  run_until(&pair, pair.now_us + 100000);
+  const uint64_t answered = pair.server.sent[0] - before;
+  CHECK(answered >= 100 && answered <= MOST_AT_ONCE);
+  CHECK(pair.server.tunnel->counters[MP_COUNTER_DROP_TOLD] >= FLOOD - MOST_AT_ONCE);
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
@@ -126,5 +143,6 @@ int main(void)
   RUN(one_that_moves_with_each_datagram_is_told_of_as_often);
   RUN(a_path_that_is_alive_is_told_of_in_the_end);
   RUN(all_peers_are_told_of_in_parts);
+  RUN(questions_about_sizes_are_answered_as_often);
   return test_end();
 }
