@@ -40,7 +40,8 @@ void mp_luck_opened(struct mp_luck_flow *flow, uint32_t number, uint64_t now_us)
 /* Call for each other segment with data: the sequence number behind it. */
 void mp_luck_sent(struct mp_luck_flow *flow, uint32_t end, uint64_t now_us);
 
-/* When the last of what ends there was sent; 0: not known, or not any more. */
+/* When what ends there was sent, or the last that went together with it, up to 5 ms later: what is doubtful
+ * waits. 0: not known, or not any more. */
 uint64_t mp_luck_sent_us(const struct mp_luck_flow *flow, uint32_t end);
 
 /* Takes a packet over, or a copy of it, that is to wait until then: false when it cannot. */
