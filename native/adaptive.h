@@ -20,8 +20,8 @@
  *
  * stretch.c   what waits so that a flow's round trip fits a far path
  * rate.h      when a flow sends nearly all that a path carries
- * queue.c     what waits, by codel.c dropped or marked when it waits for too long; load.c keeps it, turns.h
- *             knows whose turn it is
+ * queue.c     what waits, by codel.c dropped or marked when it waits for too long, and by queue_overflow.c
+ *             when there is too much; load.c keeps it, turns.h knows whose turn it is
  * flight.c    what is under way on one path
  * feedback.c  what a report says of it
  * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c and

@@ -1,10 +1,7 @@
-#include "queue.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "sparse.h"
-#include "turns.h"
+#include "queue_inside.h"
 
 /* Octets of a turn: an Ethernet frame, so that a large packet costs as much as several small ones
  * (RFC 8290 section 5.2.4). Nobody feels turns of a super-packet where they are over in 100 us, and
@@ -14,26 +11,7 @@
 #define QUANTUM_BYTES_MOST 65536u
 #define TURN_US 100u
 
-/* Most packets that one bucket loses before another may have become the fattest. */
-#define SHED_PACKETS 64u
-
 #define LIMIT_BYTES (4u << 20)
-#define LIMIT_BYTES_MOST (1ull << 31) /* octets of a bucket have 32 bits; a load may exceed this */
-
-/* Whether a bucket has a turn to come, and with whom: a new one before all that are old. */
-enum age { IDLE, NEW, OLD };
-
-/* Touched by every packet. */
-struct bucket {
-  struct mp_load *head, *tail; /* the tail is valid while there is a head */
-  struct mp_codel codel;
-  uint32_t bytes;  /* of packets that wait */
-  int32_t deficit; /* octets left of its turn */
-  uint16_t index;  /* the next segment of the head */
-  uint8_t class;
-  uint8_t age;
-};
-_Static_assert(sizeof(struct bucket) == 64, "as small as a line of the cache");
 
 /* For what has no ECN and no TCP to send it again. The interval is longer than the tunnel's own bursts;
  * half a second is what the receiver of a live stream can be expected to hold. */
@@ -43,29 +21,6 @@ static const struct mp_queue_law PATIENT = {20000, 300000};
  * gathers while no path works would hold up all that comes after it: 3 Mbit/s whose only link, of 4, is
  * gone for ten seconds are on time again 9 s after its return, and 23 s if all of it still went. */
 #define STALE_US 3000000u
-
-struct lane {
-  struct mp_queue_law law;
-  uint64_t bytes;
-};
-
-/* What every packet touches stands together, between the two tables: the rings and the first slab too. */
-struct mp_queue {
-  _Alignas(64) struct mp_turns turns; /* of the buckets that are not idle, be they empty or not */
-  struct lane lanes[MP_QUEUE_CLASSES];
-  struct mp_loads *loads;
-  uint64_t limit_bytes;
-  uint64_t impatient_bytes, impatient_limit_bytes; /* of loads that are not patient: what waits, at most */
-  int32_t quantum_bytes; /* signed as deficits are */
-  struct mp_sparse buckets; /* struct bucket, of each where something has waited */
-  struct mp_queue_stats stats;
-};
-
-/* Of a bucket where something has waited. */
-static struct bucket *bucket_of(const struct mp_queue *queue, uint16_t at)
-{
-  return mp_sparse_find(&queue->buckets, at, sizeof(struct bucket));
-}
 
 static uint16_t ring_of(unsigned class, enum age age)
 {
@@ -148,7 +103,7 @@ static uint32_t pop(struct mp_queue *queue, struct bucket *bucket, struct mp_que
   return bytes;
 }
 
-static void drop(struct mp_queue *queue, struct bucket *bucket)
+void mp_queue_drop(struct mp_queue *queue, struct bucket *bucket)
 {
   struct mp_queued packet;
   pop(queue, bucket, &packet);
@@ -162,75 +117,15 @@ void mp_queue_close(struct mp_queue *queue)
   for (uint32_t n = 0; n < queue->buckets.count; n++) {
     struct bucket *bucket = mp_sparse_nth(&queue->buckets, n, sizeof *bucket);
     while (bucket->head)
-      drop(queue, bucket);
+      mp_queue_drop(queue, bucket);
   }
   mp_sparse_close(&queue->buckets);
   free(queue);
 }
 
-static uint32_t shed(struct mp_queue *queue, struct bucket *bucket)
-{
-  const uint32_t kept_bytes = bucket->bytes - bucket->bytes / 2;
-  uint32_t lost = 0;
-  do {
-    drop(queue, bucket);
-    lost++;
-  } while (lost < SHED_PACKETS && bucket->bytes > kept_bytes);
-  mp_codel_press(&bucket->codel, lost);
-  queue->stats.dropped_overflow += lost;
-  return lost;
-}
-
-static struct bucket *find_fattest(const struct mp_queue *queue, bool is_patient_too)
-{
-  struct bucket *fattest = NULL;
-  MP_FOR_EACH_TURN(&queue->turns, at) {
-    struct bucket *bucket = bucket_of(queue, at);
-    if (bucket->head && (is_patient_too || !bucket->head->patient) &&
-        (!fattest || bucket->bytes > fattest->bytes))
-      fattest = bucket;
-  }
-  return fattest;
-}
-
-uint32_t mp_queue_shed(struct mp_queue *queue)
-{
-  struct bucket *fattest = find_fattest(queue, true);
-  return fattest ? shed(queue, fattest) : 0;
-}
-
-/* Makes room, while something waits. */
-static void keep_limit(struct mp_queue *queue)
-{
-  while (mp_queue_bytes(queue) > queue->limit_bytes)
-    (void)mp_queue_shed(queue);
-}
-
-/* The same among those whose loads are not patient; what is patient waits by a law of its own. */
-static void keep_impatient(struct mp_queue *queue)
-{
-  while (queue->impatient_bytes > queue->impatient_limit_bytes) {
-    struct bucket *fattest = find_fattest(queue, false);
-    if (!fattest) /* they wait behind a patient one of the same bucket */
-      return;
-    (void)shed(queue, fattest);
-  }
-}
-
 void mp_queue_tune(struct mp_queue *queue, enum mp_queue_class class, struct mp_queue_law law)
 {
   queue->lanes[class].law = law;
-}
-
-void mp_queue_limit(struct mp_queue *queue, uint64_t limit_bytes)
-{
-  queue->limit_bytes = limit_bytes < LIMIT_BYTES_MOST ? limit_bytes : LIMIT_BYTES_MOST;
-  keep_limit(queue);
-}
-
-void mp_queue_limit_impatient(struct mp_queue *queue, uint64_t limit_bytes)
-{
-  queue->impatient_limit_bytes = limit_bytes;
 }
 
 void mp_queue_rate(struct mp_queue *queue, uint64_t bytes_per_s)
@@ -275,9 +170,9 @@ void mp_queue_put(struct mp_queue *queue, struct mp_load *load, enum mp_queue_cl
     bucket->deficit = queue->quantum_bytes;
     line_up(queue, bucket, at, NEW);
   }
-  keep_limit(queue);
-  if (!is_patient)
-    keep_impatient(queue);
+  if (mp_queue_bytes(queue) > queue->limit_bytes ||
+      (!is_patient && queue->impatient_bytes > queue->impatient_limit_bytes))
+    mp_queue_overflow(queue, !is_patient);
 }
 
 /* Whether CoDel takes a packet of this load, the last that was handed out, for a signal. Where flows are
