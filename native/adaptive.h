@@ -25,7 +25,8 @@
  * flight.c    what is under way on one path
  * feedback.c  what a report says of it
  * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c and
- *             losses.c make of them, and window_trial.c lets it try what trial.c then judges
+ *             losses.c make of them, window_trial.c lets it try what trial.c then judges, and window_spill.c
+ *             bounds how fast it goes where lumps overflow the path, as spill.c says
  * pacer.c     how fast it may go
  * ackfilter.c whose acknowledgements are thinned; gather.c whose are gathered; luck.c which came too soon;
  *             ack.c reads them

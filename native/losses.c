@@ -76,23 +76,45 @@ static enum mp_losses_verdict judge_taken(struct mp_losses *losses, const struct
   return MP_LOSSES_MISTAKEN;
 }
 
+static bool is_heavy(const struct mp_losses *losses, uint64_t lost_bytes, uint64_t sent_bytes)
+{
+  return exceeds(lost_bytes, sent_bytes, HEAVY + losses->usual * 3 / 2);
+}
+
+static void note_share(struct mp_losses *losses, uint32_t share)
+{
+  if (share < losses->usual)
+    losses->usual -= (losses->usual - share) / 16;
+}
+
+uint32_t mp_losses_share(uint64_t acked_bytes, uint64_t lost_bytes)
+{
+  return (uint32_t)(lost_bytes * WHOLE / (acked_bytes + lost_bytes));
+}
+
 enum mp_losses_verdict mp_losses_judge(struct mp_losses *losses, uint64_t acked_bytes,
                                        uint64_t lost_bytes, uint64_t passed_us)
 {
   const uint64_t sent_bytes = acked_bytes + lost_bytes;
   const struct round round = {.sent_bytes = sent_bytes,
                               .lost_bytes = lost_bytes,
-                              .share = (uint32_t)(lost_bytes * WHOLE / sent_bytes),
+                              .share = mp_losses_share(acked_bytes, lost_bytes),
                               .sent_rate = sent_bytes * US_PER_S / passed_us,
                               .rate = acked_bytes * US_PER_S / passed_us};
   enum mp_losses_verdict verdict = MP_LOSSES_CHANCE;
   if (losses->rounds > 0) {
     verdict = judge_taken(losses, &round);
-  } else if (exceeds(lost_bytes, sent_bytes, HEAVY + losses->usual * 3 / 2)) {
+  } else if (is_heavy(losses, lost_bytes, sent_bytes)) {
     begin(losses, &round);
     verdict = MP_LOSSES_HEAVY;
   }
-  if (round.share < losses->usual)
-    losses->usual -= (losses->usual - round.share) / 16;
+  note_share(losses, round.share);
   return verdict;
+}
+
+bool mp_losses_are_heavy(struct mp_losses *losses, uint64_t acked_bytes, uint64_t lost_bytes)
+{
+  const bool are_heavy = is_heavy(losses, lost_bytes, acked_bytes + lost_bytes);
+  note_share(losses, mp_losses_share(acked_bytes, lost_bytes));
+  return are_heavy;
 }

@@ -6,6 +6,7 @@
 #ifndef MP_LOSSES_H
 #define MP_LOSSES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum mp_losses_verdict {
@@ -27,5 +28,11 @@ struct mp_losses {
  * time. */
 enum mp_losses_verdict mp_losses_judge(struct mp_losses *losses, uint64_t acked_bytes,
                                        uint64_t lost_bytes, uint64_t passed_us);
+
+/* What was lost of that. */
+uint32_t mp_losses_share(uint64_t acked_bytes, uint64_t lost_bytes);
+
+/* The same where something else than less under way is the remedy: whether too much was lost. */
+bool mp_losses_are_heavy(struct mp_losses *losses, uint64_t acked_bytes, uint64_t lost_bytes);
 
 #endif

@@ -13,10 +13,6 @@
 /* Of slow growth after heavy losses. */
 #define HOLD_US (2 * US_PER_S)
 
-/* For so long after such, lumps are taken to overflow a path whose jitter makes them. */
-#define SPILLS_US (10 * US_PER_S)
-#define LUMPY_US 3000u
-
 /* Growth aims at 7/8 of the target, a cut at 3/4: between them nothing changes. */
 #define aim_of(target_us) ((target_us)*7 / 8)
 #define cut_aim_of(target_us) ((target_us)*3 / 4)
@@ -151,6 +147,10 @@ static void yield_to_losses(struct mp_window *w, uint64_t now_us)
 static void judge_losses(struct mp_window *w, uint64_t now_us)
 {
   const uint64_t passed_us = greater(now_us - w->round.since_us, 1);
+  if (mp_window_may_spill(w)) {
+    mp_window_judge_spill(w, now_us, passed_us);
+    return;
+  }
   switch (mp_losses_judge(&w->losses, w->round.acked_bytes, w->round.lost_bytes, passed_us)) {
   case MP_LOSSES_CHANCE:
     break;
@@ -166,8 +166,6 @@ static void judge_losses(struct mp_window *w, uint64_t now_us)
   case MP_LOSSES_HEAVY:
     mp_window_give_up_trial(w, now_us);
     w->lossless_bytes = w->bytes;
-    if (mp_rest_jitter_us(&w->standing.rest) >= LUMPY_US)
-      w->spills_us = now_us + SPILLS_US;
     yield_to_losses(w, now_us);
     w->startup = false;
   }

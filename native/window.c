@@ -26,14 +26,6 @@
 #define PACED_LEAST_US 2000u
 #define BURST_US 1000u
 
-/* Jitter makes packets arrive, and reports come, in lumps. What those make room for leaves in a lump, and
- * where one has overflowed the path the next will, however small the delay: for a while nothing leaves much
- * faster than the path delivers at best, which may still grow. Of 40 Mbit/s with 35 ms, jitter of 8 and 100
- * with 50 ms, jitter of 25 and 1 % loss, each of which holds 1000 packets, CUBIC carries 102 Mbit/s from the
- * sixth second on so, and 90 without, BBR 91 and 85 (the means of 12 starts, simulation). Wherever there is
- * jitter, two of 50 with 20 ms and jitter of 20, which overflow nothing, carry 2 % less. */
-#define SPILLING_SHARE_PERCENT 105u
-
 #define IDLE_US US_PER_S
 #define FRESH_US (30ull * US_PER_S)
 #define STALE_US (600ull * US_PER_S)
@@ -49,8 +41,8 @@ void mp_window_set_pace(struct mp_window *w)
   uint64_t rate = UINT64_MAX;
   if (w->rtt.smoothed_us > 0 && turn >= PACED_LEAST_US)
     rate = mp_window_bytes(w) * US_PER_S / turn * (w->startup ? 8 : 5) / 4;
-  if (w->reported_us < w->spills_us && w->delivery.rate > 0)
-    rate = lesser(rate, fast_rate(w, w->reported_us) * SPILLING_SHARE_PERCENT / 100);
+  if (w->spill.rate > 0)
+    rate = lesser(rate, w->spill.rate);
   if (w->cap_bytes_per_s > 0)
     rate = lesser(rate, w->cap_bytes_per_s);
   if (rate == UINT64_MAX)
@@ -112,7 +104,8 @@ static void forget_moment(struct mp_window *w)
 {
   w->late.bytes = 0;
   mp_delivery_break(&w->delivery);
-  w->saturated_us = w->limited_us = w->calm_us = w->over_us = w->half_us = w->spills_us = 0;
+  w->saturated_us = w->limited_us = w->calm_us = w->over_us = w->half_us = 0;
+  w->spill = (struct mp_spill){0};
 }
 
 /* What was learnt is trusted the less the older it is. What the window was before the rest remains the

@@ -26,6 +26,7 @@
 #include "losses.h"
 #include "measure.h"
 #include "pacer.h"
+#include "spill.h"
 #include "standing.h"
 #include "trial.h"
 
@@ -48,7 +49,7 @@ struct mp_window_report {
   bool mutual;                          /* data comes the other way, too */
 };
 
-/* Private to window.c, steer.c and window_trial.c; the getters below read it. Times of 0: not.
+/* Private to window.c, steer.c, window_trial.c and window_spill.c; the getters below read it. Times of 0: not.
  *
  * In the order of use: what every packet touches stands first, then what every report does. */
 struct mp_window {
@@ -87,7 +88,6 @@ struct mp_window {
   uint64_t half_us;              /* of startup: since when more than half of it has */
   uint64_t started_us;           /* when startup ended */
   uint64_t hold_us;              /* until when growth is slow */
-  uint64_t spills_us;            /* until when lumps are taken to overflow the path */
 
   struct { /* the running round trip */
     uint64_t since_us, acked_bytes, lost_bytes;
@@ -102,6 +102,7 @@ struct mp_window {
     bool futile;
   } cut;
 
+  struct mp_spill spill;
   struct mp_losses losses;
   uint64_t lossless_bytes; /* the window before it was cut for losses */
 

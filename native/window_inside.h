@@ -1,4 +1,5 @@
-/* The inside of a window: window.c keeps it, steer.c lets reports change it, window_trial.c tries. */
+/* The inside of a window: window.c keeps it, steer.c lets reports change it, window_trial.c tries,
+ * window_spill.c judges what lumps overflow. */
 #ifndef MP_WINDOW_INSIDE_H
 #define MP_WINDOW_INSIDE_H
 
@@ -58,5 +59,12 @@ void mp_window_try_less(struct mp_window *w, const struct mp_window_report *r);
 
 /* Lets the trial that runs go on. */
 void mp_window_run_trial(struct mp_window *w, const struct mp_window_report *r);
+
+/* window_spill.c APIs: */
+
+bool mp_window_may_spill(const struct mp_window *w);
+
+/* Of the round trip that ends now and took so long. */
+void mp_window_judge_spill(struct mp_window *w, uint64_t now_us, uint64_t passed_us);
 
 #endif
