@@ -1,5 +1,10 @@
 #include "spill.h"
 
+/* A link of 100 Mbit/s with 50 ms and jitter of 25 that holds 1000 packets carries 71 of CUBIC and 72 of
+ * BBR from the eighth second on with these, and overflows by 2700 and 3400 packets in half a minute; 64
+ * and 63, and 8400 and 5400, where 105 % of the best 20 ms bound what leaves (the means of 6 starts,
+ * simulation). */
+
 #define WHOLE 65536u
 #define US_PER_S 1000000u
 
@@ -17,8 +22,8 @@
 #define SLOW 64u
 #define FAST 8u
 
-/* At 80 % of its rate a link of 100 Mbit/s with 50 ms and jitter of 25 that holds 1000 packets loses 0.1 %, at
- * 88 % 1.5 and at 96 % 5 of what comes evenly: it is let be where more than a little is lost. */
+/* At 80 % of its rate a link of 100 Mbit/s with 50 ms and jitter of 25 that holds 1000 packets loses 0.1
+ * %, at 88 % 1.5 and at 96 % 5 of what comes evenly: it is let be where more than a little is lost. */
 #define LITTLE (WHOLE / 64)
 #define SMOOTH_ROUNDS 4u
 #define LULL_ROUNDS 32u

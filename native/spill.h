@@ -1,6 +1,7 @@
-/* How fast a path may be sent to that lumps overflow. Jitter makes packets arrive, and reports come, in lumps,
- * and what those make room for leaves in lumps again: a path that holds little more than what has to be on it
- * loses them, however small the delay. It carries nearly all of its rate when that comes evenly.
+/* How fast a path may be sent to that lumps overflow. Jitter makes packets arrive, and reports come, in
+ * lumps, and what those make room for leaves in lumps again: a path that holds little more than what has
+ * to be on it loses them, however small the delay. It carries nearly all of its rate when that comes
+ * evenly.
  *
  * Losses tell how fast. What overflows is lost at once, behind a late packet, and then nothing is for some
  * round trips; chance takes its share of each, however slowly they come.

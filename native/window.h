@@ -49,7 +49,8 @@ struct mp_window_report {
   bool mutual;                          /* data comes the other way, too */
 };
 
-/* Private to window.c, steer.c, window_trial.c and window_spill.c; the getters below read it. Times of 0: not.
+/* Private to window.c, steer.c, window_trial.c and window_spill.c; the getters below read it. Times of 0:
+ * not.
  *
  * In the order of use: what every packet touches stands first, then what every report does. */
 struct mp_window {

@@ -1,9 +1,10 @@
-/* Windows of paths that lumps overflow (native/spill.h): which those are, and what is made of their losses. */
+/* Windows of paths that lumps overflow (native/spill.h): which those are, and what is made of their
+ * losses. */
 #include "window_inside.h"
 
-/* Jitter makes lumps of what comes in so long, and smaller ones overflow nothing. A window that is as small has
- * just been opened: bound by what came so far, a link of 20 Mbit/s with 30 ms, jitter of 10 and 12 % loss carries
- * 10 Mbit/s of CUBIC, and 14 so. */
+/* Jitter makes lumps of what comes in so long, and smaller ones overflow nothing. A window that is as
+ * small has just been opened: bound by what came so far, a link of 20 Mbit/s with 30 ms, jitter of 10 and
+ * 12 % loss carries 10 Mbit/s of CUBIC, and 14 so. */
 #define LUMPY_US 3000u
 #define LUMP_BYTES (8u * PACKET)
 
