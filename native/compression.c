@@ -8,13 +8,14 @@ static bool is_partial(uint16_t flow) { return flow & MP_FLOW_PARTIAL_CHECKSUM; 
 static uint8_t *length_field(uint8_t *packet) { return packet + (packet[0] >> 4 == 4 ? 2 : 4); }
 
 /* The payload stays where it is: what remains of the header moves up to it. */
-static void compress(const struct mp_context *context, uint8_t *room, struct mp_body *packet)
+static void compress(const struct mp_context_choice *choice, uint8_t *room, struct mp_body *packet)
 {
+  const struct mp_context *context = choice->context;
   uint8_t fields[MP_COMPRESSED_BYTES + MP_PROFILE_FIELDS_BYTES];
   fields[MP_COMPRESSED_GENERATION] = context->generation;
   const uint32_t bytes =
       MP_COMPRESSED_BYTES + mp_profile_compress(&context->profile, room, is_partial(packet->flow),
-                                                fields + MP_COMPRESSED_BYTES);
+                                                choice->same, fields + MP_COMPRESSED_BYTES);
   const uint32_t saved = context->profile.header_bytes - bytes;
   memcpy(room + saved, fields, bytes);
   packet->bytes = room + saved;
@@ -24,15 +25,17 @@ static void compress(const struct mp_context *context, uint8_t *room, struct mp_
 void mp_compression_send(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t *room,
                          struct mp_body *packet)
 {
-  const struct mp_context *context;
   const uint32_t length = packet->length;
-  packet->type = mp_context_choose(&peer->contexts, mp_flow_bucket(packet->flow), room, length,
-                                   is_partial(packet->flow), tunnel->now_us, &context);
-  if (packet->type == MP_MSG_CONTEXT)
-    mp_store16(length_field(room), context->generation);
-  if (packet->type != MP_MSG_COMPRESSED)
+  const struct mp_headed headed = {
+      .bytes = room, .length = length, .flow_seq = packet->flow_seq, .partial = is_partial(packet->flow)};
+  const struct mp_context_choice choice = mp_context_choose(
+      &peer->contexts, mp_flow_bucket(packet->flow), &headed, tunnel->now_us);
+  packet->type = choice.type;
+  if (choice.type == MP_MSG_CONTEXT)
+    mp_store16(length_field(room), choice.context->generation);
+  if (choice.type != MP_MSG_COMPRESSED)
     return;
-  compress(context, room, packet);
+  compress(&choice, room, packet);
   peer->compressed++;
   peer->saved_octets += length - packet->length;
 }
@@ -51,8 +54,11 @@ static void take_proposal(struct mp_tunnel *tunnel, struct mp_peer *peer, const 
   const uint8_t answer[MP_KEPT_BYTES] = {[MP_KEPT_GENERATION] = generation};
   const struct mp_body body = {
       .type = MP_MSG_KEPT, .flow = bucket, .bytes = answer, .length = sizeof answer};
-  if (mp_context_keep(&peer->contexts, bucket, generation, packet->bytes, packet->length,
-                      is_partial(flow)))
+  const struct mp_headed headed = {.bytes = packet->bytes,
+                                   .length = packet->length,
+                                   .flow_seq = mp_load24(header + MP_HEADER_FLOW_SEQ),
+                                   .partial = is_partial(flow)};
+  if (mp_context_keep(&peer->contexts, bucket, generation, &headed))
     mp_out_push(tunnel, peer, packet->path, &body);
 }
 
@@ -67,9 +73,13 @@ static struct mp_packet *expand(struct mp_tunnel *tunnel, const struct mp_peer *
                                                      packet->bytes[MP_COMPRESSED_GENERATION]);
   if (!context)
     goto drop_context;
+  const uint8_t *fields = packet->bytes + MP_COMPRESSED_BYTES;
+  uint8_t same;
+  if (!mp_profile_read_same(&context->profile, fields, packet->length - MP_COMPRESSED_BYTES, &same))
+    goto drop_malformed;
   const uint32_t header_bytes = context->profile.header_bytes;
   const uint32_t bytes =
-      MP_COMPRESSED_BYTES + mp_profile_fields(&context->profile, is_partial(flow));
+      MP_COMPRESSED_BYTES + mp_profile_fields(&context->profile, is_partial(flow), same);
   if (packet->length < bytes || packet->length - bytes > MP_LIMIT_PACKET_BYTES - header_bytes)
     goto drop_malformed;
   struct mp_packet *whole = mp_pool_take(tunnel->pool);
@@ -80,8 +90,9 @@ static struct mp_packet *expand(struct mp_tunnel *tunnel, const struct mp_peer *
   whole->bytes = room;
   whole->length = packet->length - bytes + header_bytes;
   whole->loan = false;
-  mp_profile_expand(&context->profile, context->model, packet->bytes + MP_COMPRESSED_BYTES,
-                    is_partial(flow), whole->length, room);
+  const uint32_t later = mp_load24(header + MP_HEADER_FLOW_SEQ) - context->flow_seq;
+  mp_profile_expand(&context->profile, context->header, (uint16_t)later, fields, is_partial(flow),
+                    whole->length, room);
   memcpy(room + header_bytes, packet->bytes + bytes, packet->length - bytes);
   return whole;
 

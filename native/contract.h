@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MP_CONTRACT_DIGEST "ffba84623155d873"
+#define MP_CONTRACT_DIGEST "4112f659a0217227"
 
 /* The wire. */
 
@@ -49,6 +49,17 @@ enum {
 enum {
   MP_COMPRESSED_GENERATION = 0, /* u8: of the context, as its message told it */
   MP_COMPRESSED_BYTES = 1,
+};
+
+enum {
+  MP_SAME_IDENTIFICATION = 1, /* IPv4's, as far ahead of flowSeq as that of the context's packet */
+  MP_SAME_SEQUENCE = 2, /* octets 4 to 7 of TCP */
+  MP_SAME_ACKNOWLEDGEMENT = 4, /* octets 8 to 11 */
+  MP_SAME_HIGH = 8, /* octets 4 and 8, the high ones of both numbers */
+  MP_SAME_FLAGS = 16, /* octet 13 */
+  MP_SAME_PUSH = 32, /* of the flags all but PSH (0x08), which is the other way round; needs SAME.flags */
+  MP_SAME_WINDOW = 64, /* octets 14 and 15 */
+  MP_SAME_TIMES = 128, /* octets 24, 25, 28 and 29, the high ones of both timestamps */
 };
 
 enum {
@@ -114,7 +125,7 @@ enum {
   MP_FEATURE_PARTIAL_CHECKSUM = 1, /* accepts FLOW_FLAG.partialChecksum */
   MP_FEATURE_REPAIR = 2, /* understands FLOW_FLAG.repaired and unordered, and answers both with feedback */
   MP_FEATURE_SIZES = 4, /* answers MESSAGE.sizeProbe */
-  MP_FEATURE_COMPRESSION = 8, /* understands MESSAGE.context and compressed, and answers the first */
+  MP_FEATURE_COMPRESSION = 16, /* understands MESSAGE.context and compressed, and answers the first */
 };
 
 enum {

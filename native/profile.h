@@ -2,8 +2,10 @@
  * each packet has to bring. RFC 5795 calls that a profile.
  *
  * IPv4 without options or IPv6 without extension headers, behind it UDP, or TCP with no options or with
- * timestamps as all senders lay them out (RFC 7323 appendix A). What does not fit goes as it is. Nothing is
- * coded as a difference from another packet: what is lost or overtaken costs no other its header. A leaf. */
+ * timestamps as all senders lay them out (RFC 7323 appendix A). What does not fit goes as it is. Much of
+ * what varies in TCP does so slowly: by MP_SAME_* bits each packet says what of it is as in one header
+ * that both ends know, and leaves it out. Nothing is coded as a difference from any other packet: what is
+ * lost or overtaken costs no other its header. A leaf. */
 #ifndef MP_PROFILE_H
 #define MP_PROFILE_H
 
@@ -12,8 +14,8 @@
 
 /* IPv6, TCP and its timestamps. */
 #define MP_PROFILE_HEADER_BYTES 72u
-/* IPv4's identification, and all that varies in TCP. */
-#define MP_PROFILE_FIELDS_BYTES 23u
+/* The octet of bits, IPv4's identification, and all that varies in TCP. */
+#define MP_PROFILE_FIELDS_BYTES 24u
 
 struct mp_profile {
   uint8_t transport;    /* where the header of TCP or UDP begins */
@@ -26,19 +28,28 @@ struct mp_profile {
  * so that it is told by the rest as well. */
 bool mp_profile_read(struct mp_profile *profile, const uint8_t *packet, uint32_t length, bool partial);
 
-/* What is static in its header, zeros elsewhere: header_bytes of them, of the MP_PROFILE_HEADER_BYTES that
- * `model` has room for. */
-void mp_profile_model(const struct mp_profile *profile, const uint8_t *packet, uint8_t *model);
+/* Whether all that is static in a packet of this profile is as in a header of the same one. */
+bool mp_profile_fits(const struct mp_profile *profile, const uint8_t *packet, const uint8_t *known);
 
-/* Writes the fields that vary; returns how many octets. */
+/* In what that varies, as MP_SAME_* bits, it is as in the known header. `later`: by how much its flowSeq is
+ * ahead of that header's. None of UDP. */
+uint8_t mp_profile_same(const struct mp_profile *profile, const uint8_t *packet, const uint8_t *known,
+                        uint16_t later);
+
+/* Writes the fields that it brings; returns how many octets. */
 uint32_t mp_profile_compress(const struct mp_profile *profile, const uint8_t *packet, bool partial,
-                             uint8_t *fields);
+                             uint8_t same, uint8_t *fields);
 
 /* The same number, without a packet. */
-uint32_t mp_profile_fields(const struct mp_profile *profile, bool partial);
+uint32_t mp_profile_fields(const struct mp_profile *profile, bool partial, uint8_t same);
 
-/* Writes the header of a packet of `length` octets, header included, from what is static and the fields. */
-void mp_profile_expand(const struct mp_profile *profile, const uint8_t *model, const uint8_t *fields,
-                       bool partial, uint32_t length, uint8_t *header);
+/* Reads the bits from what came, `length` octets. False: it is cut short, or says that what such a header has
+ * not is the same. */
+bool mp_profile_read_same(const struct mp_profile *profile, const uint8_t *fields, uint32_t length,
+                          uint8_t *same);
+
+/* Writes the header of a packet of `length` octets, header included, from what is known and the fields. */
+void mp_profile_expand(const struct mp_profile *profile, const uint8_t *known, uint16_t later,
+                       const uint8_t *fields, bool partial, uint32_t length, uint8_t *header);
 
 #endif

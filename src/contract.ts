@@ -84,6 +84,7 @@ export function contractHeader(): string {
       .map(([name, value]) => `  MP_SEAL_${upper(name)} = ${value},`)
       .join('\n')}\n};\n`,
     offsets('COMPRESSED', wire.COMPRESSED),
+    constants('SAME', wire.SAME),
     offsets('KEPT', wire.KEPT),
     constants('FLOW', wire.FLOW_FLAG),
     offsets('PROBE', wire.PROBE),

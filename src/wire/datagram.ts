@@ -65,6 +65,24 @@ export const COMPRESSED = [
   { name: 'generation', type: 'u8', doc: 'of the context, as its message told it' },
 ] as const
 
+/** Of a compressed packet of TCP: bits of the octet before its other fields, which it need not bring. */
+export const SAME = {
+  identification: {
+    value: 1,
+    doc: "IPv4's, as far ahead of flowSeq as that of the context's packet",
+  },
+  sequence: { value: 2, doc: 'octets 4 to 7 of TCP' },
+  acknowledgement: { value: 4, doc: 'octets 8 to 11' },
+  high: { value: 8, doc: 'octets 4 and 8, the high ones of both numbers' },
+  flags: { value: 16, doc: 'octet 13' },
+  push: {
+    value: 32,
+    doc: 'of the flags all but PSH (0x08), which is the other way round; needs SAME.flags',
+  },
+  window: { value: 64, doc: 'octets 14 and 15' },
+  times: { value: 128, doc: 'octets 24, 25, 28 and 29, the high ones of both timestamps' },
+} as const
+
 /** Body of a kept message, whose HEADER.flow has the bucket. */
 export const KEPT = [
   { name: 'generation', type: 'u8', doc: 'of the context that is kept' },

@@ -15,7 +15,7 @@ export const FEATURE = {
   },
   sizes: { value: 4, doc: 'answers MESSAGE.sizeProbe' },
   compression: {
-    value: 8,
+    value: 16,
     doc: 'understands MESSAGE.context and compressed, and answers the first',
   },
 } as const

@@ -65,7 +65,7 @@ interface Path {
 const PROBE_OCTETS = 32
 /** Flags that ask for a report: repaired, unordered. */
 const REPORTED = 8192 | 16384
-const COMPRESSION = 8
+const COMPRESSION = 16
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n)
 

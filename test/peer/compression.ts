@@ -2,9 +2,24 @@
 
 const [TCP, UDP] = [6, 17]
 const TIMESTAMPS = Buffer.of(1, 1, 8, 10)
-const BEFORE_NEXT_MS = 10_000
-/** Any would do. */
-const FIRST_GENERATION = 254
+const REST_MS = 10_000
+/** Of a kind no 128 generations fall into the time for which keys live. */
+const TRY_AFTER_MS = 1500
+/** One of each kind; any would do. */
+const FIRST_GENERATIONS = [254, 1] as const
+const PSH = 0x08
+
+/** Bits of the first field of TCP. */
+const SAME = {
+  identification: 1,
+  sequence: 2,
+  acknowledgement: 4,
+  high: 8,
+  flags: 16,
+  push: 32,
+  window: 64,
+  times: 128,
+} as const
 
 /** Octets of a header, from where to behind where. */
 type Span = readonly [from: number, to: number]
@@ -17,6 +32,7 @@ interface Profile {
   transport: number
   end: number
   checksum: number
+  isTimed: boolean
   /** The fields, in the order of the packet, the checksum of TCP or UDP among them. */
   fields: readonly Span[]
   /** What follows from the rest. */
@@ -48,6 +64,7 @@ function pseudoSum(header: Buffer, { isIpv4, protocol, transport }: Profile, len
 function lay(isIpv4: boolean, protocol: number, transportBytes: number): Profile {
   const transport = isIpv4 ? 20 : 40
   const end = transport + transportBytes
+  const isTimed = protocol === TCP && transportBytes === 32
   const span = (from: number, to: number): Span => [transport + from, transport + to]
   const fields: Span[] = isIpv4 ? [[4, 6]] : []
   const derived: Span[] = isIpv4
@@ -60,11 +77,11 @@ function lay(isIpv4: boolean, protocol: number, transportBytes: number): Profile
     derived.push(span(4, 6))
     fields.push(span(6, 8))
   } else {
-    fields.push(span(4, 12), span(13, 16), span(16, 18))
-    if (transportBytes === 32) fields.push(span(24, 32))
+    fields.push(span(4, 8), span(8, 12), span(13, 14), span(14, 16), span(16, 18))
+    if (isTimed) fields.push(span(24, 28), span(28, 32))
   }
   const checksum = transport + (protocol === UDP ? 6 : 16)
-  return { isIpv4, protocol, transport, end, checksum, fields, derived }
+  return { isIpv4, protocol, transport, end, checksum, isTimed, fields, derived }
 }
 
 /** Undefined where the packet does not compress. */
@@ -106,6 +123,8 @@ function staticOf(packet: Buffer, { end, fields, derived }: Profile): Buffer {
 
 export interface HeaderContext {
   generation: number
+  /** Of the message that brought it. */
+  flowSeq: number
   profile: Profile
   header: Buffer
 }
@@ -114,36 +133,95 @@ export function contextOf(
   packet: Buffer,
   partial: boolean,
   generation: number,
+  flowSeq: number,
 ): HeaderContext | undefined {
   const profile = profileOf(packet, partial)
-  return profile && { generation, profile, header: staticOf(packet, profile) }
+  const header = profile && Buffer.from(packet.subarray(0, profile.end))
+  return profile && header && { generation, flowSeq, profile, header }
 }
 
-const told = ({ fields, checksum }: Profile, partial: boolean) =>
-  fields.filter(([from]) => !partial || from !== checksum)
+/** The identification that a packet of this flowSeq has, if it counts them. */
+const countedId = ({ header, flowSeq }: HeaderContext, ofSeq: number) =>
+  (header.readUInt16BE(4) + ofSeq - flowSeq) & 0xffff
+
+/** All that may be left out of a packet that fits the context. */
+function sameOf(context: HeaderContext, packet: Buffer, flowSeq: number): number {
+  const { isIpv4, isTimed, protocol, transport } = context.profile
+  if (protocol !== TCP) return 0
+  const isSame = (from: number, to: number) =>
+    packet
+      .subarray(transport + from, transport + to)
+      .equals(context.header.subarray(transport + from, transport + to))
+  const flags = packet[transport + 13]! ^ context.header[transport + 13]!
+  let same = 0
+  if (isIpv4 && packet.readUInt16BE(4) === countedId(context, flowSeq)) same |= SAME.identification
+  if (isSame(4, 8)) same |= SAME.sequence
+  if (isSame(8, 12)) same |= SAME.acknowledgement
+  if (isSame(4, 5) && isSame(8, 9)) same |= SAME.high
+  if (flags === 0) same |= SAME.flags
+  if (flags === PSH) same |= SAME.flags | SAME.push
+  if (isSame(14, 16)) same |= SAME.window
+  if (isTimed && isSame(24, 26) && isSame(28, 30)) same |= SAME.times
+  return same
+}
+
+/** Of the fields what comes, by the bits. */
+function told(profile: Profile, partial: boolean, same: number): Span[] {
+  const { isIpv4, protocol, transport, checksum } = profile
+  const has = (bit: number) => (same & bit) !== 0
+  const skipped = new Map<number, number>()
+  if (partial) skipped.set(checksum, 2)
+  if (isIpv4 && has(SAME.identification)) skipped.set(4, 2)
+  if (protocol === TCP) {
+    skipped.set(transport + 4, has(SAME.sequence) ? 4 : has(SAME.high) ? 1 : 0)
+    skipped.set(transport + 8, has(SAME.acknowledgement) ? 4 : has(SAME.high) ? 1 : 0)
+    skipped.set(transport + 13, has(SAME.flags) ? 1 : 0)
+    skipped.set(transport + 14, has(SAME.window) ? 2 : 0)
+    for (const at of [24, 28]) skipped.set(transport + at, has(SAME.times) ? 2 : 0)
+  }
+  return profile.fields.map(([from, to]) => [from + (skipped.get(from) ?? 0), to])
+}
 
 /** The body of a compressed message; undefined where the packet does not fit the context. */
 export function compress(
   context: HeaderContext,
   packet: Buffer,
   partial: boolean,
+  flowSeq: number,
 ): Buffer | undefined {
-  const own = contextOf(packet, partial, context.generation)
-  if (own === undefined || !own.header.equals(context.header)) return undefined
-  const fields = told(own.profile, partial).map(([from, to]) => packet.subarray(from, to))
-  return Buffer.concat([Buffer.of(context.generation), ...fields, packet.subarray(own.profile.end)])
+  const profile = profileOf(packet, partial)
+  if (profile === undefined || profile.end !== context.profile.end) return undefined
+  if (!staticOf(packet, profile).equals(staticOf(context.header, profile))) return undefined
+  const same = sameOf(context, packet, flowSeq)
+  return Buffer.concat([
+    Buffer.of(context.generation, ...(profile.protocol === TCP ? [same] : [])),
+    ...told(profile, partial, same).map(([from, to]) => packet.subarray(from, to)),
+    packet.subarray(profile.end),
+  ])
 }
 
-/** The packet of a compressed message; undefined where that is too short. */
+/** Whether the bits are of fields that such a packet has. */
+const mayBe = ({ isIpv4, isTimed }: Profile, same: number) =>
+  (isIpv4 || (same & SAME.identification) === 0) &&
+  (isTimed || (same & SAME.times) === 0) &&
+  ((same & SAME.flags) !== 0 || (same & SAME.push) === 0)
+
+/** The packet of a compressed message; undefined where it is to be dropped. */
 export function expand(
-  { profile, header: known }: HeaderContext,
+  context: HeaderContext,
   body: Buffer,
   partial: boolean,
+  flowSeq: number,
 ): Buffer | undefined {
+  const { profile } = context
   const { isIpv4, protocol, transport, end, checksum } = profile
-  const header = Buffer.from(known)
+  const header = Buffer.from(context.header)
   let at = 1
-  for (const [from, to] of told(profile, partial)) {
+  const same = protocol === TCP ? body[at++] : 0
+  if (same === undefined || !mayBe(profile, same)) return undefined
+  if (isIpv4) header.writeUInt16BE(countedId(context, flowSeq), 4)
+  if ((same & SAME.push) !== 0) header[transport + 13]! ^= PSH
+  for (const [from, to] of told(profile, partial, same)) {
     if (at + to - from > body.length) return undefined
     body.copy(header, from, at, at + to - from)
     at += to - from
@@ -177,57 +255,82 @@ export function readProposal(body: Buffer): { packet: Buffer; generation: number
   return { packet, generation: body[at]! }
 }
 
-/** What one side of a session keeps, by bucket. */
-export class HeaderContexts {
-  readonly #proposed = new Map<
-    number,
-    { context: HeaderContext; isKept: boolean; fittedMs: number }
-  >()
-  readonly #kept = new Map<number, HeaderContext>()
+interface Proposal {
+  context: HeaderContext
+  isKept: boolean
+  proposedMs: number
+  /** When a packet last went by it, or proposed it. */
+  usedMs: number
+}
 
-  /** What a packet is to be sent as. Proposes with each packet until the other side has answered. */
+/** Of a packet the body that goes, or has come. */
+interface Headed {
+  bucket: number
+  body: Buffer
+  partial: boolean
+  flowSeq: number
+}
+
+/** What one side of a session keeps, by bucket and kind. */
+export class HeaderContexts {
+  readonly #proposed = new Map<string, Proposal>()
+  readonly #kept = new Map<string, HeaderContext>()
+
+  /** What a packet is to be sent as. */
   choose(
-    bucket: number,
-    packet: Buffer,
-    partial: boolean,
+    { bucket, body: packet, partial, flowSeq }: Headed,
     nowMs: number,
   ): { type: 'data' | 'context' | 'compressed'; body: Buffer } {
     const whole = { type: 'data', body: packet } as const
-    const proposed = this.#proposed.get(bucket)
-    const body = proposed && compress(proposed.context, packet, partial)
-    if (proposed !== undefined && body !== undefined) {
-      proposed.fittedMs = nowMs
-      if (proposed.isKept) return { type: 'compressed', body }
-      return { type: 'context', body: writeProposal(packet, proposed.context.generation) }
+    const proposals = [0, 1].map((kind) => this.#proposed.get(keyOf(bucket, kind)))
+    for (const proposal of proposals) {
+      if (proposal?.isKept !== true) continue
+      const body = compress(proposal.context, packet, partial, flowSeq)
+      if (body === undefined) continue
+      proposal.usedMs = nowMs
+      return { type: 'compressed', body }
     }
-    if (proposed !== undefined && nowMs - proposed.fittedMs < BEFORE_NEXT_MS) return whole
-    const generation = ((proposed?.context.generation ?? FIRST_GENERATION - 1) + 1) % 256
-    const context = contextOf(packet, partial, generation)
+    const kind = proposals.findIndex(
+      (proposal) =>
+        proposal === undefined ||
+        nowMs - proposal.usedMs >= REST_MS ||
+        (!proposal.isKept && nowMs - proposal.proposedMs >= TRY_AFTER_MS),
+    )
+    const isAsking = proposals.some(
+      (proposal) => proposal?.isKept === false && nowMs - proposal.proposedMs < TRY_AFTER_MS,
+    )
+    if (kind < 0 || isAsking) return whole
+    const before = proposals[kind]?.context.generation
+    const generation = before === undefined ? FIRST_GENERATIONS[kind]! : (before + 2) % 256
+    const context = contextOf(packet, partial, generation, flowSeq)
     if (context === undefined) return whole
-    this.#proposed.set(bucket, { context, isKept: false, fittedMs: nowMs })
+    const [proposedMs, usedMs] = [nowMs, nowMs]
+    this.#proposed.set(keyOf(bucket, kind), { context, isKept: false, proposedMs, usedMs })
     return { type: 'context', body: writeProposal(packet, generation) }
   }
 
   /** The other side's answer to a context. */
   handleKept(bucket: number, generation: number): void {
-    const proposed = this.#proposed.get(bucket)
-    if (proposed?.context.generation === generation) proposed.isKept = true
+    const proposal = this.#proposed.get(keyOf(bucket, generation))
+    if (proposal?.context.generation === generation) proposal.isKept = true
   }
 
   /** Whether the packet's header is kept now, and so to be answered. */
-  keep(bucket: number, packet: Buffer, partial: boolean, generation: number): boolean {
-    const context = contextOf(packet, partial, generation)
-    const before = this.#kept.get(bucket)
+  keep({ bucket, body: packet, partial, flowSeq }: Headed, generation: number): boolean {
+    const context = contextOf(packet, partial, generation, flowSeq)
+    const before = this.#kept.get(keyOf(bucket, generation))
     if (context === undefined) return false
-    const ahead = before === undefined ? 0 : (before.generation - generation) & 0xff
-    if (ahead >= 1 && ahead <= 128) return false
-    this.#kept.set(bucket, context)
+    if (before !== undefined && ((before.generation - generation) & 0xff) <= 128) return false
+    this.#kept.set(keyOf(bucket, generation), context)
     return true
   }
 
   /** The packet of a compressed message; undefined where it is to be dropped. */
-  expand(bucket: number, body: Buffer, partial: boolean): Buffer | undefined {
-    const context = this.#kept.get(bucket)
-    return context?.generation === body[0] ? expand(context!, body, partial) : undefined
+  expand({ bucket, body, partial, flowSeq }: Headed): Buffer | undefined {
+    const context = this.#kept.get(keyOf(bucket, body[0] ?? 0))
+    return context?.generation === body[0] ? expand(context!, body, partial, flowSeq) : undefined
   }
 }
+
+/** Generations are even or odd, and a bucket has a context of each kind. */
+const keyOf = (bucket: number, generation: number) => `${bucket} ${generation % 2}`

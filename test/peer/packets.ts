@@ -29,24 +29,25 @@ export class Packets {
     const flowSeq = this.#flowSeq.get(bucket) ?? 0
     this.#flowSeq.set(bucket, (flowSeq + 1) % 2 ** 24)
     const { type, body } = compresses
-      ? this.#contexts.choose(bucket, packet, isPartial(flags), nowMs)
+      ? this.#contexts.choose({ bucket, body: packet, partial: isPartial(flags), flowSeq }, nowMs)
       : { type: 'data' as const, body: packet }
     return { type: TYPE[type], body, flow: bucket | flags, flowSeq }
   }
 
   /** The packet, where it can be told; and what is to be answered on the same path. */
   read(
-    { type, flow }: Header,
+    { type, flow, flowSeq }: Header,
     body: Buffer,
   ): { packet?: Buffer | undefined; answer?: Message | undefined } {
     const bucket = flow & BUCKET
+    const headed = { bucket, partial: isPartial(flow), flowSeq }
     if (type === TYPE.compressed) {
-      return { packet: this.#contexts.expand(bucket, body, isPartial(flow)) }
+      return { packet: this.#contexts.expand({ ...headed, body }) }
     }
     const proposal = type === TYPE.context ? readProposal(body) : undefined
     if (proposal === undefined) return { packet: body }
     const { packet, generation } = proposal
-    const isKept = this.#contexts.keep(bucket, packet, isPartial(flow), generation)
+    const isKept = this.#contexts.keep({ ...headed, body: packet }, generation)
     const kept = { type: TYPE.kept, body: Buffer.of(generation), flow: bucket, flowSeq: 0 }
     return { packet, answer: isKept ? kept : undefined }
   }

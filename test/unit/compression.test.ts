@@ -24,6 +24,8 @@ interface Vector {
   /** FLOW_FLAG.partialChecksum of the first packet, and of the second: 0 or 1. */
   firstPartial: number
   partial: number
+  firstFlowSeq: number
+  flowSeq: number
   /** A packet whose header is proposed, and the body of the context message; empty where it does not compress. */
   first: string
   context: string
@@ -45,6 +47,9 @@ function fold(words: readonly number[]): number {
 
 const wordsOf = (part: Buffer) =>
   Array.from({ length: part.length / 2 }, (_, index) => part.readUInt16BE(2 * index))
+
+/** From where to behind where. */
+type Span = readonly [from: number, to: number]
 
 interface Kind {
   ipv6?: boolean
@@ -118,6 +123,53 @@ const CASES: readonly (readonly [string, Kind, Partial<Kind>?, number?])[] = [
   ['TCP behind UDP does not fit', {}, { protocol: TCP }],
 ]
 
+const TIMED = { protocol: TCP, timed: true }
+const ALL_OF_TCP: readonly Span[] = [
+  [4, 12],
+  [13, 16],
+  [24, 26],
+  [28, 30],
+]
+/** Octets of the second packet's TCP that are as in the first, and whether its identification counts packets. */
+const ALIKE: readonly (readonly [string, Kind, readonly Span[], boolean?])[] = [
+  ['the identification', TIMED, [], true],
+  ['the sequence number', TIMED, [[4, 8]]],
+  ['the acknowledgement number', TIMED, [[8, 12]]],
+  ['the high octet of one number', TIMED, [[4, 5]]],
+  [
+    'the high octets of both numbers',
+    TIMED,
+    [
+      [4, 5],
+      [8, 9],
+    ],
+  ],
+  [
+    'the sequence number and the high octet of the other',
+    TIMED,
+    [
+      [4, 8],
+      [8, 9],
+    ],
+  ],
+  ['the flags', TIMED, [[13, 14]]],
+  ['the window', TIMED, [[14, 16]]],
+  ['half of one timestamp', TIMED, [[24, 26]]],
+  [
+    'halves of the timestamps',
+    TIMED,
+    [
+      [24, 26],
+      [28, 30],
+    ],
+  ],
+  ['all of it', TIMED, ALL_OF_TCP, true],
+  ['all of it, a partial checksum', { ...TIMED, ...PARTIAL }, ALL_OF_TCP, true],
+  ['all of it over IPv6', { ...V6, ...TIMED }, ALL_OF_TCP],
+  ['all of it without timestamps', { protocol: TCP }, ALL_OF_TCP.slice(0, 2), true],
+  ['the identification, of UDP', {}, [], true],
+]
+
 /** Where the second packet differs from one that would fit: octet and what is added to it. */
 const MISFITS: readonly (readonly [string, Kind, number, number])[] = [
   ['another port', {}, 21, 1],
@@ -141,22 +193,41 @@ const REFUSED: readonly (readonly [string, Kind, number, number])[] = [
 
 function make(): Vector[] {
   const random = seeded('compression vectors')
-  let generation = 0
-  const vector = (name: string, first: Buffer, packet: Buffer, from: Kind, to: Kind): Vector => {
+  let generation = 1
+  const drawFlowSeqs = (): [number, number] => {
+    const octets = Buffer.from(random(6))
+    return [octets.readUIntLE(0, 3), octets.readUIntLE(3, 3)]
+  }
+  const vector = (
+    name: string,
+    first: Buffer,
+    packet: Buffer,
+    from: Kind,
+    to: Kind,
+    [firstFlowSeq, flowSeq] = drawFlowSeqs(),
+  ): Vector => {
     generation += 1
     const [firstPartial, partial] = [from.partial === true, to.partial === true]
-    const context = contextOf(first, firstPartial, generation)
-    const compressed = context && compress(context, packet, partial)
+    const context = contextOf(first, firstPartial, generation, firstFlowSeq)
+    const compressed = context && compress(context, packet, partial, flowSeq)
     return {
       name,
       generation,
       firstPartial: Number(firstPartial),
       partial: Number(partial),
+      firstFlowSeq,
+      flowSeq,
       first: hex(first),
       context: context === undefined ? '' : hex(writeProposal(first, generation)),
       packet: hex(packet),
       compressed: compressed === undefined ? '' : hex(compressed),
     }
+  }
+  const withId = (packet: Buffer, id: number) => {
+    packet.writeUInt16BE(id, 4)
+    packet.writeUInt16BE(0, 10)
+    packet.writeUInt16BE(0xffff - fold(wordsOf(packet.subarray(0, 20))), 10)
+    return packet
   }
   const altered = (packet: Buffer, at: number, by: number) => {
     const copy = Buffer.from(packet)
@@ -174,6 +245,25 @@ function make(): Vector[] {
       const flow = Buffer.from(random(40))
       const to = { ...kind, ...change }
       return vector(name, draw(kind, flow), draw(to, flow, payload), kind, to)
+    }),
+    ...ALIKE.map(([name, kind, spans, isCounted = false]) => {
+      const flow = Buffer.from(random(40))
+      const [firstFlowSeq, flowSeq] = drawFlowSeqs()
+      const [first, packet] = [draw(kind, flow), draw(kind, flow)]
+      const transport = kind.ipv6 === true ? 40 : 20
+      for (const [from, to] of spans) {
+        first.copy(packet, transport + from, transport + from, transport + to)
+      }
+      const id = first.readUInt16BE(4) + flowSeq - firstFlowSeq
+      const counted = isCounted ? withId(packet, id & 0xffff) : packet
+      return vector(`alike: ${name}`, first, counted, kind, kind, [firstFlowSeq, flowSeq])
+    }),
+    ...[0x08, 0x10].map((flag) => {
+      const flow = Buffer.from(random(40))
+      const [first, packet] = [draw(TIMED, flow), draw(TIMED, flow)]
+      packet[33] = first[33]! ^ flag
+      const name = flag === 0x08 ? 'alike: the flags but PSH' : 'another flag than PSH'
+      return vector(name, first, packet, TIMED, TIMED)
     }),
     ...MISFITS.map(([name, kind, at, by]) => {
       const flow = Buffer.from(random(40))
@@ -211,8 +301,9 @@ describe('the vectors of compression', () => {
     const proposed = readProposal(octets(vector.context))
     expect(hex(proposed!.packet)).toBe(vector.first)
     expect(proposed!.generation).toBe(vector.generation)
-    const context = contextOf(proposed!.packet, vector.firstPartial === 1, vector.generation)!
-    const packet = expand(context, octets(vector.compressed), vector.partial === 1)
+    const { firstPartial, generation, firstFlowSeq, partial, flowSeq } = vector
+    const context = contextOf(proposed!.packet, firstPartial === 1, generation, firstFlowSeq)!
+    const packet = expand(context, octets(vector.compressed), partial === 1, flowSeq)
     expect(hex(packet!)).toBe(vector.packet)
     expect(octets(vector.compressed).length).toBeLessThan(packet!.length)
   })
@@ -223,16 +314,47 @@ describe('what the peer keeps', () => {
   const packet = packetOf(random, Buffer.from(random(40)), {}, 10)
 
   it.each([
-    [5, 5, true],
+    [5, 5, false],
+    [5, 7, true],
     [5, 6, true],
-    [255, 0, true],
-    [5, 132, true],
+    [255, 1, true],
+    [5, 131, true],
     [5, 133, false],
-    [5, 4, false],
-    [0, 255, false],
+    [5, 3, false],
+    [0, 254, false],
+    [0, 255, true],
   ])('of generation %i gives way to %i: %s', (before, after, isKept) => {
     const contexts = new HeaderContexts()
-    expect(contexts.keep(1, packet, false, before)).toBe(true)
-    expect(contexts.keep(1, packet, false, after)).toBe(isKept)
+    const headed = { bucket: 1, body: packet, partial: false, flowSeq: 0 }
+    expect(contexts.keep(headed, before)).toBe(true)
+    expect(contexts.keep(headed, after)).toBe(isKept)
+  })
+})
+
+describe('bits that say what is the same', () => {
+  const random = seeded('bits')
+  const [UDP_FIELDS, TCP_FIELDS] = [4, 23]
+  const contextFor = (kind: Kind) =>
+    contextOf(packetOf(random, Buffer.from(random(40)), kind, 10), false, 1, 0)!
+  const body = (same: number, fields: number) => Buffer.from([1, same, ...random(fields)])
+
+  it.each([
+    ['times, without any', { protocol: TCP }, 128],
+    ['an identification, over IPv6', { ...V6, ...TIMED }, 1],
+    ['PSH, of flags that come', TIMED, 32],
+  ])('are refused of %s', (_, kind, same) => {
+    expect(expand(contextFor(kind), body(0, TCP_FIELDS), false, 0)).toBeDefined()
+    expect(expand(contextFor(kind), body(same, TCP_FIELDS), false, 0)).toBeUndefined()
+  })
+
+  it('are none of UDP', () => {
+    expect(expand(contextFor({}), body(255, UDP_FIELDS), false, 0)).toHaveLength(28 + 1)
+  })
+
+  it('leave a body that has nothing else', () => {
+    const whole = contextFor(TIMED)
+    expect(expand(whole, body(0xdf, 2 + 4), false, 0)).toHaveLength(52)
+    expect(expand(whole, body(0xdf, 2 + 3), false, 0)).toBeUndefined()
+    expect(expand(whole, Buffer.of(1), false, 0)).toBeUndefined()
   })
 })

@@ -76,6 +76,7 @@ describe('the contract', () => {
     ['AEAD', wire.AEAD],
     ['FEATURE', wire.FEATURE],
     ['FLOW_FLAG', wire.FLOW_FLAG],
+    ['SAME', wire.SAME],
   ])('gives each of %s a bit of its own', (_, flags) => {
     const values: number[] = Object.values(flags).map(({ value }) => value)
     for (const value of values) expect(value & (value - 1)).toBe(0)

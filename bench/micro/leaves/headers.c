@@ -12,6 +12,7 @@ enum { FLOWS = 64, START_US = 1000000 };
 
 static uint8_t packets[FLOWS][LEAF_PACKET_BYTES];
 static uint8_t fields[FLOWS][MP_PROFILE_FIELDS_BYTES];
+static uint8_t generations[FLOWS];
 static struct mp_contexts contexts;
 
 /* TCP with timestamps, of which there is most. */
@@ -24,23 +25,33 @@ static void write_timed(uint8_t *packet, uint16_t flow)
   mp_store16(tcp + 16, mp_checksum_fold(mp_checksum_pseudo(packet + 12, 8, 6, LEAF_PACKET_BYTES - 20)));
 }
 
-static uint8_t choose(uint16_t flow, const struct mp_context **context)
+static struct mp_headed headed(uint16_t flow)
 {
-  return mp_context_choose(&contexts, flow, packets[flow], LEAF_PACKET_BYTES, true, START_US, context);
+  return (struct mp_headed){.bytes = packets[flow], .length = LEAF_PACKET_BYTES, .partial = true};
+}
+
+static struct mp_context_choice choose(uint16_t flow)
+{
+  const struct mp_headed packet = headed(flow);
+  return mp_context_choose(&contexts, flow, &packet, START_US);
 }
 
 static bool open_contexts(void)
 {
   for (uint16_t flow = 0; flow < FLOWS; flow++) {
-    const struct mp_context *context;
+    struct mp_context_choice choice = {.type = MP_MSG_DATA};
     write_timed(packets[flow], flow);
-    for (unsigned i = 1; i < MP_CONTEXT_WORTH_PACKETS; i++)
-      (void)choose(flow, &context);
-    if (choose(flow, &context) != MP_MSG_CONTEXT ||
-        !mp_context_keep(&contexts, flow, context->generation, packets[flow], LEAF_PACKET_BYTES, true))
+    const struct mp_headed packet = headed(flow);
+    while (choice.type == MP_MSG_DATA)
+      choice = choose(flow);
+    generations[flow] = choice.context->generation;
+    if (!mp_context_keep(&contexts, flow, generations[flow], &packet))
       return false;
-    mp_context_kept(&contexts, flow, context->generation);
-    (void)mp_profile_compress(&context->profile, packets[flow], true, fields[flow]);
+    mp_context_kept(&contexts, flow, generations[flow]);
+    packets[flow][20 + 5]++; /* the stream goes on */
+    packets[flow][20 + 26]++;
+    choice = choose(flow);
+    (void)mp_profile_compress(&choice.context->profile, packets[flow], true, choice.same, fields[flow]);
   }
   return true;
 }
@@ -50,10 +61,11 @@ static void close_contexts(void) { mp_contexts_close(&contexts); }
 static unsigned run_compress(void)
 {
   for (uint16_t i = 0; i < LEAF_BATCH; i++) {
-    const struct mp_context *context;
-    if (choose(i % FLOWS, &context) != MP_MSG_COMPRESSED)
+    const struct mp_context_choice choice = choose(i % FLOWS);
+    if (choice.type != MP_MSG_COMPRESSED)
       abort();
-    KEEP(mp_profile_compress(&context->profile, packets[i % FLOWS], true, fields[i % FLOWS]));
+    KEEP(mp_profile_compress(&choice.context->profile, packets[i % FLOWS], true, choice.same,
+                             fields[i % FLOWS]));
   }
   return LEAF_BATCH;
 }
@@ -62,10 +74,13 @@ static unsigned run_expand(void)
 {
   for (uint16_t i = 0; i < LEAF_BATCH; i++) {
     uint8_t header[MP_PROFILE_HEADER_BYTES];
-    const struct mp_context *context = mp_context_find(&contexts, i % FLOWS, 1);
-    if (!context)
+    const uint8_t *came = fields[i % FLOWS];
+    uint8_t same;
+    const struct mp_context *context = mp_context_find(&contexts, i % FLOWS, generations[i % FLOWS]);
+    if (!context || !mp_profile_read_same(&context->profile, came, sizeof fields[0], &same))
       abort();
-    mp_profile_expand(&context->profile, context->model, fields[i % FLOWS], true, LEAF_PACKET_BYTES, header);
+    KEEP(mp_profile_fields(&context->profile, true, same));
+    mp_profile_expand(&context->profile, context->header, 0, came, true, LEAF_PACKET_BYTES, header);
     KEEP(header);
   }
   return LEAF_BATCH;
