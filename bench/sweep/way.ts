@@ -46,7 +46,7 @@ export interface WayResult {
 /** Tunnel, UDP and IP around each inner packet; timestamps, TCP or UDP and IP inside, whole and compressed. */
 const OUTER_BYTES = 32 + 28
 const INNER_BYTES: Readonly<Record<Transport, number>> = { tcp: 52, quic: 28 }
-const COMPRESSED_BYTES: Readonly<Record<Transport, number>> = { tcp: 22, quic: 3 }
+const COMPRESSED_BYTES: Readonly<Record<Transport, number>> = { tcp: 10, quic: 3 }
 const PAYLOAD_BYTES: Readonly<Record<Transport, number>> = { tcp: 1368, quic: 1350 }
 /** Paths that carry more than that take packets whole. */
 const COMPRESSED_BELOW_BYTES_PER_S = 25_000_000
