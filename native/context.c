@@ -108,20 +108,21 @@ static struct proposal *find_next(struct proposals *proposals, const struct prop
   return NULL;
 }
 
-/* Whether this packet, which stands for `count`, should propose it. `saving`: what it would save by the one
- * in use. */
+/* Whether this packet should propose it. `saving`: what it would save by the one in use; 0: there is none. */
 static bool is_worth(struct proposal *proposal, const struct mp_profile *profile,
-                     const struct mp_headed *packet, int32_t saving, int32_t count, uint64_t now_us)
+                     const struct mp_headed *packet, int32_t saving, uint64_t now_us)
 {
   const bool is_due =
       proposal->tries == 0 ||
       now_us - proposal->proposed_us >= (uint64_t)MP_CONTEXT_PROPOSE_US << (proposal->tries - 1);
   if (proposal->is_proposed)
     return is_due;
-  proposal->worth += count * (saved(profile, packet, same(&proposal->context, packet)) - saving);
+  const int32_t more = saved(profile, packet, same(&proposal->context, packet)) - saving;
+  proposal->worth += saving > 0 ? (int32_t)TURNS * more : more;
   if (proposal->worth <= 0)
     begin(proposal, profile, packet);
-  return is_due && proposal->worth > (int32_t)MP_CONTEXT_COST_BYTES + saving;
+  const uint32_t first = profile->is_tcp ? MP_CONTEXT_TCP_COST_BYTES : MP_CONTEXT_COST_BYTES;
+  return is_due && proposal->worth > (int32_t)(saving > 0 ? MP_CONTEXT_ANEW_BYTES : first);
 }
 
 static void propose(struct proposals *proposals, struct proposal *proposal,
@@ -152,8 +153,7 @@ struct mp_context_choice mp_context_choose(struct mp_contexts *contexts, uint16_
   /* Of UDP no context grows old. */
   if (!used || (profile.is_tcp && ++proposals->turn % TURNS == 0)) {
     struct proposal *next = find_next(proposals, used, &profile, packet, now_us);
-    if (next && is_worth(next, &profile, packet, used ? saved(&profile, packet, bits) : 0,
-                         used ? TURNS : 1, now_us)) {
+    if (next && is_worth(next, &profile, packet, used ? saved(&profile, packet, bits) : 0, now_us)) {
       propose(proposals, next, &profile, packet, now_us);
       return (struct mp_context_choice){.type = MP_MSG_CONTEXT, .context = &next->context};
     }

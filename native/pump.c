@@ -192,15 +192,15 @@ static uint16_t ready(struct mp_tunnel *tunnel, struct mp_peer *peer, enum mp_qu
   return some;
 }
 
-/* Reports of the path come in one after the other, so that it has a place soon when it is full. Those that
- * took a path which has just failed take this one, and come half its round trip later: where 20 Mbit/s
- * with 10 ms is pulled out beside 10 with 30 and 5 with 50, and what is lost does not wait for them, a
- * flow of 500 a second pauses for 80 ms in 60 of 150 starts beside CUBIC, and in one so; 60 otherwise
- * (simulation). */
+/* Reports of the path come in one after the other, so that it has a place soon when it is full. When the path
+ * that they took has just failed they take this one, and come later by half its round trip: where 20 Mbit/s
+ * with 10 ms is pulled out beside 10 with 30 and 5 with 50, and what is lost does not wait for them, a flow
+ * of 500 a second pauses for 80 ms in 60 of 150 starts beside CUBIC, else in one (simulation). */
 static bool flows(const struct mp_tunnel *tunnel, const struct mp_peer *peer, uint8_t id)
 {
   const struct mp_lane *lane = &peer->adaptive->lanes[id];
-  const uint64_t detour_us = mp_window_srtt_us(&lane->window) / 2;
+  const bool detours = !(mp_choice_wide(peer) & mp_path_bit(peer->adaptive->reports_on));
+  const uint64_t detour_us = detours ? mp_window_min_rtt_us(&lane->window) / 2 : 0;
   return tunnel->now_us - lane->progress_us < 2ull * mp_report_interval_us(peer) + detour_us;
 }
 

@@ -68,7 +68,7 @@ static void expect_body(const struct mp_body *body, uint8_t type, const struct o
 static struct mp_body proposed(const struct octets *octets, bool partial, uint32_t flow_seq, uint8_t *room)
 {
   struct mp_body body = {.type = MP_MSG_DATA};
-  for (unsigned i = 1; i <= 4 && body.type == MP_MSG_DATA; i++) {
+  for (unsigned i = 1; i <= 5 && body.type == MP_MSG_DATA; i++) {
     body = sent(octets, partial, flow_seq, room);
     CHECK(i > 1 || body.type == MP_MSG_DATA);
   }
