@@ -25,13 +25,12 @@
 /* An answer, in UDP over IPv4. A context is proposed when it would have saved that: many a flow has no more
  * than two packets, such as that of a resolver which asks for both addresses of a name. */
 #define MP_CONTEXT_COST_BYTES (28u + MP_SEAL_HEADER_BYTES + MP_KEPT_BYTES + MP_SEAL_TAG_BYTES)
-/* Half as much again of TCP, which begins with headers that no later one is like. 3 MB over 50 Mbit/s with
- * 20 ms and 50 with 120 take CUBIC 850 ms where the second packet of the flow proposes a context, and 731 so
- * (simulation). */
+/* Half as much again of TCP: 3 MB over 50 Mbit/s with 20 ms and 50 with 120 take CUBIC 850 ms where the
+ * second packet of the flow proposes a context, and 731 so (simulation). */
 #define MP_CONTEXT_TCP_COST_BYTES (MP_CONTEXT_COST_BYTES * 3 / 2)
-/* The same of one that is in use: paths take some time to carry as well what is shorter than what they
- * learnt by. The least of 12 starts of CUBIC over the same two carries 90.3 Mbit/s from the third to the
- * 16th second where a context is made anew as cheaply as it is made first, and 92.9 so (simulation). */
+/* One that is in use gives way for more: in slow start that costs more than it saves, and why is not known.
+ * The least of 12 starts of CUBIC over the same two carries 90.3 Mbit/s from the third to the 16th second
+ * where a context is made anew as cheaply as it is made first, and 92.9 so (simulation). */
 #define MP_CONTEXT_ANEW_BYTES 3000u
 /* A proposal without an answer is made again: it or its answer was lost, or the round trip is longer. Each
  * time it waits twice as long. */
