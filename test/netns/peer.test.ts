@@ -321,9 +321,11 @@ describe('a stranger that compresses', () => {
       (answer, packet) =>
         answer[9] === TCP && answer.readUInt32BE(28) === packet.readUInt32BE(24) + 1,
     )
-    const types = resets.map(({ type }) => type)
+    // Of a flow as thin as this the copies count, too: the one that proposes may be behind the one that answers.
+    const isReset = (line: Line) => packetOf(line)[9] === TCP
+    const types = client.lines.filter(isReset).map(({ type }) => type)
     expect(types.find((type) => type !== MESSAGE.data.value)).toBe(context.value)
-    expect(types.at(-1)).toBe(compressed.value)
+    expect(resets.at(-1)!['type']).toBe(compressed.value)
     const first = packetOf(resets[0]!)
     for (const reset of resets.map(packetOf)) {
       expect(fault(reset)).toBeUndefined()
