@@ -181,26 +181,28 @@ static void weigh(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct m
 }
 
 /* Totals and times are those of the path, told with its newest epoch: what is told of the one before goes
- * before it, and counts with it. Returns where the next path begins. */
+ * before it, and counts with it. Where none but probes have gone under the newest keys it counts by itself.
+ * Returns where the next path begins. */
 static uint32_t take_path(struct mp_tunnel *tunnel, struct mp_peer *peer,
                           const struct mp_packet *packet, uint32_t offset, uint32_t late_us)
 {
-  uint64_t acked_bytes = 0, lost_bytes = 0;
-  for (;;) {
-    struct mp_feedback_path told;
+  struct mp_feedback_path told, newest;
+  struct mp_flight_outcome all = {0};
+  bool is_any = false;
+  do {
     struct mp_flight_outcome outcome;
     offset = mp_feedback_read(packet->bytes, offset, &told);
-    const bool is_any = settle(tunnel, peer, &told, &outcome);
-    if (is_any) {
-      outcome.acked_bytes = acked_bytes += outcome.acked_bytes;
-      outcome.lost_bytes = lost_bytes += outcome.lost_bytes;
+    if (settle(tunnel, peer, &told, &outcome)) {
+      outcome.acked_bytes += all.acked_bytes;
+      outcome.lost_bytes += all.lost_bytes;
+      all = outcome;
+      newest = told;
+      is_any = true;
     }
-    if (offset < packet->length && packet->bytes[offset + MP_FEEDBACK_PATH_PATH] == told.path)
-      continue;
-    if (is_any)
-      weigh(tunnel, peer, packet, &told, &outcome, late_us);
-    return offset;
-  }
+  } while (offset < packet->length && packet->bytes[offset + MP_FEEDBACK_PATH_PATH] == told.path);
+  if (is_any)
+    weigh(tunnel, peer, packet, &newest, &all, late_us);
+  return offset;
 }
 
 bool mp_reported_take(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct mp_packet *packet)

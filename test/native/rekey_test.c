@@ -3,7 +3,7 @@
 #include "adaptive_corridor.h"
 #include "tunnel_fixture.h"
 
-enum { SPACING_US = 2000, SECOND_US = 1000000, TAIL = 10 };
+enum { SPACING_US = 2000, SECOND_US = 1000000, TAIL = 10, BURST = 60, PACED_US = 16000 };
 
 static struct pair pair;
 static uint64_t number;
@@ -99,11 +99,29 @@ static void what_is_overtaken_by_new_keys_is_told(void)
   pair_close(&pair);
 }
 
+/* Nothing but probes goes under the new keys. */
+static void what_came_last_has_left_the_path(void)
+{
+  open_pair(1);
+  send(500);
+  for (unsigned i = 0; i < BURST; i++)
+    client_sends(&pair, number++);
+  run_until(&pair, pair.now_us + PACED_US);
+  rekey();
+  const uint64_t since_us = pair.now_us + SECOND_US;
+  run_until(&pair, since_us + SECOND_US);
+  const struct mp_lane *lane = &pair.client.tunnel->peers[0]->adaptive->lanes[0];
+  CHECK_EQ(lane->flight.inflight_bytes, 0);
+  CHECK(lane->window.standing.rest.asked_us >= since_us); /* probes show its delay at rest again */
+  pair_close(&pair);
+}
+
 int main(void)
 {
   fixture_load_openssl();
   RUN(what_was_lost_last_is_sent_again);
   RUN(what_came_is_told_though_the_keys_are_new);
   RUN(what_is_overtaken_by_new_keys_is_told);
+  RUN(what_came_last_has_left_the_path);
   return test_end();
 }
