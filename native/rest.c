@@ -44,7 +44,8 @@ static bool has_waited_behind(const struct mp_rest *rest, int64_t delay_us, uint
 
 void mp_rest_note(struct mp_rest *rest, int64_t delay_us, int64_t floor_us, uint64_t asked_us)
 {
-  const bool is_old = rest->count == 0 || asked_us - rest->asked_us > FRESH_US;
+  const bool was_overtaken = asked_us < rest->asked_us;
+  const bool is_old = rest->count == 0 || (!was_overtaken && asked_us - rest->asked_us > FRESH_US);
   const bool is_same = !is_old && has_waited_behind(rest, delay_us, asked_us);
   rest->asked_us = asked_us;
   rest->newest_us = delay_us;

@@ -39,6 +39,15 @@ static void a_stream_waits_for_the_late_ones(void)
   CHECK(above_us > 32 * (int64_t)MS && above_us < 38 * (int64_t)MS); /* 10 ms, and 2.5 times 10 */
 }
 
+/* The path lets one overtake another, as radio links do. */
+static void what_was_overtaken_is_one_of_many(void)
+{
+  struct mp_rest rest = {0};
+  note(&rest, (const int64_t[]){0}, 1, 50);
+  mp_rest_note(&rest, CLOCK_AHEAD_US + 40 * MS, CLOCK_AHEAD_US, rest.asked_us - 25 * MS);
+  CHECK(stream_us(&rest) < CLOCK_AHEAD_US + 2 * (int64_t)MS);
+}
+
 static void a_rate_that_varies_leaves_the_mean(void)
 {
   struct mp_rest rest = {.unsteady = MP_REST_WHOLE};
@@ -354,6 +363,7 @@ int main(void)
   RUN(little_is_nothing);
   RUN(a_path_that_does_not_vary_gains_nothing);
   RUN(a_stream_waits_for_the_late_ones);
+  RUN(what_was_overtaken_is_one_of_many);
   RUN(a_rate_that_varies_leaves_the_mean);
   RUN(where_the_rate_varies_the_queue_to_aim_at_is_the_least);
   RUN(where_the_rate_varies_a_packet_may_be_all_that_is_under_way);
