@@ -97,6 +97,7 @@ struct mp_lane {
     uint64_t reach_us;        /* when it was sent, and what the peer held the report for */
     uint64_t known_from;      /* serial; of those before it no delay is known, see reported.c */
     uint32_t late_us;         /* of the next one, as the last report without it shows */
+    uint64_t missed_us;       /* when the report was written that showed a late path to be so; peer's clock */
     struct mp_lowest latest;  /* the greatest of those that came in the end, negated */
   } heard;
   uint64_t stopped_us;    /* since when it has made none, as far as we know; of a late one, when it was */

@@ -303,6 +303,7 @@ struct mp_doubt_report {
   bool delay_any;
   int64_t delay_us;
   uint64_t reach_us; /* when it was sent, plus the time until the report was written */
+  uint64_t arrived_us; /* on the peer's clock */
 };
 
 /* The path is of no use for now: what is under way on it goes on others, as far as no report says that

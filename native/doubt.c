@@ -242,10 +242,12 @@ void mp_doubt_reported(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t i
     return;
   lane->heard.any |= report->delay_any;
   lane->heard.serial = report->serial;
-  /* Of one that is late the last report said that nothing newer had come. Where there was no report,
-   * this one may be old itself: an echo has to tell. */
+  /* Of one that is late a report said that nothing newer had come. What had come all the same was told on a
+   * path that was cut, and says nothing of the time since. Where there was no report, this one may be old
+   * itself: an echo has to tell. */
   if (lane->late) {
-    trust(tunnel, peer, id);
+    if (report->arrived_us > lane->heard.missed_us)
+      trust(tunnel, peer, id);
     return;
   }
   learn(tunnel, lane, lane->heard.late_us);
@@ -276,6 +278,7 @@ void mp_doubt_compare(struct mp_tunnel *tunnel, struct mp_peer *peer, uint64_t t
         !can_spare(tunnel, peer, id, tunnel->now_us))
       continue;
     lane->late = true;
+    lane->heard.missed_us = told_us;
     lane->stopped_us = tunnel->now_us;
     spread(tunnel, peer, id, 0);
     mp_probe_send(tunnel, peer, id);

@@ -156,6 +156,7 @@ static void weigh(struct mp_tunnel *tunnel, struct mp_peer *peer, const struct m
       .delay_us = mp_reported_delay(peer->adaptive,
                                   (uint32_t)(arrived_us - outcome->newest_sent_us)),
       .reach_us = outcome->newest_sent_us + told->hold_us,
+      .arrived_us = arrived_us,
   });
   /* As if all reports came on the quickest path: one that takes another says nothing of this one. */
   const uint64_t away_us =
