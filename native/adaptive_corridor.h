@@ -244,6 +244,9 @@ enum mp_report_seat mp_report_seat(const struct mp_tunnel *tunnel, const struct 
 /* The longest time between reports while data flows: both ends compute it from the same round trips. */
 uint32_t mp_report_interval_us(const struct mp_peer *peer);
 
+/* For how long no report may leave on another path when the one that they take was cut. */
+uint32_t mp_report_astray_us(const struct mp_peer *peer);
+
 /* How long the peer may hold back the report of what was sent then, when its last one came at told_us:
  * after a pause it does not wait for more. */
 uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_t told_us);

@@ -142,6 +142,11 @@ uint32_t mp_report_interval_us(const struct mp_peer *peer)
   return has_choice(peer) ? least_interval_us(peer) : PATIENT_US;
 }
 
+uint32_t mp_report_astray_us(const struct mp_peer *peer)
+{
+  return FRESH_US + 2 * least_interval_us(peer); /* each before and after what the path brought last */
+}
+
 uint32_t mp_report_wait_us(const struct mp_peer *peer, uint64_t sent_us, uint64_t told_us)
 {
   return sent_us < told_us + PATIENT_US ? mp_report_interval_us(peer) : least_interval_us(peer);

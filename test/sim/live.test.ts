@@ -59,6 +59,16 @@ describe('live video over two links, each cut in turn', () => {
     },
   )
 
+  // Starts that may take the link that is left for the one that is cut, or soon believe in that again.
+  it.each([3, 14, 17, 26, 37, 43, 48, 58])(
+    'finds out which link is left, seed %i',
+    async (seed) => {
+      const { sent, received, delayMaxUs } = await stream(5, 2500, seed)
+      expect(received).toBe(sent)
+      expect(delayMaxUs).toBeLessThan(250 * MS)
+    },
+  )
+
   it('drops when it would come too late anyway', async () => {
     const { sent, received, delayMaxUs } = await stream(8, 2000)
     expect(sent - received).toBeGreaterThan(0)
