@@ -235,6 +235,9 @@ void mp_report_arrived(struct mp_tunnel *tunnel, struct mp_peer *peer);
 /* Sends what there is to tell. */
 void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer);
 
+/* Call before a path is closed: what has come there is told on another while its totals are known. */
+void mp_report_leave(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t path);
+
 /* Where it goes in data that goes to the peer now: a report that would come soon comes along. One that
  * nothing hurries is the last, shorter segment of the run (udp(7), UDP_SEGMENT), where before them it would
  * be a message of its own. */

@@ -77,6 +77,7 @@ static bool keys_drop(struct mp_tunnel *tunnel, struct mp_peer *peer,
 static void path_close(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
 {
   peer->usable &= (uint16_t)~mp_path_bit(id);
+  mp_report_leave(tunnel, peer, id);
   mp_doubt_abandon(tunnel, peer, id);
   mp_adaptive_forget(tunnel, peer, id);
   peer->paths[id] = (struct mp_path){0};

@@ -381,6 +381,16 @@ void mp_report_now(struct mp_tunnel *tunnel, struct mp_peer *peer)
     send_report(tunnel, peer);
 }
 
+void mp_report_leave(struct mp_tunnel *tunnel, struct mp_peer *peer, uint8_t id)
+{
+  struct mp_reporting *reporting = &peer->reporting;
+  peer->paths[id].heard = false;
+  if (reporting->pending & mp_path_bit(id))
+    mp_report_now(tunnel, peer);
+  reporting->pending &= (uint16_t)~mp_path_bit(id);
+  reporting->told &= (uint16_t)~mp_path_bit(id);
+}
+
 enum mp_report_seat mp_report_seat(const struct mp_tunnel *tunnel, const struct mp_peer *peer)
 {
   struct due due;

@@ -328,6 +328,26 @@ static void what_tells_of_more_than_was_sent_is_ignored(void)
   pair_close(&pair);
 }
 
+/* Its totals end with it: told after that, of 3 GiB, they would be as many again as make 4. */
+static void what_came_on_a_path_that_goes_is_told_before(void)
+{
+  const uint64_t received_bytes = 3ull << 30;
+  open_pair(2);
+  struct mp_peer *peer = pair.client.tunnel->peers[0];
+  peer->paths[0].rx_bytes = peer->paths[0].told_bytes = received_bytes;
+  while (number < 500 || !(peer->reporting.pending & mp_path_bit(0))) {
+    server_sends(&pair, number++);
+    run_until(&pair, pair.now_us + SPACING_US);
+    REQUIRE(number < 600);
+  }
+  COMMAND(&pair, &pair.client, (struct mp_cmd_path_remove){.kind = MP_CMD_PATH_REMOVE, .path = 0});
+  run_until(&pair, pair.now_us + SECOND_US / 10);
+  const struct mp_lane *lane = &pair.server.tunnel->peers[0]->adaptive->lanes[0];
+  CHECK(lane->peer_octets > received_bytes);
+  CHECK(lane->peer_octets < received_bytes + (1 << 20));
+  pair_close(&pair);
+}
+
 /* A peer may go on under its old keys until they are too old. */
 static void what_came_under_keys_that_are_gone_is_not_told(void)
 {
@@ -427,6 +447,7 @@ int main(void)
   RUN(where_there_is_a_choice_the_report_goes_ahead_of_the_answer);
   RUN(the_first_loss_is_waited_for);
   RUN(what_tells_of_more_than_was_sent_is_ignored);
+  RUN(what_came_on_a_path_that_goes_is_told_before);
   RUN(what_came_under_keys_that_are_gone_is_not_told);
   RUN(order_waits_for_the_peer_to_miss_a_report);
   RUN(a_peer_that_begins_anew_is_not_late);
