@@ -20,6 +20,8 @@
 
 #define JITTER_DEVIATIONS 4u
 
+#define FEW_BYTES (16u * PACKET)
+
 /* A stall puts the same queue before every packet under way, and it is gone as soon as the link goes
  * on. Waiting 30 ms before a cut brings seven recorded radio links from 83.8 to 85.3 % of what they
  * could carry, the most shaky ones by 5 %, for 4 ms more in the 95th percentile of the delay. */
@@ -272,6 +274,20 @@ static void start_up(struct mp_window *w, const struct mp_window_report *r, bool
     mp_window_set(w, lesser(w->bytes, carried(fast_rate(w, r->now_us), turn_us(w) + w->target_us)));
 }
 
+/* All that the path brings until a report of it comes, with the queue that is aimed at: more of it waits in
+ * the path, though nothing may be told of that yet. A flow whose own window has no more than what its order
+ * takes comes in lumps, and each fills the window before a report tells of what waits behind its head: the
+ * window grows with the lumps, and the lumps with it. Of 300 Mbit/s with 10 ms and 80 with 30 CUBIC carries
+ * 353 Mbit/s in each of seven starts so, and 325 to 350 without; the far queue has 25 ms in the 95th
+ * percentile, and 37 to 84 (simulation). What jitter holds up is no queue, and a window that was cut to a few
+ * packets has to find out that jitter it was. */
+static bool is_outgrown(const struct mp_window *w, uint64_t shows_us, uint64_t now_us)
+{
+  const uint64_t best = mp_delivery_best(&w->delivery, now_us);
+  const uint64_t brought = carried(best, shows_us + w->target_us + jitter_us(w));
+  return best > 0 && w->bytes >= brought + FEW_BYTES;
+}
+
 /* Toward the aim within twice the time that growth takes to show, faster the longer nothing shows. Here and
  * after a cut, what is shown by late reports is awaited for as much longer: else the windows of two full
  * directions drive each other, and the one queue is empty while the other is twice the target. Of ten pairs
@@ -284,13 +300,13 @@ static void grow(struct mp_window *w, const struct mp_window_report *r)
     w->calm_us = 0;
   else if (w->calm_us == 0)
     w->calm_us = r->now_us;
-  if (queue_us >= aim_us)
+  const uint64_t shows_us = turn_us(w) + w->interval_us + w->late.newest_us;
+  if (queue_us >= aim_us || is_outgrown(w, shows_us, r->now_us))
     return;
   if (r->now_us < w->hold_us) {
     mp_window_set(w, w->bytes + PACKET * r->acked_bytes / w->bytes);
     return;
   }
-  const uint64_t shows_us = turn_us(w) + w->interval_us + w->late.newest_us;
   uint64_t haste = 1;
   if (w->calm_us > 0 && shows_us > 0)
     haste = lesser(1 + (r->now_us - w->calm_us) / shows_us, MOST_HASTE);
