@@ -24,9 +24,9 @@
  *             when there is too much; load.c keeps it, turns.h knows whose turn it is
  * flight.c    what is under way on one path
  * feedback.c  what a report says of it
- * window.c    how much may be; steer.c lets reports change it, by what delivery.c, standing.c, rest.c and
- *             losses.c make of them, window_trial.c lets it try what trial.c then judges, and window_spill.c
- *             bounds how fast it goes where lumps overflow the path, as spill.c says
+ * window.c    how much may be; steer.c lets reports change it, by what delivery.c, variation.c, standing.c,
+ *             rest.c and losses.c make of them, window_trial.c lets it try what trial.c then judges, and
+ *             window_spill.c bounds how fast it goes where lumps overflow the path, as spill.c says
  * pacer.c     how fast it may go
  * ackfilter.c whose acknowledgements are thinned; gather.c whose are gathered; luck.c which came too soon;
  *             ack.c reads them

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "lowest.h"
-#include "rest.h"
+#include "variation.h"
 
 /* All zero: nothing known. */
 struct mp_delivery {
@@ -20,11 +20,7 @@ struct mp_delivery {
   struct {
     uint64_t bytes, passed_us;
   } before; /* the sample that ended there; 0: none */
-  struct {
-    uint64_t bytes, passed_us; /* of the running one, all of it saturated */
-    uint64_t rate;             /* of the one before; 0: none */
-  } span;
-  uint32_t variation; /* of MP_REST_WHOLE: mean difference of one span to the next */
+  struct mp_variation variation; /* of what is saturated */
   struct mp_lowest fast, best; /* samples, negated */
 };
 
@@ -44,7 +40,10 @@ uint64_t mp_delivery_fast(const struct mp_delivery *delivery, uint64_t fast_wind
 void mp_delivery_disprove(struct mp_delivery *delivery);
 
 /* How far the path's own rate goes up and down, of MP_REST_WHOLE: 0 while it is steady. */
-uint32_t mp_delivery_unsteady(const struct mp_delivery *delivery);
+static inline uint32_t mp_delivery_unsteady(const struct mp_delivery *delivery)
+{
+  return mp_variation_unsteady(&delivery->variation);
+}
 
 /* The greatest rate of 10 s that a late receiver does not explain, 0: none. */
 uint64_t mp_delivery_best(const struct mp_delivery *delivery, uint64_t now_us);
