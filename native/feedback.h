@@ -8,6 +8,7 @@
 
 #include "contract.h"
 #include "replay.h"
+#include "variation.h"
 
 /* A gap is told in so many reports one after another: one that arrives is enough. */
 #define MP_FEEDBACK_REPEATS 5u
@@ -84,6 +85,11 @@ struct mp_sizes {
   uint32_t mean_octets; /* of a datagram, smoothed over 16 reports */
 };
 
+struct mp_arrivals {
+  uint64_t at_us, octets; /* of the newest, and with it, by the last report */
+  struct mp_variation variation;
+};
+
 struct mp_reporting {
   uint16_t pending;         /* bit p: path p has something to report */
   bool urgent;
@@ -97,6 +103,7 @@ struct mp_reporting {
   uint64_t sent_bytes;      /* of all reports */
   struct mp_feedback_note notes[MP_LIMIT_PATHS];
   struct mp_feedback_note before[MP_LIMIT_PATHS]; /* of the epoch before: the sender has to know its end */
+  struct mp_arrivals arrivals[MP_LIMIT_PATHS];
 };
 
 /* One path of a message, as it says it. */

@@ -106,6 +106,37 @@ static void acknowledgements_are_told_of_seldom_then(void)
   CHECK(reports_while_full(1400, 100) <= 120 * REPORT_BYTES);
 }
 
+/* Octets of reports for a second of packets to the server alone, of which every other 400 ms bring half, or
+ * none does. Round trips take 80 ms, of which 60 are waited. */
+static uint64_t reports_while_coming(uint16_t client_bytes, bool is_unsteady)
+{
+  open_pair(2);
+  struct mp_peer *peer = pair.server.tunnel->peers[0];
+  uint64_t before = 0;
+  for (unsigned i = 0; i < 13 * SECOND_US / SPACING_US; i++) {
+    if (i == 12 * SECOND_US / SPACING_US)
+      before = reported_bytes();
+    for (uint8_t path = 0; path < 2; path++)
+      peer->paths[path].rtt.smoothed_us = 80000;
+    uint8_t packet[MP_WINDOW_PACKET_BYTES];
+    write_long(packet, client_bytes);
+    if (!is_unsteady || i * SPACING_US % 800000 < 400000 || i / 2 % 2 == 0)
+      client_sends_packet(&pair, packet, client_bytes);
+    run_until(&pair, pair.now_us + SPACING_US);
+  }
+  const uint64_t octets = reported_bytes() - before;
+  pair_close(&pair);
+  return octets;
+}
+
+static void what_comes_at_a_rate_that_varies_is_told_of_sooner(void)
+{
+  const uint64_t steady = reports_while_coming(1400, false), unsteady = reports_while_coming(1400, true);
+  CHECK(unsteady >= steady * 6 / 5);     /* in place of each 20 ms, */
+  CHECK(unsteady <= 160 * REPORT_BYTES); /* each 10 */
+  CHECK(reports_while_coming(100, true) < steady);
+}
+
 static void paths_that_find_no_room_are_told_of_next(void)
 {
   open_pair(MP_LIMIT_PATHS);
@@ -436,6 +467,7 @@ int main(void)
   RUN(two_paths_are_reported_often);
   RUN(what_our_own_data_keeps_waiting_makes_no_report_later);
   RUN(acknowledgements_are_told_of_seldom_then);
+  RUN(what_comes_at_a_rate_that_varies_is_told_of_sooner);
   RUN(paths_that_find_no_room_are_told_of_next);
   RUN(paths_that_take_turns_are_copied_as_seldom_as_one);
   RUN(what_is_missing_makes_haste);
