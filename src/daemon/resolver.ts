@@ -27,6 +27,8 @@ export interface ResolverOptions {
 export class Resolver {
   readonly #options: ResolverOptions
   #loop: Loop | undefined
+  /** Addresses by name, as each was found last: of several names one may fail while the server is only there. */
+  readonly #known = new Map<string, readonly string[]>()
   /** As they were found last. */
   endpoints: readonly ServerEndpoint[] = []
   /** Why none is known; else empty. */
@@ -54,7 +56,7 @@ export class Resolver {
     const { machine, log } = this.#options.around
     const ask = this.#isSearching ? this.#lookupEverywhere : machine.lookup
     const asked = this.#namesAsTexts().join()
-    resolveEndpoints(this.#options.names(), ask)
+    resolveEndpoints(this.#options.names(), ask, this.#known)
       .then(({ endpoints, faults }) => {
         // A reload may have named another server meanwhile, which is asked for since.
         if (asked === this.#namesAsTexts().join()) this.#handleAnswer(endpoints, faults)

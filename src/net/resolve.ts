@@ -19,12 +19,20 @@ export interface Resolved {
   readonly faults: readonly string[]
 }
 
-/** Names are asked for at the same time; a name that fails hides no other. */
-export async function resolveEndpoints(names: readonly HostPort[], ask: Lookup): Promise<Resolved> {
+/**
+ * Names are asked for at the same time; a name that fails hides no other.
+ *
+ * @param known what each name had when it was last found, and still counts for one that fails; kept up to date.
+ */
+export async function resolveEndpoints(
+  names: readonly HostPort[],
+  ask: Lookup,
+  known: Map<string, readonly string[]>,
+): Promise<Resolved> {
   const faults: string[] = []
   const found = await Promise.all(
     names.map(async ({ host, port }) => {
-      const texts = isIP(host) > 0 ? [host] : await askOne(host, ask, faults)
+      const texts = isIP(host) > 0 ? [host] : await askOne(host, ask, known, faults)
       return texts.flatMap((text) => endpointOf(text, port))
     }),
   )
@@ -34,15 +42,22 @@ export async function resolveEndpoints(names: readonly HostPort[], ask: Lookup):
   return { endpoints: [...distinct.values()], faults }
 }
 
-async function askOne(host: string, ask: Lookup, faults: string[]): Promise<readonly string[]> {
+async function askOne(
+  host: string,
+  ask: Lookup,
+  known: Map<string, readonly string[]>,
+  faults: string[],
+): Promise<readonly string[]> {
   try {
-    return await ask(host)
+    const found = await ask(host)
+    known.set(host, found)
+    return found
   } catch (error) {
     const reason = (error as { code?: string }).code ?? String(error)
     faults.push(
       `${host} has no address now (${reason}), and is asked for again: see that the name is right and that this machine's name servers answer`,
     )
-    return []
+    return known.get(host) ?? []
   }
 }
 

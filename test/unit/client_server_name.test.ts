@@ -101,4 +101,30 @@ describe('a client whose server has a name', () => {
       expect((await status()).endpoints).toEqual(['vps.example.org:5000', '198.51.100.9:5000'])
     })
   })
+
+  it('stays at the addresses of a name that fails while another of its names answers', async () => {
+    const store = joined()
+    machine.devices = [listed('eth0', 2, '192.0.2.5')]
+    const hosts = ['vps.example.org', 'spare.example.org']
+    const endpoints = hosts.map((host) => ({ host, port: 5000 }))
+    store.writeServer({ ...store.readServer()!, endpoints })
+    let answers: Record<string, string> = {
+      'vps.example.org': '198.51.100.1',
+      'spare.example.org': '198.51.100.2',
+    }
+    const lookup = async (host: string) => {
+      const answer = answers[host]
+      if (answer === undefined) throw Object.assign(new Error(), { code: 'EAI_AGAIN' })
+      return [answer]
+    }
+    replaceMachine({ ...machine, lookup })
+    await start(await client('eth0'))
+    await eventually(async () => expect((await status()).endpoints).toHaveLength(4))
+    answers = { 'spare.example.org': '198.51.100.3' }
+    await eventually(async () => {
+      machine.clock.advance(10_000_000)
+      expect((await status()).endpoints).toContain('198.51.100.3:5000')
+    })
+    expect((await status()).endpoints).toContain('198.51.100.1:5000')
+  })
 })

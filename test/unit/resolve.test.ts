@@ -9,7 +9,7 @@ describe('the name of a server', () => {
   }
   const resolve = async (...hosts: string[]) => {
     const names = hosts.map((host) => ({ host, port: 5000 }))
-    const { endpoints, faults } = await resolveEndpoints(names, ask)
+    const { endpoints, faults } = await resolveEndpoints(names, ask, new Map())
     return [endpoints.map(({ address, port }) => formatEndpoint(address, port)), faults]
   }
 
@@ -29,5 +29,24 @@ describe('the name of a server', () => {
         ),
       ],
     ])
+  })
+
+  it('that fails keeps the addresses that it had, beside a name that does not', async () => {
+    let answers: Record<string, string[]> = { a: ['192.0.2.1'], b: ['192.0.2.2'] }
+    const known = new Map<string, readonly string[]>()
+    const found = async () => {
+      const names = ['a', 'b'].map((host) => ({ host, port: 5000 }))
+      const inTurn = async (host: string) => {
+        if (answers[host] === undefined) throw Object.assign(new Error(), { code: 'EAI_AGAIN' })
+        return answers[host]
+      }
+      const { endpoints, faults } = await resolveEndpoints(names, inTurn, known)
+      return [endpoints.map(({ address, port }) => formatEndpoint(address, port)), faults.length]
+    }
+    expect(await found()).toEqual([['192.0.2.1:5000', '192.0.2.2:5000'], 0])
+    answers = { b: ['192.0.2.3'] }
+    expect(await found()).toEqual([['192.0.2.1:5000', '192.0.2.3:5000'], 1])
+    answers = { a: ['192.0.2.4'], b: ['192.0.2.3'] }
+    expect(await found()).toEqual([['192.0.2.4:5000', '192.0.2.3:5000'], 0])
   })
 })
