@@ -248,6 +248,28 @@ function withOneZero(packet: Buffer): Buffer {
   return copy
 }
 
+const CE = 3
+
+/**
+ * A copy that says that congestion was experienced (RFC 3168, section 5; of IPv4 with the checksum of RFC 1624,
+ * section 3); undefined: it cannot be told so, or says it already.
+ */
+export function marked(packet: Buffer): Buffer | undefined {
+  const { version } = view(packet)
+  const shift = version === 4 ? 0 : 4
+  const codepoint = (packet[1]! >> shift) & CE
+  if (codepoint === 0 || codepoint === CE) return undefined
+  const copy = Buffer.from(packet)
+  copy[1]! |= CE << shift
+  if (version === 4) {
+    const total =
+      0xffff - packet.readUInt16BE(10) + (0xffff - packet.readUInt16BE(0)) + copy.readUInt16BE(0)
+    const folded = (total & 0xffff) + (total >> 16)
+    copy.writeUInt16BE(0xffff - ((folded & 0xffff) + (folded >> 16)), 10)
+  }
+  return copy
+}
+
 /** What is in `found` and not in `wanted`, and the other way round, copies counted. */
 export function difference(wanted: readonly Buffer[], found: readonly Buffer[]) {
   const keyOf = (packet: Buffer) => withOneZero(packet).toString('latin1')
